@@ -1,0 +1,1 @@
+"""Command line of specgan: prepare, train, upscale, evaluate, models."""

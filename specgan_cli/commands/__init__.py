@@ -1,0 +1,1 @@
+"""One file a command: its options, its help, one call into its workflow."""

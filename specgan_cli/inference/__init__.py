@@ -1,0 +1,1 @@
+"""Whole scenes through a network: tiles, pipeline, journal, clusters."""

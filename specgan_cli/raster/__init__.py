@@ -1,0 +1,1 @@
+"""Scenes, cubes, grids, alignment, tiles, writer and datasets: numpy, scipy and rasterio."""

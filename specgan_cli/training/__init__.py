@@ -1,0 +1,1 @@
+"""The trainer: data, recipes, loop, checkpoints; numpy and torch, no raster library."""
