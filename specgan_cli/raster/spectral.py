@@ -1,0 +1,175 @@
+"""Spectral resampling between sets of bands, as one matrix.
+
+The source spectrum is taken as straight between its band centres and weighted with a Gaussian
+response around each target band. Three properties are wanted of the matrix and hold exactly:
+
+- rows sum to one, so flat spectra stay flat;
+- the response is cut symmetrically where the source ends, so straight spectra stay straight up to
+  the last source band;
+- a source band is itself a Gaussian average, so only the width that is still missing is applied
+  (squared widths add under convolution): resampling bands to themselves is the identity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from specgan_cli.errors import MismatchError, ShapeError
+from specgan_cli.raster.bands import Bands
+
+__all__ = ["WATER_ABSORPTION_NM", "check_coverage", "resampling_matrix", "water_bands"]
+
+WATER_ABSORPTION_NM = ((1340.0, 1445.0), (1790.0, 1955.0))
+"""Ranges in which the atmosphere is opaque and airborne reflectance is noise (NEON's own list)."""
+
+FWHM_PER_SIGMA = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
+_REACH_SIGMAS = 5.0
+_SAME_BAND_NM = 1e-3
+_POINT_NM = 1e-3
+
+
+def resampling_matrix(
+    source: Bands, target: Bands, bad: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The linear map from spectra on `source` bands to spectra on `target` bands.
+
+    Args:
+        source: Bands of the cube, in any order.
+        target: Bands wanted.
+        bad: One truth value a source band; true bands get no weight and cover nothing.
+
+    Returns:
+        The matrix (targets x sources; rows sum to one) and the coverage (targets; 0 to 1): the
+        share of each target response over wavelengths that the source measures. A target beyond
+        the source's range takes the nearest band's value and has low coverage.
+
+    Raises:
+        ShapeError: `bad` has not one value for every band.
+        MismatchError: No usable band is left.
+    """
+    usable = _usable(source, bad)
+    centres, merge = _distinct(np.asarray(source.wavelengths_nm)[usable])
+    widths = merge @ np.asarray(source.fwhm_nm)[usable]
+    weights = np.stack(
+        [
+            _row(centres, widths, centre, width)
+            for centre, width in zip(target.wavelengths_nm, target.fwhm_nm, strict=True)
+        ]
+    )
+    matrix = np.zeros((len(target), len(source)))
+    matrix[:, usable] = weights @ merge
+    return matrix, _coverage(centres, widths, target)
+
+
+def water_bands(bands: Bands) -> NDArray[np.bool_]:
+    """Which bands lie in the water-absorption ranges: one truth value a band."""
+    centres = np.asarray(bands.wavelengths_nm)
+    inside = [(centres >= low) & (centres <= high) for low, high in WATER_ABSORPTION_NM]
+    return np.asarray(np.any(inside, axis=0), dtype=np.bool_)
+
+
+def check_coverage(
+    coverage: NDArray[np.float64], target: Bands, name: str, minimum: float = 0.5
+) -> None:
+    """Refuse a cube that measures too little of the target bands.
+
+    Args:
+        coverage: Per target band, 0 to 1, from `resampling_matrix`.
+        target: The bands wanted.
+        name: The cube, for the message.
+        minimum: Smallest mean coverage that is accepted.
+
+    Raises:
+        MismatchError: The mean coverage is below the minimum; the message says how much.
+    """
+    mean = float(coverage.mean())
+    if mean >= minimum:
+        return
+    low, high = min(target.wavelengths_nm), max(target.wavelengths_nm)
+    raise MismatchError(
+        f"{name}: its bands cover {mean:.0%} of {low:.0f} to {high:.0f} nm, "
+        f"{int(np.sum(coverage >= 0.5))} of {len(target)} bands, and {minimum:.0%} is needed; "
+        "use a cube of the visible and near infrared, or give its wavelengths with --wavelengths"
+    )
+
+
+def _usable(source: Bands, bad: ArrayLike | None) -> NDArray[np.intp]:
+    if bad is None:
+        return np.arange(len(source))
+    flags = np.asarray(bad, dtype=np.bool_)
+    if flags.shape != (len(source),):
+        raise ShapeError(f"bad-band list of shape {flags.shape} for {len(source)} bands")
+    if flags.all():
+        raise MismatchError("every band of the cube is marked bad; check --bad-bands")
+    return np.flatnonzero(~flags)
+
+
+def _distinct(centres: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Increasing distinct centres, and the matrix that averages duplicates (distinct x bands)."""
+    order = np.argsort(centres, kind="stable")
+    first = np.concatenate(([True], np.diff(centres[order]) > _SAME_BAND_NM))
+    label = np.cumsum(first) - 1
+    merge = np.zeros((int(label[-1]) + 1, centres.size))
+    merge[label, order] = 1.0
+    merge /= merge.sum(axis=1, keepdims=True)
+    return merge @ centres, merge
+
+
+def _row(
+    centres: NDArray[np.float64], widths: NDArray[np.float64], centre: float, width: float
+) -> NDArray[np.float64]:
+    """Weights on the source centres of one target band."""
+    own = float(np.interp(centre, centres, widths))
+    sigma = np.sqrt(max(width**2 - own**2, 0.0)) / FWHM_PER_SIGMA
+    reach = min(_REACH_SIGMAS * sigma, centre - centres[0], centres[-1] - centre)
+    if reach < _POINT_NM:
+        return _interpolation_row(centres, centre)
+    row = _gaussian_row(centres, centre, sigma, reach)
+    return np.asarray(row / row.sum(), dtype=np.float64)
+
+
+def _interpolation_row(centres: NDArray[np.float64], at: float) -> NDArray[np.float64]:
+    row = np.zeros(centres.size)
+    right = int(np.clip(np.searchsorted(centres, at), 0, centres.size - 1))
+    left = max(right - 1, 0) if centres[right] > at else right
+    span = centres[right] - centres[left]
+    share = (at - centres[left]) / span if span > 0 else 0.0
+    row[left] += 1.0 - share
+    row[right] += share
+    return row
+
+
+def _gaussian_row(
+    centres: NDArray[np.float64], centre: float, sigma: float, reach: float
+) -> NDArray[np.float64]:
+    """Closed integrals of each hat function times the Gaussian, cut at `reach` on both sides."""
+    low = np.clip((centres[:-1] - centre) / sigma, -reach / sigma, reach / sigma)
+    high = np.clip((centres[1:] - centre) / sigma, -reach / sigma, reach / sigma)
+    mass = ndtr(high) - ndtr(low)
+    first_moment = _density(low) - _density(high)
+    span = np.diff(centres)
+    rising = (sigma * first_moment + (centre - centres[:-1]) * mass) / span
+    row = np.zeros(centres.size)
+    row[1:] += rising
+    row[:-1] += mass - rising
+    return row
+
+
+def _density(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi))
+
+
+def _coverage(
+    centres: NDArray[np.float64], widths: NDArray[np.float64], target: Bands
+) -> NDArray[np.float64]:
+    """Share of each target response inside the union of the source bands' own intervals."""
+    gap = np.diff(centres)
+    joined = gap <= widths[:-1] + widths[1:]
+    after = np.append(np.where(joined, gap / 2, widths[:-1] / 2), widths[-1] / 2)
+    before = np.insert(np.where(joined, gap / 2, widths[1:] / 2), 0, widths[0] / 2)
+    sigma = np.asarray(target.fwhm_nm)[:, None] / FWHM_PER_SIGMA
+    at = np.asarray(target.wavelengths_nm)[:, None]
+    mass = ndtr((centres + after - at) / sigma) - ndtr((centres - before - at) / sigma)
+    return np.asarray(np.clip(mass.sum(axis=1), 0.0, 1.0))
