@@ -1,0 +1,253 @@
+"""Pixel grids: a CRS, an affine transform and a shape, and windows of whole pixels on them."""
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyproj
+import rasterio.crs
+import rasterio.warp
+import rasterio.windows
+from affine import Affine
+from pyproj.enums import TransformDirection
+from pyproj.exceptions import ProjError
+from rasterio.errors import RasterioError
+
+SNAP = 1e-6
+"""Pixels: edges nearer than this to a whole pixel are taken to lie on it."""
+
+NOMINAL_TOLERANCE = 0.01
+"""Relative: a projected CRS whose scale departs by more is measured on the ellipsoid."""
+
+
+class Bounds(NamedTuple):
+    """An upright rectangle in CRS units, always with left <= right and bottom <= top."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of whole pixels; it may reach beyond the edges of its grid."""
+
+    row: int
+    """First row; negative above the grid's first row."""
+    col: int
+    """First column; negative left of the grid's first column."""
+    height: int
+    """Rows, not negative."""
+    width: int
+    """Columns, not negative."""
+
+    def __post_init__(self) -> None:
+        if self.height < 0 or self.width < 0:
+            raise ValueError(f"a window of {self.height} x {self.width} pixels cannot be")
+
+    @property
+    def shape_yx(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.height, self.width
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Row and column slices, for arrays that start at row 0 and column 0."""
+        return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
+
+    def padded(self, pixels: int) -> "Window":
+        """Return the window with `pixels` more on every side (fewer when negative)."""
+        return Window(
+            self.row - pixels,
+            self.col - pixels,
+            max(self.height + 2 * pixels, 0),
+            max(self.width + 2 * pixels, 0),
+        )
+
+    def scaled(self, s: int) -> "Window":
+        """Return the same ground as a window of the grid that is `s` times finer."""
+        return Window(self.row * s, self.col * s, self.height * s, self.width * s)
+
+    def shifted(self, rows: int, cols: int) -> "Window":
+        """Return the window moved down by `rows` and right by `cols`."""
+        return Window(self.row + rows, self.col + cols, self.height, self.width)
+
+    def intersection(self, other: "Window") -> "Window | None":
+        """Return the pixels that both windows hold, or None when there are none."""
+        row, col = max(self.row, other.row), max(self.col, other.col)
+        height = min(self.row + self.height, other.row + other.height) - row
+        width = min(self.col + self.width, other.col + other.width) - col
+        return Window(row, col, height, width) if height > 0 and width > 0 else None
+
+    def rasterio(self) -> rasterio.windows.Window:
+        """Return the same window as a `rasterio.windows.Window`."""
+        return rasterio.windows.Window(self.col, self.row, self.width, self.height)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the pixels of a raster lie on the ground."""
+
+    crs: rasterio.crs.CRS | None
+    """Coordinate reference system, unchanged from the file; None for bare images."""
+    transform: Affine
+    """(column, row) of a pixel corner to CRS coordinates; may rotate, shear or be south-up."""
+    shape_yx: tuple[int, int]
+    """(rows, columns)."""
+
+    @property
+    def full_window(self) -> Window:
+        """The window of all pixels."""
+        return Window(0, 0, *self.shape_yx)
+
+    @property
+    def bounds(self) -> Bounds:
+        """The upright rectangle around the four corners, in CRS units."""
+        return self._bounds_of(self.full_window)
+
+    @property
+    def res_xy(self) -> tuple[float, float]:
+        """Length of a pixel's side along a row and along a column, in CRS units, positive."""
+        t = self.transform
+        return math.hypot(t.a, t.d), math.hypot(t.b, t.e)
+
+    @property
+    def gsd(self) -> float:
+        """Ground sampling distance in metres: the geometric mean of a pixel's two sides.
+
+        CRS units are converted to metres.  For geographic CRSs, and for projected ones whose
+        scale departs from 1 by over one per cent here (Web Mercator), the sides are measured on
+        the ellipsoid at the grid's centre.  Without a CRS the units are taken for metres.
+        """
+        x, y = self.res_xy
+        if self.crs is None:
+            return math.sqrt(x * y)
+        nominal = None
+        if not self.crs.is_geographic:
+            nominal = math.sqrt(x * y) * float(self.crs.linear_units_factor[1])
+        return self._measured_gsd(nominal)
+
+    def refine(self, s: int) -> "Grid":
+        """Return the grid of the same ground with pixels `s` times finer.
+
+        Args:
+            s: How many output pixels lie along one side of an input pixel, at least 1.
+
+        Raises:
+            ValueError: If `s` is below 1.
+        """
+        if s < 1:
+            raise ValueError(f"a grid cannot be refined {s} times; take a whole number from 1")
+        rows, cols = self.shape_yx
+        return Grid(self.crs, self.transform @ Affine.scale(1 / s), (rows * s, cols * s))
+
+    def coarsen(self, s: int) -> "Grid":
+        """Return the grid with pixels `s` times coarser, and the rows and columns it can fill.
+
+        Raises:
+            ValueError: If fewer than `s` rows or columns are there.
+        """
+        rows, cols = self.shape_yx
+        if s < 1 or rows < s or cols < s:
+            raise ValueError(f"{rows} x {cols} pixels cannot be coarsened {s} times")
+        return Grid(self.crs, self.transform @ Affine.scale(s), (rows // s, cols // s))
+
+    def window(self, window: Window) -> "Grid":
+        """Return the grid of a window's pixels; it may reach beyond this grid's edges."""
+        transform = self.transform @ Affine.translation(window.col, window.row)
+        return Grid(self.crs, transform, window.shape_yx)
+
+    def window_of(self, bounds: tuple[float, float, float, float]) -> Window:
+        """Return the smallest window of whole pixels that covers `bounds`.
+
+        Args:
+            bounds: left, bottom, right, top in this grid's CRS units, in any order of signs.
+
+        Returns:
+            A window that is not clipped to the grid.  Edges within 1e-6 pixel of a whole pixel
+            count as lying on it.
+        """
+        left, bottom, right, top = bounds
+        return self._window_around(itertools.product((left, right), (bottom, top)))
+
+    def intersection(self, other: "Grid") -> Window | None:
+        """Return the window of this grid that covers the ground it shares with `other`.
+
+        `other` may have another CRS and another rotation: its outline is densified and
+        transformed.  Returns None when the two share no ground.
+
+        Raises:
+            ValueError: If one grid has a CRS and the other has none.
+        """
+        if (self.crs is None) != (other.crs is None):
+            raise ValueError("grids with and without a CRS cannot be compared; give the CRS")
+        window = self._window_around(self._outline_of(other))
+        return window.intersection(self.full_window)
+
+    def xy(self, row: float, col: float) -> tuple[float, float]:
+        """Return the CRS coordinates of a pixel's centre."""
+        x, y = self.transform @ (col + 0.5, row + 0.5)
+        return float(x), float(y)
+
+    def rowcol(self, x: float, y: float) -> tuple[float, float]:
+        """Return the fractional row and column, 0 at the first pixel's centre, of a point."""
+        col, row = ~self.transform @ (x, y)
+        return float(row) - 0.5, float(col) - 0.5
+
+    def _bounds_of(self, window: Window) -> Bounds:
+        rows = (window.row, window.row + window.height)
+        cols = (window.col, window.col + window.width)
+        xs, ys = zip(
+            *(self.transform @ corner for corner in itertools.product(cols, rows)), strict=True
+        )
+        return Bounds(min(xs), min(ys), max(xs), max(ys))
+
+    def _window_around(self, points: Iterable[tuple[float, float]]) -> Window:
+        inverse = ~self.transform
+        cols, rows = zip(*(inverse @ point for point in points), strict=True)
+        row, col = math.floor(min(rows) + SNAP), math.floor(min(cols) + SNAP)
+        bottom, right = math.ceil(max(rows) - SNAP), math.ceil(max(cols) - SNAP)
+        return Window(row, col, max(bottom - row, 0), max(right - col, 0))
+
+    def _outline_of(self, other: "Grid", steps: int = 21) -> list[tuple[float, float]]:
+        """Return points along the edge of `other`, in this grid's CRS."""
+        rows, cols = other.shape_yx
+        ts = [i / (steps - 1) for i in range(steps)]
+        edge = [(t * cols, 0.0) for t in ts] + [(t * cols, float(rows)) for t in ts]
+        edge += [(0.0, t * rows) for t in ts] + [(float(cols), t * rows) for t in ts]
+        points = [other.transform @ corner for corner in edge]
+        if self.crs is None or self.crs == other.crs:
+            return points
+        xs, ys = zip(*points, strict=True)
+        moved_xs, moved_ys = rasterio.warp.transform(other.crs, self.crs, xs, ys)[:2]
+        return [
+            (x, y)
+            for x, y in zip(moved_xs, moved_ys, strict=True)
+            if math.isfinite(x) and math.isfinite(y)
+        ]
+
+    def _measured_gsd(self, nominal: float | None) -> float:
+        """Return the geodesic pixel size at the centre, or `nominal` where the two agree."""
+        assert self.crs is not None
+        row, col = (n / 2 for n in self.shape_yx)
+        corners = [(col, row), (col + 1, row), (col, row + 1)]
+        xs, ys = zip(*(self.transform @ corner for corner in corners), strict=True)
+        try:
+            crs = pyproj.CRS.from_wkt(self.crs.to_wkt(version="WKT2_2019"))
+            geodetic, geod = crs.geodetic_crs, crs.get_geod()
+            if geodetic is None or geod is None:
+                raise ProjError("no ellipsoid")
+            to_degrees = pyproj.Transformer.from_crs(geodetic.to_2d(), crs.to_2d(), always_xy=True)
+            lons, lats = to_degrees.transform(xs, ys, direction=TransformDirection.INVERSE)
+            across = geod.inv(lons[0], lats[0], lons[1], lats[1])[2]
+            down = geod.inv(lons[0], lats[0], lons[2], lats[2])[2]
+            measured = float(np.sqrt(across * down))
+        except (ProjError, RasterioError):
+            measured = math.nan
+        if nominal is not None and not abs(measured / nominal - 1) > NOMINAL_TOLERANCE:
+            return nominal
+        return measured
