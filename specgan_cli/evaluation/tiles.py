@@ -1,0 +1,144 @@
+"""The piece of a comparison that every metric takes: output, reference, mask, input."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from specgan_cli.errors import ShapeError
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+HALO = 80
+"""Pixels of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
+
+ALIGNMENT = 16
+"""Tile cores start at multiples of this, so that the halved scales of MS-SSIM agree."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of an output beside its reference, both on the HR grid, in file units.
+
+    A chip is a tile whose core is the whole image.
+    """
+
+    hr_sr: Array
+    """Output, C x H x W, halo included."""
+    hr_truth: Array
+    """Reference, C x H x W, halo included."""
+    hr_valid: Mask
+    """H x W, true where both are measured."""
+    core: tuple[slice, slice]
+    """Rows and columns of the arrays that belong to this tile alone; the rest is context."""
+    origin_yx: tuple[int, int] = (0, 0)
+    """Row and column, on the whole image's HR grid, of the arrays' first pixel."""
+    gsd: float = 1.0
+    """HR pixel, metres."""
+    scale: int = 1
+    """Factor between the LR and the HR grid."""
+    lr: Array | None = None
+    """Input below the core, C x h x w with h = ceil(core height / scale); None when not known."""
+    lr_valid: Mask | None = None
+    """h x w, true where the input is measured."""
+
+    @property
+    def core_sr(self) -> Array:
+        """The output without its halo, C x H x W."""
+        return self.hr_sr[:, *self.core]
+
+    @property
+    def core_truth(self) -> Array:
+        """The reference without its halo, C x H x W."""
+        return self.hr_truth[:, *self.core]
+
+    @property
+    def core_valid(self) -> Mask:
+        """The mask without its halo, H x W."""
+        return self.hr_valid[self.core]
+
+
+def whole(
+    hr_sr: ArrayLike,
+    hr_truth: ArrayLike,
+    hr_valid: ArrayLike | None = None,
+    *,
+    lr: ArrayLike | None = None,
+    lr_valid: ArrayLike | None = None,
+    scale: int = 1,
+    gsd: float = 1.0,
+) -> Tile:
+    """Make one tile of a whole image.
+
+    Args:
+        hr_sr: Output, C x H x W, file units, any dtype.
+        hr_truth: Reference of the same shape.
+        hr_valid: H x W, true where measured; everywhere when None.
+        lr: Input, C x h x w, or None.
+        lr_valid: h x w, or None for everywhere.
+        scale: Factor between the two grids.
+        gsd: HR pixel, metres.
+
+    Returns:
+        A tile whose non-finite pixels, in either image and in any band, are not valid and hold 0.
+
+    Raises:
+        ShapeError: The two images, or image and mask, differ in shape.
+    """
+    sr, truth = np.asarray(hr_sr, np.float64), np.asarray(hr_truth, np.float64)
+    if sr.shape != truth.shape or sr.ndim != 3:
+        raise ShapeError(
+            f"the output has shape {sr.shape} and the reference {truth.shape}: "
+            "give two images of C x H x W with the same bands and pixels"
+        )
+    valid = np.ones(sr.shape[1:], bool) if hr_valid is None else np.asarray(hr_valid, bool)
+    if valid.shape != sr.shape[1:]:
+        raise ShapeError(f"the mask has shape {valid.shape}, the images {sr.shape[1:]}")
+    valid = valid & np.isfinite(sr).all(0) & np.isfinite(truth).all(0)
+    sr, truth = np.where(valid, sr, 0.0), np.where(valid, truth, 0.0)
+    if lr is not None:
+        lr = np.asarray(lr, np.float64)
+        known = np.ones(lr.shape[1:], bool) if lr_valid is None else np.asarray(lr_valid, bool)
+        lr_valid = known & np.isfinite(lr).all(0)
+        lr = np.where(lr_valid, lr, 0.0)
+    core = (slice(0, sr.shape[1]), slice(0, sr.shape[2]))
+    return Tile(sr, truth, valid, core, gsd=gsd, scale=scale, lr=lr, lr_valid=lr_valid)  # type: ignore[arg-type]
+
+
+def cut(image: Tile, size: int, halo: int = HALO) -> Iterator[Tile]:
+    """Yield the tiles of a whole image, row by row, as a streaming reader would give them.
+
+    Args:
+        image: One tile that covers everything, from `whole`.
+        size: Core height and width, HR pixels; a multiple of ALIGNMENT and of the scale.
+        halo: Context on every side, HR pixels, cut off at the image's edges.
+
+    Raises:
+        ShapeError: `size` is not a multiple of ALIGNMENT and of the scale.
+    """
+    if size % ALIGNMENT or size % image.scale:
+        raise ShapeError(f"tile {size}: give a multiple of {ALIGNMENT} and of {image.scale}")
+    height, width = image.hr_valid.shape
+    for row in range(0, height, size):
+        for col in range(0, width, size):
+            bottom, right = min(row + size, height), min(col + size, width)
+            top, left = max(row - halo, 0), max(col - halo, 0)
+            outer = (slice(top, bottom + halo), slice(left, right + halo))
+            below = _below(row, bottom, image.scale), _below(col, right, image.scale)
+            yield Tile(
+                image.hr_sr[:, *outer],
+                image.hr_truth[:, *outer],
+                image.hr_valid[outer],
+                (slice(row - top, bottom - top), slice(col - left, right - left)),
+                (top, left),
+                image.gsd,
+                image.scale,
+                None if image.lr is None else image.lr[:, *below],
+                None if image.lr_valid is None else image.lr_valid[below],
+            )
+
+
+def _below(start: int, stop: int, scale: int) -> slice:
+    return slice(start // scale, -(-stop // scale))
