@@ -1,0 +1,264 @@
+"""Rasters resampled onto another grid: block means when finer, interpolation when coarser.
+
+Where the axes of both grids are parallel the weights are separable and exact; otherwise every
+target pixel is the mean of sub-pixels that are interpolated at their own positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from specgan_cli.raster.alignment_geometry import PixelMap
+from specgan_cli.raster.grid import Window
+
+__all__ = ["Reader", "resample_window"]
+
+Array = NDArray[np.float64]
+Values = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Reader = Callable[[Window], tuple[Values, Mask]]
+"""Reads a window inside the source: values (bands x height x width) and validity."""
+
+_SNAP = 1e-6
+_PARALLEL = 1e-9
+_FULL = 1e-4
+_VALID_SHARE = 0.5
+_SUBPIXELS = 4
+
+
+def resample_window(
+    read: Reader, source_shape_yx: tuple[int, int], pixel_map: PixelMap, window: Window, bands: int
+) -> tuple[Values, Mask]:
+    """Resample a source onto a window of a target grid.
+
+    A target pixel larger than a source pixel is the area-weighted mean of the valid source pixels
+    under it; a smaller one is interpolated by cubic convolution (linearly next to invalid
+    pixels). It is valid when at least half of its weight is.
+
+    Args:
+        read: Reader of the source.
+        source_shape_yx: Rows and columns of the source.
+        pixel_map: Positions from target to source.
+        window: Target pixels; may reach beyond the source.
+        bands: Number of bands that `read` gives.
+
+    Returns:
+        Values (bands x height x width), 0 where invalid, and validity (height x width).
+    """
+    linear = pixel_map.affine
+    if linear is not None and max(abs(linear.b), abs(linear.d)) * max(window.shape_yx) < _PARALLEL:
+        rows = _Axis(linear.f + window.row * linear.e, linear.e, window.height, source_shape_yx[0])
+        cols = _Axis(linear.c + window.col * linear.a, linear.a, window.width, source_shape_yx[1])
+        return _separable(read, rows, cols, bands)
+    return _scattered(read, source_shape_yx, pixel_map, window, bands)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One axis of parallel grids."""
+
+    start: float
+    """Source position of the first target pixel's edge."""
+    step: float
+    """Source pixels a target pixel; negative when the axes are opposed."""
+    count: int
+    """Target pixels."""
+    size: int
+    """Source pixels."""
+
+    @property
+    def is_coarser(self) -> bool:
+        """Whether target pixels are larger than source pixels."""
+        return abs(self.step) > 1 + _SNAP
+
+    def weights(self, linear: bool) -> csr_matrix:
+        """Weights of source pixels (count x size): area, cubic or linear."""
+        taps, values = self._area() if self.is_coarser else self._interpolation(linear)
+        inside = (taps >= 0) & (taps < self.size) & (values != 0)
+        rows = np.broadcast_to(np.arange(self.count)[:, None], taps.shape)
+        return csr_matrix(
+            (values[inside], (rows[inside], taps[inside])), shape=(self.count, self.size)
+        )
+
+    def _area(self) -> tuple[NDArray[np.intp], Array]:
+        edges = _snap(self.start + self.step * np.arange(self.count + 1))
+        low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+        taps = np.floor(low)[:, None] + np.arange(int(np.ceil(abs(self.step))) + 1)
+        overlap = np.minimum(high[:, None], taps + 1) - np.maximum(low[:, None], taps)
+        return taps.astype(np.intp), np.clip(overlap, 0, None) / abs(self.step)
+
+    def _interpolation(self, linear: bool) -> tuple[NDArray[np.intp], Array]:
+        centres = _snap(self.start + self.step * (np.arange(self.count) + 0.5) - 0.5)
+        taps, values = _taps(centres, linear)
+        inside = (centres >= -0.5) & (centres <= self.size - 0.5)
+        return np.clip(taps, 0, self.size - 1), values * inside[:, None]
+
+
+def _snap(positions: NDArray[np.floating[Any]]) -> Array:
+    whole = np.round(positions)
+    return np.where(np.abs(positions - whole) < _SNAP, whole, positions)
+
+
+def _taps(centres: Array, linear: bool) -> tuple[NDArray[np.intp], Array]:
+    """Neighbours and weights (... x 2 or 4) of positions with pixel centres at whole numbers."""
+    first = np.floor(centres)
+    t = (centres - first)[..., None]
+    if linear:
+        return _neighbours(first, 0, 2), np.concatenate((1 - t, t), axis=-1)
+    weights = np.concatenate(
+        (
+            ((-0.5 * t + 1.0) * t - 0.5) * t,
+            (1.5 * t - 2.5) * t * t + 1.0,
+            ((-1.5 * t + 2.0) * t + 0.5) * t,
+            (0.5 * t - 0.5) * t * t,
+        ),
+        axis=-1,
+    )
+    return _neighbours(first, -1, 3), weights
+
+
+def _neighbours(first: Array, low: int, high: int) -> NDArray[np.intp]:
+    return (first[..., None] + np.arange(low, high)).astype(np.intp)
+
+
+def _separable(read: Reader, rows: _Axis, cols: _Axis, bands: int) -> tuple[Values, Mask]:
+    row_weights, col_weights = rows.weights(linear=True), cols.weights(linear=True)
+    smooth = not (rows.is_coarser and cols.is_coarser)
+    row_cubic = rows.weights(linear=False) if smooth else row_weights
+    col_cubic = cols.weights(linear=False) if smooth else col_weights
+    span_y, span_x = _span(row_cubic, row_weights), _span(col_cubic, col_weights)
+    shape = (rows.count, cols.count)
+    if span_y is None or span_x is None:
+        return np.zeros((bands, *shape), np.float32), np.zeros(shape, np.bool_)
+    values, valid = read(
+        Window(span_y.start, span_x.start, span_y.stop - span_y.start, span_x.stop - span_x.start)
+    )
+    total, share = _weigh(values, valid, row_weights[:, span_y], col_weights[:, span_x])
+    mask = share >= _VALID_SHARE
+    result = np.divide(total, share, out=np.zeros_like(total), where=mask)
+    if smooth:
+        curved, weight = _weigh(values, valid, row_cubic[:, span_y], col_cubic[:, span_x])
+        whole = mask & (np.abs(weight - 1) < _FULL) & (share > 1 - _FULL)
+        np.copyto(result, curved, where=whole)
+    return result, mask
+
+
+def _span(*matrices: csr_matrix) -> slice | None:
+    """The source pixels that any of the matrices weighs."""
+    used = np.concatenate([matrix.indices for matrix in matrices])
+    return slice(int(used.min()), int(used.max()) + 1) if used.size else None
+
+
+def _weigh(
+    values: Values, valid: Mask, rows: csr_matrix, cols: csr_matrix
+) -> tuple[Values, Values]:
+    """Weighted sums of the valid values, and of the validity itself."""
+    rows, cols = rows.astype(np.float32), cols.astype(np.float32)
+    stack = np.concatenate((np.where(valid, values, 0), valid[None]), axis=0, dtype=np.float32)
+    bands, height, width = stack.shape
+    across = (stack.reshape(-1, width) @ cols.T).reshape(bands, height, -1)
+    down = rows @ np.ascontiguousarray(across.transpose(1, 0, 2)).reshape(height, -1)
+    result = down.reshape(rows.shape[0], bands, -1).transpose(1, 0, 2)
+    return np.ascontiguousarray(result[:-1]), np.ascontiguousarray(result[-1])
+
+
+def _scattered(
+    read: Reader, source_shape_yx: tuple[int, int], pixel_map: PixelMap, window: Window, bands: int
+) -> tuple[Values, Mask]:
+    scale = max(
+        pixel_map.scale(window.row + window.height / 2, window.col + window.width / 2), default=1.0
+    )
+    scale = scale if np.isfinite(scale) else 1.0
+    block = max(int(scale / _SUBPIXELS), 1)
+    sub = max(int(np.ceil(scale / block - _SNAP)), 1)
+    rows, cols = _sub_positions(pixel_map, window, sub)
+    part = _needed(rows, cols, source_shape_yx, block)
+    shape = window.shape_yx
+    if part is None:
+        return np.zeros((bands, *shape), np.float32), np.zeros(shape, np.bool_)
+    values, share = _block_mean(*read(part), block)
+    at = (rows - part.row) / block - 0.5, (cols - part.col) / block - 0.5
+    outside = _outside(rows, cols, source_shape_yx)
+    total, weight = _interpolate(values, share, at, outside, linear=True)
+    total, weight = _pool(total, sub), _pool(weight, sub)
+    mask = weight >= _VALID_SHARE
+    result = np.divide(total, weight, out=np.zeros_like(total), where=mask)
+    if sub == 1:
+        curved, full = _interpolate(values, share, at, outside, linear=False)
+        np.copyto(result, curved, where=mask & (np.abs(full - 1) < _FULL) & (weight > 1 - _FULL))
+    return result, mask
+
+
+def _sub_positions(pixel_map: PixelMap, window: Window, sub: int) -> tuple[Array, Array]:
+    rows = window.row + (np.arange(window.height * sub) + 0.5) / sub
+    cols = window.col + (np.arange(window.width * sub) + 0.5) / sub
+    return pixel_map.grid(rows, cols)
+
+
+def _outside(rows: Array, cols: Array, shape_yx: tuple[int, int]) -> Mask:
+    with np.errstate(invalid="ignore"):
+        inside = (rows >= 0) & (rows <= shape_yx[0]) & (cols >= 0) & (cols <= shape_yx[1])
+    return np.asarray(~inside)
+
+
+def _needed(rows: Array, cols: Array, shape_yx: tuple[int, int], block: int) -> Window | None:
+    """Source pixels around the positions, in whole blocks counted from the first pixel."""
+    inside = ~_outside(rows, cols, shape_yx)
+    if not inside.any():
+        return None
+    low_r, high_r = _block_range(rows[inside], block, shape_yx[0])
+    low_c, high_c = _block_range(cols[inside], block, shape_yx[1])
+    return Window(low_r, low_c, high_r - low_r, high_c - low_c)
+
+
+def _block_range(positions: Array, block: int, size: int) -> tuple[int, int]:
+    low = (int(positions.min()) // block - 2) * block
+    high = (int(positions.max()) // block + 3) * block
+    return max(low, 0), min(high, size)
+
+
+def _block_mean(values: Values, valid: Mask, block: int) -> tuple[Values, Values]:
+    """Means of the valid pixels of every block, and the share of the block that is valid."""
+    if block == 1:
+        return values, valid.astype(np.float32)
+    bands, height, width = values.shape
+    pad = ((0, -height % block), (0, -width % block))
+    weight = _pool(np.pad(valid, pad).astype(np.float32), block)
+    total = _pool(np.pad(np.where(valid, values, 0), ((0, 0), *pad)), block)
+    means = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+    return means.reshape(bands, *weight.shape), weight
+
+
+def _pool(values: Values, size: int) -> Values:
+    """Means over size x size blocks of the last two axes."""
+    if size == 1:
+        return values
+    *lead, height, width = values.shape
+    blocks = values.reshape(*lead, height // size, size, width // size, size)
+    return np.asarray(blocks.mean(axis=(-3, -1), dtype=np.float32))
+
+
+def _interpolate(
+    values: Values, share: Values, at: tuple[Array, Array], outside: Mask, linear: bool
+) -> tuple[Values, Values]:
+    """Interpolate values weighted by their validity; also the weight that was valid."""
+    height, width = share.shape
+    safe = [np.where(outside, 0.0, positions) for positions in at]
+    (row_taps, row_weights), (col_taps, col_weights) = (_taps(p, linear) for p in safe)
+    row_taps, col_taps = np.clip(row_taps, 0, height - 1), np.clip(col_taps, 0, width - 1)
+    total = np.zeros((values.shape[0], *outside.shape), np.float32)
+    weight = np.zeros(outside.shape, np.float32)
+    for i in range(row_taps.shape[-1]):
+        for j in range(col_taps.shape[-1]):
+            r, c = row_taps[..., i], col_taps[..., j]
+            part = (row_weights[..., i] * col_weights[..., j] * ~outside).astype(np.float32)
+            part *= share[r, c]
+            weight += part
+            total += part * values[:, r, c]
+    return total, weight

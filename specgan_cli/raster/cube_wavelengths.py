@@ -1,0 +1,248 @@
+"""Wavelengths of a cube, from the places in which files keep them.
+
+In order of trust: a file that the user names, band tags, the ENVI namespace or a sidecar header,
+the GDAL IMAGERY domain (which rounds to 1 nm), band descriptions.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.raster.bands import CANONICAL, Bands
+
+__all__ = [
+    "bands_of_dataset",
+    "envi_list",
+    "parse_bad_bands",
+    "read_wavelengths",
+    "sidecar_header",
+    "to_nanometres",
+]
+
+logger = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
+_WAVELENGTH_COLUMNS = ("wavelength", "center", "centre", "wl", "lambda", "nm")
+_MICROMETRES = ("um", "µm", "μm", "microm", "micron")
+_NANOMETRES = ("nm", "nanom")
+
+
+def to_nanometres(values: Sequence[float], units: str | None = None) -> list[float]:
+    """Wavelengths in nanometres.
+
+    Args:
+        values: Wavelengths.
+        units: What the file calls their unit; when that says nothing, values whose median is
+            below 100 are taken for micrometres.
+
+    Raises:
+        RasterError: The unit is known and no length (wavenumber, GHz, index).
+    """
+    name = (units or "").strip().lower()
+    if name.startswith(_MICROMETRES):
+        return [1000.0 * value for value in values]
+    if name.startswith(_NANOMETRES):
+        return list(values)
+    if name.startswith(("wavenumber", "ghz", "mhz", "index")):
+        raise RasterError(
+            f"wavelengths are given in {units}; give them in nanometres with --wavelengths FILE.csv"
+        )
+    return [1000.0 * value for value in values] if np.median(values) < 100 else list(values)
+
+
+def read_wavelengths(path: str | Path) -> Bands:
+    """Read a table of wavelengths.
+
+    The table has one row a band: either a header line with a column whose name contains
+    `wavelength` (and perhaps `fwhm`), or bare numbers, one wavelength (and perhaps an FWHM) a row.
+    Micrometres are recognised by their size.
+
+    Raises:
+        RasterError: The file cannot be read or holds no such column.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            lines = [line for line in stream if line.strip() and not line.startswith("#")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RasterError(f"{path}: cannot read the wavelengths ({error})") from error
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, _dialect(lines))]
+    if not rows:
+        raise RasterError(f"{path}: holds no wavelengths; give one row for every band")
+    try:
+        return _table_bands(rows)
+    except (ValueError, IndexError) as error:
+        raise RasterError(
+            f"{path}: is no table of wavelengths ({error}); "
+            "give a CSV with a column 'wavelength_nm' and one row for every band"
+        ) from error
+
+
+def bands_of_dataset(dataset: Any, name: str) -> Bands:
+    """Find the bands of an open raster.
+
+    Args:
+        dataset: A `rasterio.DatasetReader`.
+        name: The file, for messages.
+
+    Raises:
+        MismatchError: No wavelengths are found, and the cube has not the 48 canonical bands.
+    """
+    sources: tuple[tuple[str, Callable[[Any], Bands | None]], ...] = (
+        ("band tags", _from_band_tags),
+        ("ENVI namespace", lambda ds: envi_bands(ds.tags(ns="ENVI"), ds.count)),
+        ("ENVI header", lambda ds: envi_bands(sidecar_header(ds.name), ds.count)),
+        ("IMAGERY domain", _from_imagery),
+        ("band descriptions", _from_descriptions),
+    )
+    for label, source in sources:
+        bands = source(dataset)
+        if bands is not None:
+            logger.info("%s: wavelengths from its %s", name, label)
+            return bands
+    if dataset.count == len(CANONICAL):
+        logger.warning("%s: names no wavelengths; its 48 bands are taken for 380 to 1050 nm", name)
+        return CANONICAL
+    raise MismatchError(
+        f"{name}: its {dataset.count} bands name no wavelengths; "
+        "give a table of them with --wavelengths FILE.csv"
+    )
+
+
+def envi_bands(header: Mapping[str, str], count: int) -> Bands | None:
+    """The bands in the items of an ENVI header, or None when they are not all there."""
+    centres = envi_list(header.get("wavelength", ""))
+    if len(centres) != count or min(centres) <= 0:
+        return None
+    units = header.get("wavelength_units")
+    widths = envi_list(header.get("fwhm", ""))
+    has_widths = len(widths) == count and min(widths) > 0
+    return _in_nanometres(centres, widths if has_widths else None, units)
+
+
+def envi_list(text: str) -> list[float]:
+    """The numbers of an ENVI header value such as ``{450.1, 455.2}``."""
+    return [float(number) for number in _NUMBER.findall(text)]
+
+
+def sidecar_header(path: str) -> dict[str, str]:
+    """Items of an ENVI header that lies beside a raster (``x.hdr`` or ``x.tif.hdr``)."""
+    for candidate in (Path(path).with_suffix(".hdr"), Path(path + ".hdr")):
+        if candidate.is_file():
+            text = candidate.read_text(encoding="utf-8", errors="replace")
+            items = re.findall(r"^\s*([^=\n{}]+?)\s*=\s*(\{[^}]*\}|[^\n]*)", text, re.MULTILINE)
+            return {key.lower().replace(" ", "_"): value.strip() for key, value in items}
+    return {}
+
+
+def parse_bad_bands(text: str, bands: Bands) -> tuple[bool, ...]:
+    """Which bands a list names, such as ``"1-4, 190-212, 1340-1445nm"``.
+
+    Args:
+        text: Band numbers from 1, ranges of them, and ranges in nanometres, separated by commas.
+        bands: The bands of the cube.
+
+    Raises:
+        RasterError: A part is neither, or names a band that is not there.
+    """
+    bad = np.zeros(len(bands), dtype=bool)
+    for part in (piece.strip() for piece in text.split(",")):
+        match = re.fullmatch(r"([\d.]+)(?:\s*-\s*([\d.]+))?\s*(nm)?", part)
+        if match is None:
+            raise RasterError(f"--bad-bands: {part!r} is no range such as 190-212 or 1340-1445nm")
+        low, high = float(match[1]), float(match[2] or match[1])
+        if match[3]:
+            bad[list(bands.between(low, high))] = True
+        elif not 1 <= low <= high <= len(bands):
+            raise RasterError(f"--bad-bands: {part!r} is outside the bands 1 to {len(bands)}")
+        else:
+            bad[int(low) - 1 : int(high)] = True
+    return tuple(bad.tolist())
+
+
+def _dialect(lines: Iterable[str]) -> type[csv.Dialect]:
+    class Table(csv.excel):
+        delimiter = next((mark for mark in ",;\t" if any(mark in line for line in lines)), ",")
+
+    return Table
+
+
+def _table_bands(rows: list[list[str]]) -> Bands:
+    header = [cell.lower() for cell in rows[0]]
+    if not any(re.search("[a-df-z]", cell) for cell in header):
+        columns = list(zip(*[[float(cell) for cell in row if cell] for row in rows], strict=True))
+        return _in_nanometres(columns[0], columns[1] if len(columns) == 2 else None, None)
+    at = next(
+        i for wanted in _WAVELENGTH_COLUMNS for i, cell in enumerate(header) if wanted in cell
+    )
+    width_at = next((i for i, cell in enumerate(header) if "fwhm" in cell or "width" in cell), None)
+    units = "um" if re.search(r"\bum\b|_um|micro", header[at]) else None
+    centres = [float(row[at]) for row in rows[1:]]
+    widths = None if width_at is None else [float(row[width_at]) for row in rows[1:]]
+    return _in_nanometres(centres, widths, units)
+
+
+def _in_nanometres(
+    centres: Sequence[float], widths: Sequence[float] | None, units: str | None
+) -> Bands:
+    converted = to_nanometres(centres, units)
+    factor = converted[0] / centres[0]
+    return Bands.from_wavelengths(
+        converted, None if widths is None else [factor * width for width in widths]
+    )
+
+
+def _from_band_tags(dataset: Any) -> Bands | None:
+    tags = [{key.lower(): value for key, value in dataset.tags(i).items()} for i in dataset.indexes]
+    key = next((key for key in tags[0] if key == "wavelength"), None) or next(
+        (key for key in tags[0] if "wavelength" in key and "unit" not in key), None
+    )
+    if key is None:
+        return None
+    centres = [_number(tag.get(key)) for tag in tags]
+    if any(centre is None for centre in centres):
+        return None
+    widths = [_number(tag.get("fwhm")) for tag in tags]
+    known = [width for width in widths if width]
+    return _in_nanometres(
+        [centre or 0.0 for centre in centres],
+        known if len(known) == len(tags) else None,
+        tags[0].get("wavelength_units"),
+    )
+
+
+def _from_imagery(dataset: Any) -> Bands | None:
+    tags = [dataset.tags(i, ns="IMAGERY") for i in dataset.indexes]
+    centres = [_number(tag.get("CENTRAL_WAVELENGTH_UM")) for tag in tags]
+    known = [centre for centre in centres if centre]
+    if len(known) != len(tags):
+        return None
+    widths = [width for tag in tags if (width := _number(tag.get("FWHM_UM")))]
+    return _in_nanometres(known, widths if len(widths) == len(tags) else None, "um")
+
+
+def _from_descriptions(dataset: Any) -> Bands | None:
+    texts = [text or "" for text in dataset.descriptions]
+    matches = [match for text in texts if (match := _WITH_UNIT.search(text))]
+    if len(matches) == len(texts):
+        return _in_nanometres([float(match[1]) for match in matches], None, matches[0][2])
+    bare = [number for text in texts if (number := _number(text))]
+    if len(bare) != len(texts) or len(bare) < 2 or not 0.2 < min(bare) <= max(bare) < 3e4:
+        return None
+    counts_bands = all(value == i + 1 for i, value in enumerate(bare))
+    return None if counts_bands else _in_nanometres(bare, None, None)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None
