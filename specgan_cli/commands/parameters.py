@@ -1,0 +1,106 @@
+"""Parameter types of options: number lists, auto, sizes, nodata, creation options."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    # Generic only since click 8.5.
+    ParamType = click.ParamType
+
+
+class Numbers(ParamType):
+    """A fixed count of numbers with commas between them."""
+
+    def __init__(self, count: int, kind: type = float) -> None:
+        self.count = count
+        self.kind = kind
+        self.name = ",".join(["FLOAT" if kind is float else "INTEGER"] * count)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """Turn text into a tuple of numbers."""
+        if isinstance(value, tuple):
+            return value
+        words = value.replace(",", " ").split()
+        try:
+            numbers = tuple(self.kind(word) for word in words)
+        except ValueError:
+            numbers = ()
+        if len(numbers) != self.count:
+            self.fail(f"{value!r} is not {self.count} numbers with commas between them", param, ctx)
+        return numbers
+
+
+class Auto(ParamType):
+    """A whole number of at least 1, or the word auto."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Turn text into a number, or None for auto."""
+        if value is None or value == "auto":
+            return None
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if number < 1:
+            self.fail(f"{value!r} is neither auto nor a whole number from 1", param, ctx)
+        return number
+
+
+class Size(ParamType):
+    """A number of bytes, with K, M, G or T for powers of 1024."""
+
+    name = "SIZE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Turn text into bytes."""
+        if value is None or isinstance(value, int):
+            return value
+        text = value.strip().upper().removesuffix("B").removesuffix("I")
+        power = "KMGT".find(text[-1:]) + 1 if text[-1:] in tuple("KMGT") else 0
+        try:
+            return int(float(text[:-1] if power else text) * 1024**power)
+        except ValueError:
+            self.fail(f"{value!r} is not a size such as 500M or 4G", param, ctx)
+
+
+class Nodata(ParamType):
+    """A number, nan, or the word none."""
+
+    name = "NUMBER|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn text into a number, or leave the word none."""
+        if value is None or isinstance(value, float) or value == "none":
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor none", param, ctx)
+
+
+class KeyValue(ParamType):
+    """A GDAL creation option, KEY=VALUE."""
+
+    name = "KEY=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Turn text into a pair, its key in capitals as GDAL's."""
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        key, sign, content = value.partition("=")
+        if not (key and sign):
+            self.fail(f"{value!r} is not KEY=VALUE, such as COMPRESS=ZSTD", param, ctx)
+        return key.strip().upper(), content.strip()

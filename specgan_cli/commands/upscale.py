@@ -1,0 +1,206 @@
+"""The `upscale` command: options, help, one call into its workflow."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from specgan_cli import options
+from specgan_cli.commands.parameters import Auto, KeyValue, Nodata, Numbers, Size
+
+EPILOG = """\b
+Examples:
+  specgan upscale scene.tif --hsi cube.tif -x 32 -o out.tif
+  specgan upscale scene.tif -x 8 -o out.tif --of COG --overviews
+  specgan upscale scene.tif -o out.tif --window 100,200,64,64 --preview out.png
+  specgan upscale scene.tif -o out.tif --dry-run --json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("scene")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The output raster."
+)
+@click.option("--hsi", metavar="CUBE", help="Hyperspectral cube over the same ground.")
+@click.option(
+    "-x",
+    "--scale",
+    type=click.Choice(["2", "4", "8", "16", "32"]),
+    default="32",
+    show_default=True,
+    help="Output pixels per input pixel along one axis.",
+)
+@click.option(
+    "--weights",
+    default="specgan-scene",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="Shipped weights by name (see `specgan models list`), or a weights file.",
+)
+@click.option(
+    "--bounds", type=Numbers(4), help="Part to upscale: left,bottom,right,top in the scene's CRS."
+)
+@click.option(
+    "--window",
+    type=Numbers(4, int),
+    help="Part to upscale: column,row,width,height in input pixels.",
+)
+@click.option(
+    "--bands", type=Numbers(3, int), help="Red, green and blue band, from 1, such as 4,3,2."
+)
+@click.option(
+    "--rgb-range",
+    type=Numbers(2),
+    help="File values of black and white; 0,255 for uint8, else estimated.",
+)
+@click.option(
+    "--src-nodata", type=Nodata(), help="Take this value for nodata; none ignores the file's own."
+)
+@click.option(
+    "--dst-nodata", type=float, help="Nodata value of the output; the scene's by default."
+)
+@click.option(
+    "--wavelengths", metavar="FILE", help="The cube's wavelengths, where it does not tell them."
+)
+@click.option(
+    "--align/--no-align", default=True, show_default=True, help="Co-register the cube to the scene."
+)
+@click.option(
+    "--max-shift",
+    type=click.FloatRange(min=0),
+    metavar="METRES",
+    help="Longest shift of the cube that is believed.",
+)
+@options.device
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Type that the network computes in.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of invented detail.",
+)
+@click.option(
+    "--fidelity",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="0 full detail, 1 most cautious.",
+)
+@click.option(
+    "--tile", type=Auto(), default="auto", show_default=True, help="Input pixels of a tile's side."
+)
+@click.option(
+    "--batch",
+    type=Auto(),
+    default="auto",
+    show_default=True,
+    help="Tiles that go through the network together.",
+)
+@click.option(
+    "--max-memory",
+    type=Size(),
+    help="Memory to stay under, such as 4G; half of what is free by default.",
+)
+@click.option(
+    "-f",
+    "--of",
+    "of",
+    type=click.Choice(["GTiff", "COG"], case_sensitive=False),
+    default="GTiff",
+    show_default=True,
+    help="Output format.",
+)
+@click.option("--co", type=KeyValue(), multiple=True, help="GDAL creation option; repeat for more.")
+@click.option("--overviews", is_flag=True, help="Keep the smaller results inside as overviews.")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    help="PNG of a telling part: scene, bicubic, output.",
+)
+@options.overwrite
+@options.dry_run
+@options.json_output
+def upscale(**given: Any) -> None:
+    """Upscale georeferenced RGB scenes 2 to 32 times.
+
+    The output covers the same ground in the same CRS, in the input's type and units; the mean of
+    each block of output pixels is the input pixel.  Missing pixels stay missing.
+    """
+    from specgan_cli.workflows.upscale import upscale as run
+
+    request = make_request(given, sys.argv[1:])
+    with progress_bar() as progress:
+        report = run(request, progress=progress)
+    if given["as_json"]:
+        click.echo(json.dumps(report.to_json(), indent=2))
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """Draw a bar on stderr where that is a terminal and nobody asked for quiet."""
+    context = click.get_current_context().find_root()
+    if not sys.stderr.isatty() or (context.obj or {}).get("quiet"):
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="tile", file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def make_request(given: dict[str, Any], words: list[str]) -> Any:
+    """Turn the options into a request."""
+    from specgan_cli.inference import request
+
+    return request.Request(
+        inputs=request.InputOptions(
+            scene=given["scene"],
+            hsi=given["hsi"],
+            bands=given["bands"],
+            src_nodata=given["src_nodata"],
+            rgb_range=given["rgb_range"],
+            bounds=given["bounds"],
+            window=given["window"],
+            align=given["align"],
+            max_shift=given["max_shift"],
+            wavelengths=given["wavelengths"],
+        ),
+        compute=request.ComputeOptions(
+            weights=given["weights"],
+            scale=int(given["scale"]),
+            device=given["device"],
+            dtype=given["dtype"],
+            seed=given["seed"],
+            fidelity=given["fidelity"],
+            tile=given["tile"],
+            batch=given["batch"],
+            max_memory=given["max_memory"],
+        ),
+        output=request.OutputOptions(
+            path=given["output"],
+            of=given["of"],
+            co=dict(given["co"]),
+            overviews=given["overviews"],
+            dst_nodata=given["dst_nodata"],
+            overwrite=given["overwrite"],
+            preview=given["preview"],
+        ),
+        command_line=("specgan", *words),
+    )

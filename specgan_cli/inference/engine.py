@@ -1,0 +1,217 @@
+"""From tiles that were read to tiles that can be written: the network and what follows it."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from specgan.scene import SceneNetwork
+from specgan_cli.inference.job import Job
+from specgan_cli.inference.networks import Networks
+from specgan_cli.inference.settle import OutputType, settle
+from specgan_cli.inference.tile import Mask, TileInput, TileResult
+from specgan_cli.raster.grid import Window
+from specgan_cli.raster.radiometry import Radiometry
+
+logger = logging.getLogger(__name__)
+
+# A tile of this many LR pixels a side is not split any further when memory runs out.
+_SMALLEST_TILE = 2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a scene's every tile is computed with."""
+
+    scale: int
+    """Output pixels per LR pixel along one axis."""
+
+    gsd: float
+    """LR pixel size of the whole scene in metres."""
+
+    radiometry: Radiometry
+    """How file units become [-1, 1]."""
+
+    output: OutputType
+    """The values that the file can hold."""
+
+    seed: int = 0
+    """Seed of the noise, which depends on absolute position alone."""
+
+    fidelity: float = 0.0
+    """0 for the network's full detail, 1 for its most cautious result."""
+
+
+class Engine:
+    """A scene network on one device, with the settings of one scene."""
+
+    def __init__(self, network: SceneNetwork, settings: Settings, device: torch.device) -> None:
+        self.network = network
+        self.settings = settings
+        self.device = device
+        self.halo: int = network.halo
+        self.busy_seconds = 0.0
+        """Time spent in `predict`."""
+
+    def predict(self, tiles: Sequence[TileInput]) -> list[TileResult]:
+        """Compute tiles of equal shape; tiles without a valid pixel cost nothing.
+
+        When memory runs out the batch is halved, then the tile: the result is the same, since a
+        tile's halo holds all that any part of it needs.
+
+        Args:
+            tiles: Tiles of one shape, each with the engine's halo around it.
+
+        Returns:
+            One result for each tile, in their order.
+        """
+        start = time.monotonic()
+        filled = [tile for tile in tiles if tile.lr_valid.any()]
+        values = iter(self._values(filled))
+        results = [self._result(t, next(values) if t.lr_valid.any() else None) for t in tiles]
+        self.busy_seconds += time.monotonic() - start
+        return results
+
+    def _values(self, tiles: Sequence[TileInput]) -> list[np.ndarray[Any, Any]]:
+        if not tiles:
+            return []
+        try:
+            return self._compute(tiles)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return self._halves(tiles)
+
+    def _halves(self, tiles: Sequence[TileInput]) -> list[np.ndarray[Any, Any]]:
+        if len(tiles) > 1:
+            middle = len(tiles) // 2
+            logger.info("out of memory: batch of %d halved", len(tiles))
+            return self._values(tiles[:middle]) + self._values(tiles[middle:])
+        (tile,) = tiles
+        window = tile.window
+        if max(window.height, window.width) <= _SMALLEST_TILE:
+            raise MemoryError(f"not even a tile of {window.height} x {window.width} pixels fits")
+        logger.info("out of memory: tile of %d x %d halved", window.height, window.width)
+        axis = 1 if window.height >= window.width else 2
+        parts = [self._values([part])[0] for part in split(tile, self.halo)]
+        return [np.concatenate(parts, axis=axis)]
+
+    def _compute(self, tiles: Sequence[TileInput]) -> list[np.ndarray[Any, Any]]:
+        octaves = self.octaves(tiles)
+        s = self.settings
+        return [
+            settle([o[i : i + 1] for o in octaves], tile.lr_values, s.radiometry, s.output)
+            for i, tile in enumerate(tiles)
+        ]
+
+    def octaves(self, tiles: Sequence[TileInput]) -> list[Tensor]:
+        """Run the network on tiles of equal shape.
+
+        Args:
+            tiles: Tiles of one shape; all with a cube, or none.
+
+        Returns:
+            For each octave k = 1, 2, ... a tensor N x 3 x 2^k H x 2^k W in [-1, 1].
+        """
+        s = self.settings
+        guided = tiles[0].hsi is not None
+        with torch.inference_mode():
+            return self.network.octaves(
+                self._stack([tile.lr_unit for tile in tiles]),
+                self._stack([tile.hsi for tile in tiles]) if guided else None,
+                self._stack([tile.hsi_mask for tile in tiles]) if guided else None,
+                gsd=s.gsd,
+                scale=s.scale,
+                origin_yx=origins([t.window for t in tiles]),
+                seed=s.seed,
+                padded=True,
+                fidelity=s.fidelity,
+            )
+
+    def _stack(self, arrays: Sequence[Any]) -> Tensor:
+        tensor = torch.from_numpy(np.stack(arrays))
+        return tensor.to(self.device, torch.float32)
+
+    def _result(self, tile: TileInput, values: np.ndarray[Any, Any] | None) -> TileResult:
+        s = self.settings.scale
+        w = tile.window
+        window = Window(w.row * s, w.col * s, w.height * s, w.width * s)
+        return TileResult(window, values, repeat_mask(tile.lr_valid, s))
+
+
+def make_engines(job: Job, networks: Networks) -> list[Engine]:
+    """Return one engine a device, for the tiles of one job."""
+    compute = job.request.compute
+    settings = Settings(
+        scale=compute.scale,
+        gsd=job.scene.grid.gsd,
+        radiometry=job.radiometry,
+        output=job.output,
+        seed=compute.seed,
+        fidelity=compute.fidelity,
+    )
+    return [
+        Engine(cast("SceneNetwork", network), settings, device)
+        for network, device in networks.copies
+    ]
+
+
+def origins(windows: Sequence[Window]) -> Any:
+    """Return the absolute LR row and column of one tile, or of each tile of a batch."""
+    pairs = [(w.row, w.col) for w in windows]
+    return pairs[0] if len(pairs) == 1 else pairs
+
+
+def repeat_mask(mask: Mask, scale: int) -> Mask:
+    """Return a mask with every pixel as a block of `scale` x `scale`."""
+    return np.repeat(np.repeat(mask, scale, axis=0), scale, axis=1)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, on a GPU or on the CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return "out of memory" in text or "can't allocate memory" in text
+
+
+def split(tile: TileInput, halo: int) -> tuple[TileInput, TileInput]:
+    """Cut a tile in two along its longer axis; each part keeps the full halo.
+
+    Args:
+        tile: A tile of at least two pixels along one axis.
+        halo: The LR pixels around it.
+
+    Returns:
+        The upper and the lower part, or the left and the right one.
+    """
+    w = tile.window
+    if w.height >= w.width:
+        half = w.height // 2
+        parts = ((0, half, 0, w.width), (half, w.height, 0, w.width))
+    else:
+        half = w.width // 2
+        parts = ((0, w.height, 0, half), (0, w.height, half, w.width))
+    first, second = (_part(tile, halo, *part) for part in parts)
+    return first, second
+
+
+def _part(tile: TileInput, halo: int, top: int, bottom: int, left: int, right: int) -> TileInput:
+    inner = (..., slice(top, bottom), slice(left, right))
+    outer = (..., slice(top, bottom + 2 * halo), slice(left, right + 2 * halo))
+    row, col = tile.window.row + top, tile.window.col + left
+    return TileInput(
+        window=Window(row, col, bottom - top, right - left),
+        lr_unit=tile.lr_unit[outer],
+        lr_values=tile.lr_values[inner],
+        lr_valid=tile.lr_valid[inner],
+        hsi=None if tile.hsi is None else tile.hsi[outer],
+        hsi_mask=None if tile.hsi_mask is None else tile.hsi_mask[outer],
+    )

@@ -1,0 +1,116 @@
+"""What `specgan upscale` says about a finished scene, as one JSON document."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from specgan_cli.inference.devices import peak_memory
+from specgan_cli.inference.engine import Engine
+from specgan_cli.inference.job import Job
+from specgan_cli.inference.networks import Networks
+from specgan_cli.inference.plan import Plan
+from specgan_cli.raster.scene import redact
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished scene."""
+
+    scene: str
+    """The input, without secrets."""
+
+    output: str
+    """The file that was written."""
+
+    scale: int
+    """Output pixels per LR pixel along one axis."""
+
+    shape_yx: tuple[int, int]
+    """Rows and columns of the output."""
+
+    bounds: tuple[float, float, float, float]
+    """left, bottom, right, top in CRS units."""
+
+    crs: str
+    """The output's CRS: an authority's code, or WKT."""
+
+    dtype: str
+    """Type of the values."""
+
+    nodata: float | None
+    """Value of missing pixels; None where a mask marks them, or nothing."""
+
+    rgb_range: tuple[float, float]
+    """File units at -1 and 1."""
+
+    weights_sha256: str
+    """Of the weights file."""
+
+    hsi: str | None
+    """The cube, without secrets."""
+
+    alignment: dict[str, Any] | None
+    """How the cube was found to lie."""
+
+    tile: int
+    """LR pixels of a tile's side."""
+
+    tiles: int
+    """How many tiles there were."""
+
+    resumed_tiles: int
+    """How many of them an earlier run had made."""
+
+    devices: list[str]
+    """Where the network ran."""
+
+    seconds: float
+    """Wall time from the opening of the inputs to the finished file."""
+
+    network_seconds: float
+    """Time that the networks were busy, summed over devices."""
+
+    peak_memory_bytes: int
+    """Largest resident size of the process so far."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values; NaN, which JSON lacks, becomes the word nan."""
+        content = asdict(self)
+        if self.nodata is not None and self.nodata != self.nodata:
+            content["nodata"] = "nan"
+        return content
+
+
+def make_report(
+    job: Job, plan: Plan, networks: Networks, engines: list[Engine], *, seconds: float
+) -> Report:
+    """Gather what was done.
+
+    Args:
+        job: The scene.
+        plan: Its tiles.
+        networks: The weights.
+        engines: What computed the tiles.
+        seconds: Wall time of the whole run.
+    """
+    grid, inputs = job.grid, job.request.inputs
+    return Report(
+        scene=job.scene.name,
+        output=str(job.request.output.path),
+        scale=plan.scale,
+        shape_yx=plan.shape_yx,
+        bounds=grid.bounds,
+        crs=grid.crs.to_string() if grid.crs else "",
+        dtype=job.output.dtype,
+        nodata=job.output.nodata,
+        rgb_range=(job.radiometry.low, job.radiometry.high),
+        weights_sha256=networks.sha256,
+        hsi=redact(inputs.hsi) if inputs.hsi else None,
+        alignment=job.alignment,
+        tile=plan.tile,
+        tiles=plan.tile_count,
+        resumed_tiles=0,
+        devices=networks.devices,
+        seconds=round(seconds, 3),
+        network_seconds=round(sum(engine.busy_seconds for engine in engines), 3),
+        peak_memory_bytes=peak_memory(),
+    )
