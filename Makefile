@@ -1,0 +1,74 @@
+# `make demo` and `make test` need Python 3.11 or later, make, and a Python package index.
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+BIN := $(VENV)/bin
+EXTRAS := test,train,metrics,hdf5,distributed
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+
+.PHONY: help venv demo test check lint types tests wheel test-wheel sample clean
+
+help:
+	@echo "make demo    install, upscale the sample scene 32 times, say where the results lie"
+	@echo "make test    install, lint, type-check, test"
+	@echo "make venv    install only (in $(VENV))"
+	@echo "make test-wheel    build the wheel, install it alone, run the tests on it"
+	@echo "make sample  make sample_data/ again from its script"
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "specgan needs Python 3.11 or later; say which with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The stamps keep a second `make` from installing again.
+$(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) -e '.[$(EXTRAS)]'
+	@touch $@
+
+venv: $(VENV)/.installed
+
+demo: venv
+	@mkdir -p demo
+	$(BIN)/specgan upscale sample_data/scene.tif --hsi sample_data/cube.tif -x 32 \
+	  -o demo/scene_x32.tif --preview demo/scene_x32.png --overwrite
+	@echo
+	@echo "GeoTIFF, 32 times finer:  $(CURDIR)/demo/scene_x32.tif"
+	@echo "before and after:         $(CURDIR)/demo/scene_x32.png"
+
+test: lint types tests
+
+check: test
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+types: $(VENV)/.installed-test
+	$(BIN)/mypy
+
+tests: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+
+wheel: $(VENV)/.installed-test
+	rm -rf dist
+	$(BIN)/python -m build --wheel --no-isolation
+
+# The tests on the installed wheel: nothing of this tree but tests/ and sample_data/ is on the path.
+test-wheel: wheel
+	rm -rf $(VENV)-wheel
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip install --disable-pip-version-check --quiet \
+	  -c constraints.txt "$$(ls dist/*.whl)[$(EXTRAS)]"
+	OMP_NUM_THREADS=1 $(VENV)-wheel/bin/pytest -n $(JOBS)
+
+sample: venv
+	$(BIN)/python sample_data/make.py
+
+clean:
+	rm -rf $(VENV) $(VENV)-wheel demo dist build
