@@ -1,0 +1,100 @@
+"""Checkpoints: written beside their place and renamed, the last few kept, read without pickle."""
+
+import contextlib
+import io
+import logging
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from specgan_cli.errors import TrainingError
+
+KEPT = 3
+"""Checkpoints that are kept."""
+
+_PREFIX = "step-"
+_SUFFIX = ".pt"
+
+logger = logging.getLogger(__name__)
+
+
+def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
+    """Write a checkpoint and delete all but the newest few.
+
+    Args:
+        folder: Where checkpoints lie.
+        step: Steps made.
+        state: Tensors and plain types.
+
+    Returns:
+        The file.
+
+    Raises:
+        TrainingError: The disk is full or not writable; earlier checkpoints are intact.
+    """
+    path = folder / f"{_PREFIX}{step:09d}{_SUFFIX}"
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    write_atomically(path, content.getbuffer())
+    for old in checkpoints(folder)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """List the complete checkpoints of a folder, oldest first."""
+    return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+
+
+def newest_state(folder: Path) -> dict[str, Any] | None:
+    """Read the newest checkpoint that can be read.
+
+    Args:
+        folder: Where checkpoints lie.
+
+    Returns:
+        Its state on the CPU, or None where there is no checkpoint.
+
+    Raises:
+        TrainingError: There are checkpoints and none can be read.
+    """
+    paths = checkpoints(folder)
+    for path in reversed(paths):
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return state
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            logger.warning("%s cannot be read (%s); trying the one before", path, error)
+    if paths:
+        raise TrainingError(f"no checkpoint in {folder} can be read; start a new run")
+    return None
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write a file that appears complete or not at all.
+
+    Args:
+        path: The file; replaced when it exists.
+        content: Its bytes.
+
+    Raises:
+        TrainingError: It cannot be written; what was there is intact.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise TrainingError(
+            f"cannot write {path}: {error.strerror}; what was written before is intact: make room "
+            "and go on with --resume"
+        ) from error

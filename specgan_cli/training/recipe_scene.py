@@ -1,0 +1,220 @@
+"""The scene recipe: octave by octave, L1, perceptual and adversarial, with averaged weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from specgan.augment import CHANGES
+from specgan.header import Architecture
+from specgan.octave_discriminator import OctaveDiscriminator
+from specgan.perceptual import Trunk
+from specgan.scene import SceneNetwork
+from specgan_cli.training.average import WeightAverage
+from specgan_cli.training.batch import Batch, Plan
+from specgan_cli.training.config import StageConfig, TrainConfig
+from specgan_cli.training.octave_losses import (
+    Level,
+    adversarial_terms,
+    content_terms,
+    discriminator_terms,
+    levels_of,
+)
+from specgan_cli.training.processes import Team
+from specgan_cli.training.recipe import Moment, check_finite
+from specgan_cli.training.schedule import Position, first_step, gan_weight, position, rate_share
+
+
+class SceneRecipe:
+    """Networks, losses and optimisers of the scene recipe.
+
+    Args:
+        config: The run's configuration.
+        network: The generator, on the team's device.
+        trunk: Perceptual trunk on the same device; None for none.
+        team: The processes of the run.
+    """
+
+    architecture: Architecture = "scene"
+
+    def __init__(
+        self, *, config: TrainConfig, network: SceneNetwork, trunk: Trunk | None, team: Team
+    ) -> None:
+        self.config = config
+        self.stages = config.stages
+        self.steps = first_step(self.stages, len(self.stages))
+        self.first = first_step(self.stages, config.start_stage - 1)
+        self.network = network
+        self.trunk = trunk
+        self.team = team
+        self.discriminators = nn.ModuleList(
+            OctaveDiscriminator(channels=config.discriminator.channels, depth=depth)
+            for depth in config.discriminator.depths
+        ).to(team.device)
+        team.share(network)
+        team.share(self.discriminators)
+        self.average = WeightAverage(network, config.optimiser.ema)
+        betas = config.optimiser.betas
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, betas=betas)
+        self.discriminator_optimiser = torch.optim.Adam(
+            self.discriminators.parameters(), lr=1e-4, betas=betas
+        )
+        self.changes = tuple(c for c in CHANGES if c in config.discriminator.augment)
+        self.octaves = torch.compile(network.octaves) if config.compile else network.octaves
+
+    def moment(self, step: int) -> Moment:
+        """Say how the samples of a step are drawn."""
+        place = position(self.stages, step)
+        stage = place.stage
+        usable = [
+            (factor, weight)
+            for factor, weight in zip(stage.factors, stage.factor_weights, strict=True)
+            if factor >= 2 ** stage.octaves[0] and weight > 0
+        ]
+        plan = Plan(
+            crop=stage.crop,
+            batch=stage.batch,
+            factors=tuple(factor for factor, _ in usable),
+            weights=tuple(weight for _, weight in usable),
+            last=stage.octaves[1],
+            halo=self.network.halo if stage.context == "halo" else 0,
+            noise=stage.teacher_noise if stage.teacher else 0.0,
+        )
+        return Moment(stage=place.index + 1, plan=plan, micro=stage.accumulate)
+
+    def update(self, step: int, batches: Sequence[Batch]) -> dict[str, float]:
+        """Make one step: the generator, then its discriminators on the same images."""
+        place = position(self.stages, step)
+        self._set_rates(place)
+        weight = gan_weight(place)
+        self.network.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.discriminators.requires_grad_(False)
+        losses: dict[str, float] = {}
+        made = []
+        for batch in batches:
+            levels = self._generate(batch, place.stage)
+            with self._precision():
+                terms = content_terms(levels, place.stage, self.trunk)
+                if weight:
+                    terms |= adversarial_terms(
+                        levels, place.stage, weight, self.discriminators, self.changes
+                    )
+            total = torch.stack(list(terms.values())).sum() / len(batches)
+            total.backward()  # type: ignore[no-untyped-call]  # torch's own stub
+            made.append([level.detached() for level in levels])
+            _add(losses, terms, len(batches))
+        rate = place.stage.lr
+        check_finite(step, losses, rate)
+        parameters = list(self.network.parameters())
+        self.team.average_gradients(parameters)
+        losses["gradient"] = self._clip(parameters)
+        check_finite(step, {"gradient": losses["gradient"] / 1e6}, rate)
+        self.optimiser.step()
+        self.average.update(self.network, step - self.first)
+        if weight:
+            losses |= self._update_discriminators(step, place, made)
+        return losses
+
+    def predict(self, batch: Batch, octaves: int) -> list[Tensor]:
+        """Compute the averaged generator's octaves of a whole chip, without gradients."""
+        network = cast(SceneNetwork, self.average.network)
+        with torch.no_grad():
+            return network.octaves(
+                batch.lr_rgb,
+                batch.hsi,
+                batch.hsi_mask,
+                gsd=batch.gsd,
+                scale=2**octaves,
+                seed=batch.seed,
+            )
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that later steps depend on."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "discriminators": self.discriminators.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a state that `state` returned."""
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.discriminators.load_state_dict(state["discriminators"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+
+    def generator(self) -> nn.Module:
+        """Return the averaged generator."""
+        return self.average.network
+
+    def last_octave(self, step: int) -> int:
+        """Return the finest octave that the stage of a step trains."""
+        return position(self.stages, step).stage.octaves[1]
+
+    def smallest_crop(self) -> int | None:
+        """Return None: the scene network takes any size."""
+        return None
+
+    def _set_rates(self, place: Position) -> None:
+        share = rate_share(place)
+        for group in self.optimiser.param_groups:
+            group["lr"] = place.stage.lr * share
+        for group in self.discriminator_optimiser.param_groups:
+            group["lr"] = place.stage.discriminator_lr * share
+
+    def _generate(self, batch: Batch, stage: StageConfig) -> list[Level]:
+        coarse = None
+        if stage.teacher:
+            coarse = [t + n for t, n in zip(batch.truths, batch.noises, strict=False)]
+            coarse = coarse or list(batch.truths[:-1])
+        with self._precision():
+            outputs = self.octaves(
+                batch.lr_rgb,
+                batch.hsi,
+                batch.hsi_mask,
+                gsd=batch.gsd,
+                scale=2 ** len(batch.truths),
+                origin_yx=batch.origin_yx,
+                seed=batch.seed,
+                padded=batch.halo > 0,
+                local=stage.context == "local",
+                coarse=coarse,
+            )
+        return levels_of(batch, [output.float() for output in outputs], coarse, stage)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast("cuda", torch.bfloat16, enabled=self.team.device.type == "cuda")
+
+    def _clip(self, parameters: list[nn.Parameter]) -> float:
+        limit = self.config.optimiser.clip or float("inf")
+        return float(nn.utils.clip_grad_norm_(parameters, limit))
+
+    def _update_discriminators(
+        self, step: int, place: Position, made: Sequence[Sequence[Level]]
+    ) -> dict[str, float]:
+        self.discriminators.requires_grad_(True)
+        self.discriminator_optimiser.zero_grad(set_to_none=True)
+        losses: dict[str, float] = {}
+        penalise = place.stage.r1 > 0 and step % place.stage.r1_every == 0
+        for levels in made:
+            with self._precision():
+                terms = discriminator_terms(
+                    levels, place.stage, self.discriminators, self.changes, penalise=penalise
+                )
+            total = torch.stack(list(terms.values())).sum() / len(made)
+            total.backward()  # type: ignore[no-untyped-call]  # torch's own stub
+            _add(losses, terms, len(made))
+        check_finite(step, losses, place.stage.discriminator_lr)
+        self.team.average_gradients(self.discriminators.parameters())
+        self.discriminator_optimiser.step()
+        return losses
+
+
+def _add(losses: dict[str, float], terms: Mapping[str, Tensor], parts: int) -> None:
+    for name, value in terms.items():
+        losses[name] = losses.get(name, 0.0) + float(value.detach()) / parts

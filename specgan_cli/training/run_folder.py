@@ -1,0 +1,171 @@
+"""The folder of a run: configuration, surroundings, metrics, pictures, checkpoints, weights."""
+
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from specgan._version import __version__
+from specgan_cli.errors import OutputError, TrainingError
+from specgan_cli.training.checkpoint import write_atomically
+from specgan_cli.training.config_file import differences
+
+logger = logging.getLogger(__name__)
+
+SESSION_KEYS = ("data.workers", "log_every", "checkpoint_every", "compile")
+"""Settings that may change between sessions: no weight depends on them."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run."""
+
+    path: Path
+    """The folder."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """Where sample pictures lie."""
+        return self.path / "samples"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.json"
+
+    @property
+    def weights(self) -> Path:
+        """The averaged weights as they are now."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The averaged weights of the best validation."""
+        return self.path / "best.safetensors"
+
+    def open(self, config: Mapping[str, Any], *, resume: bool) -> None:
+        """Make the folder, or check that it is this run's.
+
+        Args:
+            config: The resolved configuration as plain values.
+            resume: Whether an existing folder is continued.
+
+        Raises:
+            OutputError: The folder exists and `resume` is off, or it cannot be made.
+            TrainingError: The folder is a run with another configuration.
+        """
+        if self.path.exists() and not resume:
+            raise OutputError(f"{self.path} exists; go on with --resume, or choose another folder")
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self.samples.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make {self.path}: {error.strerror}") from error
+        plain = json.loads(json.dumps(config))
+        if self.config.exists():
+            self._check_same(plain)
+        write_atomically(self.config, (json.dumps(plain, indent=2) + "\n").encode())
+
+    def record_surroundings(self, facts: Mapping[str, Any]) -> None:
+        """Append where and how this session runs to `environment.json`.
+
+        Args:
+            facts: What the caller knows: device, dataset, seed.
+        """
+        path = self.path / "environment.json"
+        sessions = json.loads(path.read_text()) if path.exists() else []
+        sessions.append({**surroundings(), **facts})
+        write_atomically(path, (json.dumps(sessions, indent=2) + "\n").encode())
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append one line to the metrics."""
+        try:
+            with self.metrics.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
+
+    def forget_after(self, step: int) -> None:
+        """Drop lines of steps beyond a checkpoint: they will be made again.
+
+        Args:
+            step: Steps that the checkpoint has made.
+        """
+        if not self.metrics.exists():
+            return
+        kept = []
+        for line in self.metrics.read_text().splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue  # the line under way when a process was killed
+            if record.get("step", 0) <= step:
+                kept.append(line)
+        write_atomically(self.metrics, "".join(f"{line}\n" for line in kept).encode())
+
+    def _check_same(self, config: Mapping[str, Any]) -> None:
+        try:
+            old = json.loads(self.config.read_text())
+        except ValueError as error:
+            raise TrainingError(f"{self.config} is damaged: {error}") from error
+        changed = [
+            text for text in differences(old, config) if text.split(":")[0] not in SESSION_KEYS
+        ]
+        if changed:
+            raise TrainingError(
+                f"{self.path} is a run with another configuration ({'; '.join(changed)}); resume "
+                "it with its own, or start another folder with --init"
+            )
+
+
+def surroundings() -> dict[str, Any]:
+    """Return versions, machine and git state; nothing secret."""
+    return {
+        "specgan": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "command": sys.argv[1:],
+        "git": git_state(Path(__file__).parent),
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Return commit and whether the tree is changed, or None outside a git checkout.
+
+    Args:
+        folder: Any folder inside the checkout.
+    """
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        changed = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "changed": changed}
+
+
+def _git(folder: Path, *words: str) -> str:
+    result = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
+    )
+    return result.stdout.strip()

@@ -1,0 +1,187 @@
+"""Validation: the averaged generator beside bicubic interpolation on whole chips."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from specgan.perceptual import Trunk, distance
+from specgan_cli.raster.dataset import ChipRecord, Dataset
+from specgan_cli.training import metrics
+from specgan_cli.training.batch import Batch
+from specgan_cli.training.cut import Place, cut
+from specgan_cli.training.octave_losses import enlarged
+
+HIGHER_IS_BETTER = {"psnr", "ssim", "lr_psnr"}
+
+Predict = Callable[[Batch, int], list[Tensor]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a validation found."""
+
+    octave: int
+    """The finest octave measured."""
+
+    values: dict[str, float]
+    """Means over chips: "x32/psnr" of the network, "x32/bicubic/psnr" of the interpolation."""
+
+    picture: NDArray[np.uint8]
+    """H x W x 3: a row a chip: LR, bicubic, output, truth."""
+
+    def value(self, metric: str) -> float | None:
+        """Return a metric of the finest octave, or None when it was not measured."""
+        return self.values.get(f"x{2**self.octave}/{metric}")
+
+    def baseline(self, metric: str) -> float | None:
+        """Return bicubic's metric at the finest octave, or None when it was not measured."""
+        return self.values.get(f"x{2**self.octave}/bicubic/{metric}")
+
+
+@dataclass
+class Validator:
+    """Measures a generator on fixed chips."""
+
+    dataset: Dataset
+    """Where the chips lie."""
+
+    chips: tuple[ChipRecord, ...]
+    """The chips, in order."""
+
+    crop: int
+    """LR pixels a side of the centred crop."""
+
+    trunk: Trunk | None
+    """Perceptual trunk; None leaves that column out."""
+
+    device: torch.device
+    """Where to compute."""
+
+    samples: int
+    """Rows of the picture."""
+
+    factor: int
+    """Factor between LR and truth."""
+
+    _baselines: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+
+    def measure(self, predict: Predict, octave: int) -> Report:
+        """Measure every octave up to `octave`.
+
+        Args:
+            predict: From a batch of one and the finest octave to the last octaves, that one last.
+            octave: The finest octave, 1 is x2.
+
+        Returns:
+            Means over chips, and a picture of the first few.
+        """
+        sums: dict[str, list[float]] = {}
+        rows = []
+        for index, record in enumerate(self.chips):
+            batch = self._batch(record, octave).to(self.device)
+            outputs = predict(batch, octave)
+            for level, output in enumerate(outputs, start=octave - len(outputs) + 1):
+                for name, value in self._values(record, batch, level, output.float()).items():
+                    sums.setdefault(name, []).append(value)
+            if index < self.samples:
+                rows.append(_row(batch, outputs[-1], octave))
+        means = {name: float(np.mean(values)) for name, values in sums.items()}
+        return Report(octave, means, _picture(rows))
+
+    def _values(
+        self, record: ChipRecord, batch: Batch, level: int, output: Tensor
+    ) -> dict[str, float]:
+        name = f"x{2**level}"
+        values = {f"{name}/{k}": v for k, v in self._compare(output, batch, level).items()}
+        if (record.id, level) not in self._baselines:
+            enlarged_lr = metrics.bicubic(batch.lr_rgb, 2**level)
+            self._baselines[record.id, level] = self._compare(enlarged_lr, batch, level)
+        baseline = self._baselines[record.id, level]
+        return values | {f"{name}/bicubic/{k}": v for k, v in baseline.items()}
+
+    def _compare(self, output: Tensor, batch: Batch, level: int) -> dict[str, float]:
+        truth, mask = batch.truths[level - 1], batch.masks[level - 1]
+        kept = torch.where(mask > 0, output, truth)
+        values = {
+            "l1": metrics.l1(output, truth, mask),
+            "psnr": metrics.psnr(output, truth, mask),
+            "ssim": metrics.ssim(kept, truth),
+            "lr_psnr": metrics.lr_psnr(output, batch.lr_rgb),
+        }
+        if self.trunk is not None:
+            with torch.no_grad():
+                values["perceptual"] = distance(self.trunk, enlarged(kept), enlarged(truth))
+        return {name: float(value.mean()) for name, value in values.items()}
+
+    def _batch(self, record: ChipRecord, octave: int) -> Batch:
+        shape_yx = tuple(min(self.crop, length // self.factor) for length in record.shape_yx)
+        unit = max(self.factor, self.dataset.hsi_factor(record) or 1)
+        row, column = (
+            (length - pixels * self.factor) // 2 // unit * unit
+            for length, pixels in zip(record.shape_yx, shape_yx, strict=True)
+        )
+        place = Place(row, column, (shape_yx[0], shape_yx[1]), self.factor)
+        sample = cut(self.dataset, record, place, octave, np.random.default_rng(0))
+        return Batch(
+            lr_rgb=torch.from_numpy(sample.lr_rgb)[None],
+            hsi=torch.from_numpy(sample.hsi)[None],
+            hsi_mask=torch.from_numpy(sample.hsi_mask)[None],
+            gsd=torch.tensor([sample.gsd], dtype=torch.float32),
+            truths=tuple(torch.from_numpy(image)[None] for image in sample.truths),
+            masks=tuple(torch.from_numpy(image)[None] for image in sample.masks),
+            noises=(),
+            draws=torch.zeros(1, octave, 0),
+            factor=self.factor,
+            seed=0,
+            origin_yx=(0, 0),
+        )
+
+
+def choose_chips(
+    records: Sequence[ChipRecord], count: int, factor: int, crop: int | None
+) -> tuple[ChipRecord, ...]:
+    """Choose chips evenly over a split.
+
+    Args:
+        records: The split.
+        count: At most so many.
+        factor: Chips must hold an LR pixel of this factor.
+        crop: Or so many a side; None for any.
+    """
+    side = factor * (crop or 1)
+    usable = [record for record in records if min(record.shape_yx) >= side]
+    if len(usable) <= count:
+        return tuple(usable)
+    return tuple(usable[round(i * (len(usable) - 1) / max(1, count - 1))] for i in range(count))
+
+
+def better(metric: str, new: float, old: float | None) -> bool:
+    """Say whether a metric's new value is better than the old one (None: there is none)."""
+    if old is None:
+        return True
+    return new > old if metric in HIGHER_IS_BETTER else new < old
+
+
+def _row(batch: Batch, output: Tensor, octave: int) -> NDArray[np.uint8]:
+    factor = 2**octave
+    nearest = batch.lr_rgb.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    smooth = metrics.bicubic(batch.lr_rgb, factor)
+    line = torch.cat([nearest, smooth, output.float(), batch.truths[octave - 1]], dim=3)[0]
+    grey = ((line + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return grey.permute(1, 2, 0).cpu().numpy()
+
+
+def _picture(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Stack rows of differing widths, filled with white."""
+    width = max((row.shape[1] for row in rows), default=1)
+    height = sum(row.shape[0] for row in rows) or 1
+    picture = np.full((height, width, 3), 255, np.uint8)
+    top = 0
+    for row in rows:
+        picture[top : top + row.shape[0], : row.shape[1]] = row
+        top += row.shape[0]
+    return picture
