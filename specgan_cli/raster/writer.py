@@ -1,37 +1,52 @@
 """The writer: a tiled GeoTIFF that appears complete under its name, or not at all."""
 
-import errno
+import hashlib
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError
-from rasterio.io import DatasetWriter
+from rasterio.enums import ColorInterp
 
-from specgan_cli.errors import OutputError
+from specgan_cli.raster.blocks import OpenBlocks, whole_blocks
+from specgan_cli.raster.cog import copy_to_cog
+from specgan_cli.raster.encoder import RGB, Description, Encoding, make_head
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.scene import MaskKind
+from specgan_cli.raster.image import Image
+from specgan_cli.raster.masks import MaskKind
+from specgan_cli.raster.output import (
+    Format,
+    block_of,
+    check_output,
+    creation_options,
+    default_block,
+    expected_bytes,
+    remove_sidecars,
+)
+from specgan_cli.raster.overviews import count_levels
+from specgan_cli.raster.partial import PartialFile, journal_of, temporary_of, writing
+
+__all__ = ["RasterWriter", "check_output", "default_block", "expected_bytes"]
 
 Array = npt.NDArray[Any]
-Format = Literal["GTiff", "COG"]
+Mask = npt.NDArray[np.bool_]
 
-BLOCK = 512
-"""Rows and columns of a block of a large output."""
+
+ALPHA_DTYPES = ("uint8", "uint16")
+"""Types in which GDAL takes an alpha band for a mask; others get an internal mask."""
 
 
 class RasterWriter:
     """Writes windows of an output raster to a temporary file, renamed at the end.
 
     Use it with `with`: entering checks the path and the disk, a clean exit puts the finished
-    file in place, an error leaves what was there before.  Windows may come in any order; those
-    made of whole blocks (`block`) cost no memory.
+    file in place, an error leaves what was there before.  Windows made of whole blocks
+    (`block`) are stored at once; parts of blocks wait in memory for the rest.  The file's
+    bytes depend on the values, the options and the order of the windows, and on nothing else;
+    so a resumed run that writes the same windows gives the same bytes.  One thread may write.
     """
 
     def __init__(
@@ -45,7 +60,7 @@ class RasterWriter:
         mask: MaskKind | None = None,
         of: Format = "GTiff",
         co: Mapping[str, str] | None = None,
-        overviews: bool = False,
+        overviews: bool | int = False,
         tags: Mapping[str, str] | None = None,
         colorinterp: tuple[ColorInterp, ...] | None = None,
         scales: tuple[float, ...] | None = None,
@@ -53,6 +68,7 @@ class RasterWriter:
         overwrite: bool = False,
         block: int | None = None,
         resume: bool = False,
+        keep_partial: bool = False,
         job: str = "",
     ) -> None:
         """Keep the plan; nothing is touched before `with` or `open`.
@@ -67,39 +83,48 @@ class RasterWriter:
                 internal mask band) or "none"; by default "nodata" when there is a value.
             of: "GTiff" or "COG".
             co: GDAL creation options that replace the defaults.
-            overviews: Add overviews, exact means of 2 x 2 blocks of valid pixels.
+            overviews: Add overviews, exact means of 2 x 2 blocks of valid pixels, down to 256
+                pixels; a number says how many.  A COG always has them.
             tags: Dataset tags, such as those of provenance.
             colorinterp: Of the colour bands; red, green, blue by default when there are three.
-            scales: Factor from file units to physical ones, a band.
-            offsets: Offset from file units to physical ones, a band.
+            scales: Factor from file units to physical ones, a colour band.
+            offsets: Offset from file units to physical ones, a colour band.
             overwrite: Replace a file that exists, when the new one is complete.
-            block: Rows and columns of a block, a multiple of 16.
-            resume: Go on with what a killed run of the same `job` committed.
-            job: Says what is being made; a run resumes only its like.
+            block: Rows and columns of a block, a multiple of 16; `co` can say it too.
+            resume: Go on with what a killed run of the same `job` committed, if any.
+            keep_partial: On an interruption (Ctrl-C, a signal) keep what was committed.
+            job: Says what is being made and from what; a run resumes only its like.
         """
         self.path = Path(path)
         self.grid = grid
-        self.count = count
-        self.dtype = dtype
-        self.nodata = nodata
+        self.count, self.dtype, self.nodata = count, str(np.dtype(dtype)), nodata
         self.mask: MaskKind = mask or ("none" if nodata is None else "nodata")
-        self.of = of
-        self.co = {key.upper(): value for key, value in (co or {}).items()}
-        self.overviews = overviews
+        if self.mask == "alpha" and self.dtype not in ALPHA_DTYPES:
+            self.mask = "mask"
+        self.of, self.co = of, dict(co or {})
         self.tags = dict(tags or {})
         self.colorinterp = colorinterp
         self.scales, self.offsets = scales, offsets
-        self.overwrite = overwrite
-        self.block = block or default_block(grid.shape_yx)
-        self.resume, self.job = resume, job
+        self.overwrite, self.resume, self.keep_partial = overwrite, resume, keep_partial
+        self.job = job
+        self.block = block or block_of(grid.shape_yx, self.co)
+        """Rows and columns of a block."""
+        self.levels = _levels(grid.shape_yx, overviews, of)
+        """How many overviews the file gets."""
         self.committed: tuple[str, ...] = ()
         """Notes of the commits that a killed run left, in order; empty unless resumed."""
-        self._dataset: DatasetWriter | None = None
+        self._file: PartialFile | None = None
+        self._open_blocks = OpenBlocks(self.grid.shape_yx, self.block)
 
     @property
-    def temporary(self) -> Path:
-        """The unfinished file, beside the output."""
-        return self.path.with_name(f".{self.path.name}.partial")
+    def encoding(self) -> Encoding:
+        """How the blocks are stored."""
+        co = {} if self.of == "COG" else self.co
+        options = creation_options(self.dtype, self.block, co)
+        if self._colours()[:3] == RGB:
+            options.setdefault("photometric", "RGB")
+        bands = self.count + (self.mask == "alpha")
+        return Encoding(bands, self.dtype, self.block, self.mask == "mask", options)
 
     def __enter__(self) -> "RasterWriter":
         self.open()
@@ -113,56 +138,35 @@ class RasterWriter:
     ) -> None:
         if error is None:
             self.close()
+        elif self.keep_partial and not isinstance(error, Exception):
+            self._close_partial()
         else:
             self.discard()
 
     def open(self) -> None:
-        """Check the path and the disk, and make the temporary file.
+        """Check the path and the disk, and make or resume the temporary file.
 
         Raises:
-            OutputError: If the output exists, its folder is missing or read-only, or the disk
-                has too little space.
+            OutputError: If the output exists, its folder is missing or read-only, the disk has
+                too little space, another process is writing it, an option is unknown, or the
+                unfinished run that should be resumed made something else.
         """
-        check_output(self.path, overwrite=self.overwrite)
-        rows, cols = self.grid.shape_yx
         alpha = self.mask == "alpha"
-        profile = {
-            "driver": "GTiff",
-            "tiled": True,
-            "blockxsize": self.block,
-            "blockysize": self.block,
-            "compress": "deflate",
-            "predictor": 3 if np.issubdtype(np.dtype(self.dtype), np.inexact) else 2,
-            "interleave": "pixel",
-            "bigtiff": "IF_SAFER",
-            "num_threads": "ALL_CPUS",
-            **{key.lower(): value for key, value in self.co.items()},
-        }
-        try:
-            self._dataset = rasterio.open(
-                self.temporary,
-                "w",
-                width=cols,
-                height=rows,
-                count=self.count + alpha,
-                dtype=self.dtype,
-                crs=self.grid.crs,
-                transform=self.grid.transform,
-                nodata=self.nodata if self.mask == "nodata" else None,
-                **profile,
-            )
-            colours = self.colorinterp
-            if colours is None and self.count == 3:
-                colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-            if colours is not None:
-                self._dataset.colorinterp = (*colours, *[ColorInterp.alpha] * alpha)
-            self._dataset.update_tags(**self.tags)
-        except RasterioError as error:
-            raise OutputError(f"{self.path}: cannot be made: {error}") from error
+        needed = expected_bytes(
+            self.grid, self.count + alpha, self.dtype, overviews=self.levels, of=self.of, co=self.co
+        )
+        left = temporary_of(self.path)
+        needed -= left.stat().st_size if left.is_file() else 0
+        check_output(self.path, overwrite=self.overwrite, needed=needed)
+        head = make_head(self.encoding, self._description(), self.levels)
+        job = hashlib.sha256(repr((self.job, self.encoding, head.tables)).encode()).hexdigest()
+        resumed = PartialFile.resume(self.path, head, job) if self.resume else None
+        if resumed is None:
+            self._file = PartialFile.create(self.path, head, job)
+        else:
+            self._file, self.committed = resumed
 
-    def write(
-        self, values: Array, window: Window, valid: npt.NDArray[np.bool_] | None = None
-    ) -> None:
+    def write(self, values: Array, window: Window, valid: Mask | None = None) -> None:
         """Write a window.
 
         Args:
@@ -170,67 +174,101 @@ class RasterWriter:
             window: Where, in pixels of the output.
             valid: H x W; False makes the pixel missing.  All are valid when None.
 
+        A valid pixel that would read as missing, because all its bands equal nodata, has its
+        last band moved by one step.
+
         Raises:
             OutputError: If the disk is full.
+            ValueError: If shapes, dtypes or the window do not fit.
         """
-        assert self._dataset is not None
-        out = values.astype(self.dtype, copy=False)
-        where = window.rasterio()
+        expected = (self.count, *window.shape_yx)
+        if values.shape != expected or str(values.dtype) != self.dtype:
+            raise ValueError(
+                f"values are {values.shape} {values.dtype}; {expected} {self.dtype} are needed"
+            )
         known = np.ones(window.shape_yx, bool) if valid is None else valid
-        if not known.all():
-            out = np.where(known, out, np.asarray(self.nodata or 0).astype(self.dtype))
-        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
-            self._dataset.write(out, list(range(1, self.count + 1)), window=where)
-            if self.mask == "alpha":
-                top = np.iinfo(self.dtype).max
-                self._dataset.write((known * top).astype(self.dtype), self.count + 1, window=where)
-            if self.mask == "mask":
-                self._dataset.write_mask(known, window=where)
+        whole, parts = whole_blocks(window, self.grid.shape_yx, self.block)
+        if whole is not None:
+            inner = whole.shifted(-window.row, -window.col).slices
+            self._image.append(values[:, *inner], known[inner], whole)
+        for complete in self._open_blocks.add(values, known, window, parts):
+            self._image.append(*complete)
 
-    def commit(self, note: str = "") -> None:
-        """Make what was written so far survive a kill; `committed` lists the notes on resume."""
+    def commit(self, note: str = "") -> bool:
+        """Make what was written so far survive a kill; `committed` lists the notes on resume.
+
+        Returns:
+            Whether it was recorded: not while parts of blocks wait for the rest, because they
+            are in memory only.
+        """
+        assert self._file is not None, "the writer is not open"
+        if self._open_blocks:
+            return False
+        self._file.commit(note)
+        return True
 
     def close(self) -> None:
-        """Finish the file and put it in place."""
-        assert self._dataset is not None
-        self._dataset.close()
-        if self.overviews:
-            with rasterio.open(self.temporary, "r+") as dataset:
-                dataset.build_overviews([2, 4, 8, 16, 32], Resampling.average)
-        os.replace(self.temporary, self.path)
+        """Finish the file and put it in place.
+
+        Raises:
+            OutputError: If the disk is full; the output is then what it was before.
+        """
+        assert self._file is not None, "the writer is not open"
+        try:
+            for values, valid, written, window in self._open_blocks.drain():
+                self._image.append(values, valid & written, window)
+            for level in range(1, self.levels + 1):
+                self._image.add_overview(level)
+            self._file.finish()
+            self._put_in_place()
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Give up: remove the temporary file, leave the output as it was."""
-        if self._dataset is not None:
-            self._dataset.close()
-        self.temporary.unlink(missing_ok=True)
+        if self._file is not None:
+            self._file.discard()
 
+    def _close_partial(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
-def default_block(shape_yx: tuple[int, int]) -> int:
-    """Return the side of a block: 512, or less for a raster that fits into one."""
-    return min(BLOCK, max(16, 1 << (max(shape_yx) - 1).bit_length()))
+    def _put_in_place(self) -> None:
+        ready = temporary_of(self.path)
+        if self.of == "COG":
+            ready = self.path.with_name(f".{self.path.name}.cog")
+            copy_to_cog(temporary_of(self.path), ready, self.co)
+        with writing(self.path):
+            remove_sidecars(self.path)
+            os.replace(ready, self.path)
+            temporary_of(self.path).unlink(missing_ok=True)
+            journal_of(self.path).unlink(missing_ok=True)
 
+    @property
+    def _image(self) -> Image:
+        assert self._file is not None, "the writer is not open"
+        return Image(self._file, self.encoding, self.grid.shape_yx, self.mask, self.nodata)
 
-def check_output(path: Path, *, overwrite: bool = False, needed: int = 0) -> None:
-    """Raise unless `path` can become an output file of `needed` bytes.
+    def _colours(self) -> tuple[ColorInterp, ...]:
+        colours = self.colorinterp
+        if colours is None:
+            colours = RGB if self.count == 3 else ()
+        return (*colours, *[ColorInterp.alpha] * (self.mask == "alpha")) if colours else ()
 
-    Raises:
-        OutputError: If the path exists (without `overwrite`) or is a folder, if its folder is
-            missing or read-only, or if its disk has less than `needed` bytes left.
-    """
-    folder = path.parent
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; pass --overwrite or choose another name")
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: no such folder; make it, or choose another output")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{folder}: is read-only; choose another output folder")
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        reason = os.strerror(errno.ENOSPC)
-        raise OutputError(
-            f"{folder}: {reason}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB "
-            "are free; choose another disk or a smaller scale"
+    def _description(self) -> Description:
+        alpha = self.mask == "alpha"
+        return Description(
+            self.grid,
+            nodata=self.nodata if self.mask == "nodata" else None,
+            colorinterp=self._colours() or None,
+            tags=self.tags,
+            scales=None if self.scales is None else (*self.scales, *[1.0] * alpha),
+            offsets=None if self.offsets is None else (*self.offsets, *[0.0] * alpha),
         )
+
+
+def _levels(shape_yx: tuple[int, int], overviews: bool | int, of: Format) -> int:
+    if isinstance(overviews, bool):
+        return count_levels(shape_yx) if overviews or of == "COG" else 0
+    return overviews

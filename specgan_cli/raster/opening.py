@@ -1,0 +1,173 @@
+"""Opening rasters: what makes one a scene, and what to say of one that is not."""
+
+import logging
+import math
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from specgan_cli.errors import RasterError
+from specgan_cli.raster.masks import fits
+
+logger = logging.getLogger(__name__)
+
+RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+def redact(path: str) -> str:
+    """Return a path or URL without credentials, query and fragment."""
+    without_user = re.sub(r"(\w+://)[^/@\s]*@", r"\1", path)
+    if "://" in without_user or "/vsicurl" in without_user:
+        return re.sub(r"[?#].*$", "", without_user)
+    return without_user
+
+
+def open_dataset(name: str) -> DatasetReader:
+    """Open a raster by path, URL or /vsi path.
+
+    Raises:
+        RasterError: If there is nothing there, or nothing that GDAL can read.
+    """
+    is_plain = "://" not in name and ":" not in name[2:] and not name.startswith("/vsi")
+    if is_plain and Path(name).is_dir() and not name.lower().endswith((".zarr", ".gdb")):
+        raise RasterError(f"{name}: is a folder; give a raster file")
+    if is_plain and not Path(name).exists():
+        raise RasterError(f"{name}: no such file")
+    if is_plain and Path(name).is_file() and Path(name).stat().st_size == 0:
+        raise RasterError(f"{name}: is an empty file; make or download it again")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            return rasterio.open(name)
+        except (RasterioError, ValueError) as error:
+            raise RasterError(
+                f"{redact(name)}: cannot be opened as a raster: {reason_of(error)}"
+            ) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error's words in one line, without credentials."""
+    return redact(" ".join(str(error).split())) or type(error).__name__
+
+
+def check_dataset(dataset: DatasetReader, name: str, georeferenced: bool) -> None:
+    """Check that a dataset has bands, pixels and, where asked for, a grid on the ground.
+
+    Raises:
+        RasterError: With the command that would mend it, where there is one.
+    """
+    shown = redact(name)
+    if dataset.count == 0:
+        listed = ", ".join(redact(s) for s in dataset.subdatasets[:6]) or "none"
+        raise RasterError(f"{shown}: holds no bands of its own; name a subdataset: {listed}")
+    if dataset.width == 0 or dataset.height == 0:
+        raise RasterError(f"{shown}: has no pixels ({dataset.width} x {dataset.height})")
+    if not georeferenced:
+        return
+    if dataset.transform == Affine.identity():
+        _refuse_ungridded(dataset, shown)
+    if dataset.crs is None:
+        raise RasterError(
+            f"{shown}: has no CRS; set it with: rio edit-info --crs EPSG:CODE {shown}"
+        )
+    if dataset.transform.determinant == 0 or not all(map(math.isfinite, dataset.transform[:6])):
+        raise RasterError(f"{shown}: its transform cannot be inverted: {dataset.transform[:6]}")
+
+
+def _refuse_ungridded(dataset: DatasetReader, shown: str) -> None:
+    stem = Path(shown).stem
+    if dataset.gcps[0]:
+        count = len(dataset.gcps[0])
+        raise RasterError(
+            f"{shown}: has {count} ground control points but no transform; warp it first: "
+            f"gdalwarp -tps -r cubic {shown} {stem}_warped.tif"
+        )
+    if dataset.rpcs is not None:
+        raise RasterError(
+            f"{shown}: has RPCs but no transform; orthorectify it first: "
+            f"gdalwarp -rpc -to RPC_DEM=dem.tif -r cubic {shown} {stem}_ortho.tif "
+            f"(or: rio warp --rpcs {shown} {stem}_ortho.tif --dst-crs EPSG:CODE)"
+        )
+    raise RasterError(
+        f"{shown}: has no geotransform, so its ground is unknown; set it with: "
+        f"rio edit-info --transform '[a, b, c, d, e, f]' --crs EPSG:CODE {shown}"
+    )
+
+
+def choose_bands(
+    dataset: DatasetReader, name: str, bands: tuple[int, ...] | None
+) -> tuple[int, int, int]:
+    """Return the three 1-based bands to read as red, green and blue.
+
+    Raises:
+        RasterError: If there are fewer than three of colour, or the named ones are not there.
+    """
+    shown = redact(name)
+    if bands is not None:
+        return _check_bands(dataset, shown, bands)
+    colours = dataset.colorinterp
+    if all(colour in colours for colour in RGB):
+        red, green, blue = (colours.index(colour) + 1 for colour in RGB)
+        chosen = (red, green, blue)
+    else:
+        others = [i for i, colour in enumerate(colours, 1) if colour != ColorInterp.alpha]
+        if len(others) < 3:
+            raise RasterError(
+                f"{shown}: has {len(others)} band{'s' * (len(others) != 1)} of colour, "
+                "but red, green and blue are needed; choose with --bands R,G,B"
+            )
+        chosen = (others[0], others[1], others[2])
+    if dataset.count > 3 and ColorInterp.alpha not in colours:
+        logger.warning("%s: bands %s of %d are used as RGB", shown, chosen, dataset.count)
+    return _check_bands(dataset, shown, chosen)
+
+
+def _check_bands(
+    dataset: DatasetReader, shown: str, bands: tuple[int, ...]
+) -> tuple[int, int, int]:
+    if len(bands) != 3 or not all(1 <= band <= dataset.count for band in bands):
+        raise RasterError(
+            f"{shown}: bands {','.join(map(str, bands))} cannot be read; "
+            f"give three numbers from 1 to {dataset.count}, as --bands 3,2,1"
+        )
+    dtypes = {dataset.dtypes[band - 1] for band in bands}
+    if len(dtypes) != 1:
+        raise RasterError(f"{shown}: the bands differ in type: {', '.join(sorted(dtypes))}")
+    if np.issubdtype(np.dtype(next(iter(dtypes))), np.complexfloating):
+        raise RasterError(f"{shown}: holds complex values; give a raster of real numbers")
+    return bands[0], bands[1], bands[2]
+
+
+def choose_nodata(
+    dataset: DatasetReader, name: str, bands: tuple[int, int, int], given: float | str | None
+) -> float | None:
+    """Return the value of missing pixels: the given one, else the file's; "none" is no value.
+
+    Raises:
+        RasterError: If the given value is no number, or the bands' type cannot hold it.
+    """
+    dtype = dataset.dtypes[bands[0] - 1]
+    if given is None:
+        value = dataset.nodatavals[bands[0] - 1]
+        if value is not None and not fits(value, dtype):
+            logger.warning("%s: nodata %s cannot occur in %s; it is ignored", name, value, dtype)
+            return None
+        return None if value is None else float(value)
+    if isinstance(given, str) and given.lower() == "none":
+        return None
+    try:
+        value = float(given)
+    except ValueError:
+        raise RasterError(
+            f"{redact(name)}: nodata {given!r} is neither a number, nan nor none"
+        ) from None
+    if not fits(value, dtype):
+        raise RasterError(f"{redact(name)}: nodata {given} cannot occur in {dtype} values")
+    return value
