@@ -1,0 +1,239 @@
+"""Results whose block means equal the input: smooth corrections, block fixes, exact rounding.
+
+Averaging over blocks is called A.  A correction has to be put back onto the fine grid without
+printing the blocks: it goes through bilinear interpolation U, corrected so that A U = 1.  For any
+even factor, A U is the separable filter [1/8, 3/4, 1/8] (with the edge pixel repeated outside), and
+its inverse is the two-sided geometric filter with ratio 2 sqrt(2) - 3 = -0.172.
+"""
+
+import functools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from specgan.errors import ShapeError
+
+# Ratio of the inverse of [1/8, 3/4, 1/8]: the root of r**2 + 6 r + 1 inside the unit circle.
+_DECAY = 2 * math.sqrt(2) - 3
+# Coarse pixels that `smooth_upsample` uses up on every side.
+REACH = 2
+# 0.172**13 is below 1e-9: exact for float32.
+_EXACT_RADIUS = 12
+
+
+@functools.cache
+def _phases(radius: int, factor: int) -> Tensor:
+    """Return the `factor` one-dimensional filters of U (A U)^-1, factor x (2 radius + 3) taps."""
+    with torch.inference_mode(False):
+        return _make_phases(radius, factor)
+
+
+def _make_phases(radius: int, factor: int) -> Tensor:
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    inverse = _DECAY ** offsets.abs()
+    inverse /= inverse.sum()
+    taps = torch.zeros(factor, 2 * radius + 3, dtype=torch.float64)
+    for phase in range(factor):
+        position = (phase + 0.5) / factor - 0.5
+        left = math.floor(position)
+        share = position - left
+        for tap, weight in ((left, 1 - share), (left + 1, share)):
+            taps[phase, tap + 1 : tap + 2 + 2 * radius] += weight * inverse
+    return taps
+
+
+@functools.cache
+def _kernel(radius: int, factor: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    taps = _phases(radius, factor)
+    # A tensor made under inference mode could not be used in training later.
+    with torch.inference_mode(False):
+        kernel = torch.einsum("ai,bj->abij", taps, taps).flatten(0, 1).unsqueeze(1)
+        return kernel.to(device, dtype, copy=True)
+
+
+def smooth_upsample(coarse: Tensor) -> Tensor:
+    """Double an image smoothly so that its 2x2 means are the coarse pixels.
+
+    The inverse filter is cut after one coarse pixel and normalised; means then hold up to a few
+    percent of the coarse image's local contrast, and flat images exactly.
+
+    Args:
+        coarse: N x C x H x W, in any units.
+
+    Returns:
+        N x C x 2(H - 4) x 2(W - 4): `REACH` coarse pixels are used up on every side.
+    """
+    n, c, h, w = coarse.shape
+    kernel = _kernel(REACH - 1, 2, coarse.device, coarse.dtype)
+    phases = F.conv2d(coarse.reshape(n * c, 1, h, w), kernel)
+    fine = F.pixel_shuffle(phases, 2)
+    return fine.reshape(n, c, fine.shape[-2], fine.shape[-1])
+
+
+def block_fix(fine: Tensor, coarse: Tensor) -> Tensor:
+    """Give every block exactly its coarse mean, and stay in [-1, 1].
+
+    Each block's mean is replaced by the coarse pixel, and its deviations are scaled down just
+    enough to stay in range.  Strictly local; exact with saturated coarse pixels.
+
+    Args:
+        fine: N x C x sH x sW.
+        coarse: N x C x H x W in [-1, 1].
+
+    Returns:
+        N x C x sH x sW in [-1, 1].
+    """
+    n, c, h, w = coarse.shape
+    factor = fine.shape[-1] // w
+    blocks = fine.reshape(n, c, h, factor, w, factor)
+    deviation = blocks - blocks.mean(dim=(3, 5), keepdim=True)
+    level = coarse[:, :, :, None, :, None]
+    top = deviation.amax(dim=(3, 5), keepdim=True).clamp_min(1e-12)
+    bottom = (-deviation).amax(dim=(3, 5), keepdim=True).clamp_min(1e-12)
+    room = torch.minimum((1 - level) / top, (1 + level) / bottom)
+    return (level + deviation * room.clamp(0, 1)).reshape(fine.shape)
+
+
+def keep_coarse(
+    proposal: Tensor, coarse: Tensor, *, smooth: bool = True, repeat_edge: bool = False
+) -> Tensor:
+    """Make an octave keep the coarser octave: 2x2 means exact, values in [-1, 1].
+
+    One smooth correction takes most of the difference away without printing blocks, and the block
+    fix what is left: a few percent of it, and whatever clipping cost.
+
+    Args:
+        proposal: N x C x 2H x 2W, the octave as the network proposes it.
+        coarse: N x C x H x W in [-1, 1], over the same ground.
+        smooth: False leaves the smooth correction out (block fix alone).
+        repeat_edge: Whether the edge is repeated outside; else the smooth correction uses up two
+            coarse pixels on every side.
+
+    Returns:
+        N x C x 2H' x 2W' in [-1, 1], H' and W' smaller by 4 unless `repeat_edge` or not `smooth`.
+    """
+    if smooth:
+        error = coarse - F.avg_pool2d(proposal, 2)
+        if repeat_edge:
+            error = F.pad(error, (REACH,) * 4, mode="replicate")
+        else:
+            proposal, coarse = crop(proposal, 2 * REACH), crop(coarse, REACH)
+        proposal = proposal + smooth_upsample(error)
+    return block_fix(proposal.clamp(-1, 1), coarse)
+
+
+def crop(image: Tensor, margin: int) -> Tensor:
+    """Take `margin` pixels off every side of N x C x H x W."""
+    if margin == 0:
+        return image
+    return image[..., margin:-margin, margin:-margin]
+
+
+def project(
+    sr: Tensor, lr: Tensor, mask: Tensor | None = None, *, iterations: int = 8
+) -> Tensor:
+    """Correct any super-resolved image smoothly so that its block means are the input.
+
+    x + U (A U)^-1 (y - A x), alternated with clipping to [-1, 1]; the block fix settles what the
+    last clipping left.  The correction reaches a few LR pixels (0.172 a pixel), so a window with
+    12 LR pixels around it gives what the whole image gives.
+
+    Args:
+        sr: N x C x sH x sW, s even.
+        lr: N x C x H x W in [-1, 1].
+        mask: N x 1 x H x W, 1 where `lr` is valid; elsewhere the image is only clipped.
+        iterations: Smooth corrections at most.
+
+    Returns:
+        N x C x sH x sW in [-1, 1]; the means of valid blocks equal `lr` to rounding error.
+
+    Raises:
+        ShapeError: If the sizes are not an even multiple of each other.
+    """
+    factor = sr.shape[-1] // lr.shape[-1]
+    expected = (*lr.shape[:2], lr.shape[2] * factor, lr.shape[3] * factor)
+    if factor < 2 or factor % 2 or tuple(sr.shape) != expected:
+        raise ShapeError(
+            f"sr is {tuple(sr.shape)} and lr {tuple(lr.shape)}: sr must be an even multiple of lr"
+        )
+    valid = torch.ones_like(lr[:, :1]) if mask is None else mask.to(lr.dtype)
+    result = sr
+    for _ in range(iterations):
+        error = (lr - F.avg_pool2d(result, factor)) * valid
+        result = (result + _exact_upsample(error, factor)).clamp(-1, 1)
+        if float(error.abs().amax()) < 1e-6:
+            break
+    fixed = block_fix(result, lr.clamp(-1, 1))
+    weight = F.interpolate(valid, scale_factor=factor, mode="nearest")
+    return torch.where(weight > 0, fixed, result)
+
+
+def _exact_upsample(coarse: Tensor, factor: int) -> Tensor:
+    """Apply U (A U)^-1 by separable filters, with the edge pixels mirrored (half-sample)."""
+    taps = _phases(_EXACT_RADIUS, factor).to(coarse)
+    reach = _EXACT_RADIUS + 1
+    for axis in (-1, -2):
+        moved = coarse.movedim(axis, -1)
+        padded = moved.index_select(-1, mirror(moved.shape[-1], reach, coarse.device))
+        line = padded.reshape(-1, 1, padded.shape[-1])
+        phases = F.conv1d(line, taps.unsqueeze(1))
+        fine = phases.movedim(1, 2).reshape(*moved.shape[:-1], -1)
+        coarse = fine.movedim(-1, axis)
+    return coarse
+
+
+def mirror(length: int, reach: int, device: torch.device) -> Tensor:
+    """Return indices that extend an axis by `reach` on both sides, repeating the edge (cba|abc)."""
+    position = torch.arange(-reach, length + reach, device=device) % (2 * length)
+    return torch.minimum(position, 2 * length - 1 - position)
+
+
+def quantise(octaves: list[Tensor], lr: Tensor, low: float, high: float) -> list[Tensor]:
+    """Round octaves to integers so that every level is the exact 2x2 mean of the next.
+
+    Rounding each pixel for itself breaks scale coherence by up to three quarters of a grey level.
+    Here a block's four integers always sum to four times the coarser integer: fractions are rounded
+    down and the units that are missing go to the largest remainders.
+
+    Args:
+        octaves: N x C x 2^k H x 2^k W for k = 1, 2, ... in file units, each the 2x2 mean of the
+            next.
+        lr: N x C x H x W, whole numbers in [low, high], the mean of each block.
+        low: Smallest value of the output type.
+        high: Largest value of the output type.
+
+    Returns:
+        Whole numbers in [low, high], of the shapes of `octaves`; at every level
+        `4 * coarser == sum of the 2x2 block`, exactly.
+    """
+    rounded: list[Tensor] = []
+    exact, whole = lr, lr
+    for octave in octaves:
+        shift = F.interpolate(whole - exact, scale_factor=2, mode="nearest")
+        children = _share_out((octave + shift).clamp(low, high), 4 * whole, low, high)
+        rounded.append(children)
+        exact, whole = octave, children
+    return rounded
+
+
+def _share_out(values: Tensor, totals: Tensor, low: float, high: float) -> Tensor:
+    """Round 2x2 blocks to whole numbers in [low, high] that sum to `totals`."""
+    blocks = F.pixel_unshuffle(values, 2).unflatten(1, (values.shape[1], 4))
+    whole = blocks.floor()
+    remainder = blocks - whole
+    totals = totals.unsqueeze(2)
+    for _ in range(4):
+        missing = totals - whole.sum(2, keepdim=True)
+        if not bool(missing.any()):
+            break
+        open_up = (missing > 0) & (whole < high)
+        open_down = (missing < 0) & (whole > low)
+        key = torch.where(open_up, remainder, torch.where(open_down, -remainder, -2.0))
+        order = key.argsort(dim=2, descending=True, stable=True).argsort(dim=2)
+        slots = (open_up | open_down).sum(2, keepdim=True).clamp_min(1)
+        units = (missing.abs() - order + slots - 1).div(slots, rounding_mode="floor").clamp_min(0)
+        step = torch.where(open_up | open_down, units * missing.sign(), 0.0)
+        whole = (whole + step).clamp(low, high)
+    return F.pixel_shuffle(whole.flatten(1, 2), 2)

@@ -1,0 +1,137 @@
+"""Layers of the scene network: convolutions that know their border, and spatially styled ones.
+
+Two borders exist.  EXACT layers compute only what their input covers, so an image shrinks and any
+tiling gives the same pixels.  LOCAL layers repeat the edge pixel, so an image keeps its size: half
+the work on small training crops, and the same values away from the edges.
+"""
+
+from enum import Enum
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from specgan.consistency import crop
+from specgan.noise import position_noise
+
+SLOPE = 0.2
+# Keeps the variance of a leaky ReLU's input (StyleGAN2's activation gain).
+GAIN = 2**0.5
+
+
+class Border(Enum):
+    """What a layer does at the border of its input."""
+
+    EXACT = "exact"
+    LOCAL = "local"
+
+    def pad(self, image: Tensor, margin: int) -> Tensor:
+        """Extend N x C x H x W by `margin` repeated edge pixels, or not at all when EXACT."""
+        if self is Border.EXACT or margin == 0:
+            return image
+        return F.pad(image, (margin,) * 4, mode="replicate")
+
+    def shrink(self, margin: int) -> int:
+        """Return how many pixels a layer of reach `margin` takes off every side."""
+        return margin if self is Border.EXACT else 0
+
+
+def act(image: Tensor) -> Tensor:
+    """Apply the leaky ReLU of slope 0.2, without gain."""
+    return F.leaky_relu(image, SLOPE)
+
+
+class Conv(nn.Module):
+    """A 1x1 or 3x3 convolution, He-initialised, whose border is chosen by the call."""
+
+    def __init__(self, *, inputs: int, outputs: int, size: int, gain: float = 1.0) -> None:
+        super().__init__()
+        self.reach = size // 2
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, size, size))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.kaiming_normal_(self.weight, a=SLOPE, nonlinearity="leaky_relu")
+        with torch.no_grad():
+            self.weight.mul_(gain)
+
+    def forward(self, image: Tensor, border: Border = Border.EXACT) -> Tensor:
+        """Convolve N x C x H x W; EXACT shrinks it by `reach` pixels on every side."""
+        return F.conv2d(border.pad(image, self.reach), self.weight, self.bias)
+
+
+def double(image: Tensor, border: Border) -> Tensor:
+    """Double N x C x H x W bilinearly; EXACT drops what would need pixels outside.
+
+    Returns:
+        N x C x 2H x 2W (LOCAL) or N x C x 2(H - 1) x 2(W - 1) (EXACT).
+    """
+    fine = F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
+    return crop(fine, border.shrink(2))
+
+
+class SpatialStyledConv(nn.Module):
+    """StyleGAN2's modulated 3x3 convolution with a style for every pixel.
+
+    Modulates the input pixel by pixel, convolves with shared weights, and multiplies by the
+    demodulation d = rsqrt(sum_i s_i^2 sum_k w_oik^2 + 1e-8), which is computed on the style grid
+    and interpolated like the style.  With a constant style this equals the published layer
+    (`specgan.layers`).  Then position-keyed noise, bias and the gained leaky ReLU.
+    """
+
+    def __init__(self, *, inputs: int, outputs: int, code: int, layer: int, up: bool) -> None:
+        super().__init__()
+        self.layer = layer
+        self.up = up
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) / (9 * inputs) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise_strength = nn.Parameter(torch.zeros(outputs))
+        self.affine = nn.Conv2d(code, inputs, 1)
+        nn.init.normal_(self.affine.weight, std=0.5 / code**0.5)
+        nn.init.ones_(self.affine.bias)
+
+    def styles(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return style and demodulation maps on the grid of `codes` (N x code x h x w).
+
+        Returns:
+            N x inputs x h x w and N x outputs x h x w.
+        """
+        style = self.affine(codes)
+        power = self.weight.square().sum(dim=(2, 3))[:, :, None, None]
+        return style, torch.rsqrt(F.conv2d(style.square(), power) + 1e-8)
+
+    def forward(
+        self,
+        image: Tensor,
+        style: Tensor,
+        demodulation: Tensor,
+        *,
+        origin_yx: tuple[int, int],
+        seed: int | Tensor,
+        border: Border,
+    ) -> Tensor:
+        """Compute the layer on N x inputs x H x W.
+
+        Args:
+            image: The features, doubled first when the layer is an up-convolution.
+            style: N x inputs x H x W, on the grid of `image`.
+            demodulation: N x outputs x H' x W', on the grid of the result.
+            origin_yx: Absolute row and column of the result's first pixel, for the noise.
+            seed: One seed, or N.
+            border: How the border is treated.
+
+        Returns:
+            N x outputs x H' x W'.
+        """
+        image = image * style
+        if self.up:
+            image = double(image, border)
+        image = F.conv2d(border.pad(image, 1), self.weight) * demodulation
+        noise = position_noise(
+            seed,
+            self.layer,
+            origin_yx,
+            (image.shape[-2], image.shape[-1]),
+            device=image.device,
+            dtype=image.dtype,
+        )
+        image = image + noise * self.noise_strength[:, None, None] + self.bias[:, None, None]
+        return F.leaky_relu(image, SLOPE) * GAIN
