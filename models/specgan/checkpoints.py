@@ -3,6 +3,8 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from specgan.header import Header
 from specgan.safefile import read_layout
 
 if TYPE_CHECKING:
+    from specgan.discriminator import PublishedDiscriminator
     from specgan.published import PublishedNetwork
     from specgan.scene import SceneNetwork
 
@@ -161,25 +164,48 @@ def load(
     path = resolve(name_or_path)
     header = read_header(path)
     network = _build(path, header)
-    _check_shapes(path, network, read_layout(path).shapes)
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} is damaged: {error}") from error
-    for key, value in tensors.items():
-        if not torch.isfinite(value).all():
-            raise WeightsError(f"{path}: the tensor {key} holds values that are not finite")
-        if value.is_floating_point():
-            tensors[key] = value.to(device=device, dtype=dtype or torch.float32)
-    network.load_state_dict(tensors, assign=True)
-    network.to(device=device, dtype=dtype or torch.float32)
+    _fill(path, network, device, dtype)
     network.header = header
     return network.eval()
 
 
+def load_discriminator(
+    name_or_path: str | os.PathLike[str],
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> "PublishedDiscriminator":
+    """Rebuild the published discriminator from a weights file alone, to train on.
+
+    Args:
+        name_or_path: As for `load`.
+        device: As for `load`.
+        dtype: As for `load`.
+
+    Returns:
+        The discriminator in training mode.
+
+    Raises:
+        WeightsError: As for `load`, or the file holds a network that makes images.
+    """
+    from specgan.discriminator import PublishedDiscriminator
+
+    path = resolve(name_or_path)
+    header = read_header(path)
+    if header.architecture != "published-discriminator":
+        raise WeightsError(
+            f"{path} holds a {header.architecture} network, not a published-discriminator"
+        )
+    with _constructing(path, header), torch.device("meta"):
+        network = PublishedDiscriminator(**header.config)
+    _fill(path, network, device, dtype)
+    return network
+
+
 def _build(path: Path, header: Header) -> "SceneNetwork | PublishedNetwork":
     """Make the header's network; the caller's random state is left as it is."""
-    try:
+    if header.architecture == "published-discriminator":
+        raise WeightsError(f"{path} holds a discriminator, which makes no images")
+    with _constructing(path, header):
         if header.architecture == "published":
             from specgan.published import PublishedNetwork
 
@@ -189,11 +215,36 @@ def _build(path: Path, header: Header) -> "SceneNetwork | PublishedNetwork":
 
         with torch.random.fork_rng(devices=[]):
             return SceneNetwork(**header.config)
-    except (TypeError, ValueError, RuntimeError) as error:
+
+
+@contextmanager
+def _constructing(path: Path, header: Header) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise WeightsError(
             f"{path}: the header's config does not describe a {header.architecture} network: "
             f"{error}"
         ) from error
+
+
+def _fill(
+    path: Path, network: nn.Module, device: torch.device | str | None, dtype: torch.dtype | None
+) -> None:
+    """Read the tensors of a file into a network that may be on the meta device."""
+    dtype = dtype or torch.float32
+    _check_shapes(path, network, read_layout(path).shapes)
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path} is damaged: {error}") from error
+    for key, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise WeightsError(f"{path}: the tensor {key} holds values that are not finite")
+        if value.is_floating_point():
+            tensors[key] = value.to(device=device, dtype=dtype)
+    network.load_state_dict(tensors, assign=True)
+    network.to(device=device, dtype=dtype)
 
 
 def _check_shapes(path: Path, network: nn.Module, found: dict[str, tuple[int, ...]]) -> None:

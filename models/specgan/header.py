@@ -12,7 +12,7 @@ from specgan.errors import WeightsError
 FORMAT = "specgan-weights/1"
 """Name and version of the header's layout; a reader refuses any other."""
 
-Architecture = Literal["scene", "published"]
+Architecture = Literal["scene", "published", "published-discriminator"]
 """The networks that a weights file can hold."""
 
 

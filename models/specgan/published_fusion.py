@@ -128,9 +128,9 @@ class BranchUpdate(nn.Module):
             common: N x C x H x W, made of both branches.
             x: N x C x H x W, the branch.
         """
-        attended: Tensor = self.attention(self.reference(common), x)
-        offset: Tensor = self.offset(common)
-        return attended + x * self.factor(common) + offset
+        updated: Tensor = self.attention(self.reference(common), x)
+        updated = updated + x * self.factor(common) + self.offset(common)
+        return updated
 
 
 class PublishedFusion(nn.Module):

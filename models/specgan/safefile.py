@@ -118,3 +118,12 @@ def _layout(path: Path, text: bytes, available: int) -> Layout:
 def _entry(value: Mapping[str, Any]) -> tuple[str, tuple[int, ...], int, int]:
     begin, end = value["data_offsets"]
     return str(value["dtype"]), tuple(int(n) for n in value["shape"]), int(begin), int(end)
+
+
+def count_values(layout: Layout) -> int:
+    """Return the number of values in all tensors.
+
+    Args:
+        layout: The head of a file.
+    """
+    return sum(math.prod(shape) for shape in layout.shapes.values())

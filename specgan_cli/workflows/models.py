@@ -1,0 +1,153 @@
+"""What `specgan models` does: list, show and import weights."""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from specgan import checkpoints
+from specgan.header import Header
+from specgan.published_import import Imported, import_published, read_checkpoint
+from specgan.safefile import count_values, read_layout
+from specgan_cli.errors import OutputError
+
+
+@dataclass(frozen=True)
+class WeightsFacts:
+    """What can be said of a weights file without loading the network."""
+
+    name: str
+    """The shipped name, or the file's path as it was given."""
+
+    path: str
+    """The file."""
+
+    bytes: int
+    """Its size."""
+
+    sha256: str
+    """Its SHA-256, as the tags of outputs name it."""
+
+    values: int
+    """Numbers in all its tensors: parameters and stored noise."""
+
+    types: tuple[str, ...]
+    """Types of its tensors on disk."""
+
+    header: Header
+    """What the weights say about themselves."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What to import, and to where."""
+
+    source: Path
+    """A published checkpoint."""
+
+    output: Path
+    """The weights file to write."""
+
+    discriminator: Path | None = None
+    """Where the discriminator goes; left out when None."""
+
+    half: bool = False
+    """Write 16-bit floating-point numbers."""
+
+    overwrite: bool = False
+    """Replace outputs that exist."""
+
+
+def list_weights() -> list[WeightsFacts]:
+    """Return the facts of all shipped weights, by name."""
+    return [show_weights(name) for name in checkpoints.names()]
+
+
+def show_weights(name_or_path: str) -> WeightsFacts:
+    """Return the facts of one weights file.
+
+    Args:
+        name_or_path: A shipped name or a file.
+
+    Raises:
+        WeightsError: No such weights, or a file that specgan did not write.
+    """
+    header = checkpoints.read_header(name_or_path)
+    path = checkpoints.resolve(name_or_path)
+    layout = read_layout(path)
+    return WeightsFacts(
+        name=name_or_path,
+        path=str(path),
+        bytes=path.stat().st_size,
+        sha256=checkpoints.sha256(path),
+        values=count_values(layout),
+        types=tuple(sorted(set(layout.dtypes.values()))),
+        header=header,
+    )
+
+
+def import_weights(request: ImportRequest) -> dict[str, Any]:
+    """Convert a published checkpoint into weights files.
+
+    Args:
+        request: What and where.
+
+    Returns:
+        A report as JSON values: the outputs' facts and the published tensors left out.
+
+    Raises:
+        WeightsError: The source is no published checkpoint, or tensors are missing, unexpected or
+            of the wrong shape; or a discriminator is wanted and there is none.
+        OutputError: An output exists already, or its folder does not.
+    """
+    outputs = [request.output]
+    if request.discriminator is not None:
+        outputs.append(request.discriminator)
+    for output in outputs:
+        _check_output(output, request)
+    imported = import_published(read_checkpoint(request.source), _source(request.source))
+    dtype = torch.float16 if request.half else None
+    report: dict[str, Any] = {"unused": list(imported.unused)}
+    if request.discriminator is not None:
+        _save_discriminator(imported, request.discriminator, dtype)
+        report["discriminator"] = show_weights(str(request.discriminator)).to_json()
+    checkpoints.save(request.output, imported.network, imported.header, dtype=dtype)
+    report["network"] = show_weights(str(request.output)).to_json()
+    return report
+
+
+def _save_discriminator(imported: Imported, path: Path, dtype: torch.dtype | None) -> None:
+    if imported.discriminator is None or imported.discriminator_header is None:
+        raise OutputError(
+            f"the checkpoint has no discriminator.* tensors to write to {path}; "
+            f"leave --discriminator out"
+        )
+    checkpoints.save(path, imported.discriminator, imported.discriminator_header, dtype=dtype)
+
+
+def _check_output(path: Path, request: ImportRequest) -> None:
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if path.exists() and path.samefile(request.source):
+        raise OutputError(f"cannot write {path}: it is the checkpoint that is imported")
+    if path.exists() and not request.overwrite:
+        raise OutputError(f"{path} exists already; give --overwrite to replace it")
+    if request.discriminator is not None and request.discriminator == request.output:
+        raise OutputError(f"network and discriminator cannot both go to {path}")
+
+
+def _source(path: Path) -> str:
+    """Return the name and the SHA-256 of a file that may not be there."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return path.name
+    return f"{path.name} sha256:{digest}"
