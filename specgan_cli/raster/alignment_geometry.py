@@ -62,7 +62,8 @@ class PixelMap:
             return None
         x, y = self.shift_crs
         moved: Affine = Affine.translation(-x, -y) * self.target.transform
-        return ~self.source.transform * moved
+        linear: Affine = ~self.source.transform * moved
+        return linear
 
     def exact(self, rows: Array, cols: Array) -> tuple[Array, Array]:
         """Source rows and columns of target positions; NaN where a CRS does not reach."""

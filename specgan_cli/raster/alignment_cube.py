@@ -1,0 +1,102 @@
+"""Cubes brought onto the grid of a scene."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specgan_cli.raster.alignment_geometry import PixelMap
+from specgan_cli.raster.alignment_model import UNALIGNED, Alignment
+from specgan_cli.raster.alignment_resample import resample_window
+from specgan_cli.raster.bands import CANONICAL, Bands
+from specgan_cli.raster.cube import Cube
+from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.spectral import check_coverage, resampling_matrix
+
+__all__ = ["cube_on_grid", "spectral_map"]
+
+_BLOCK_VALUES = 24_000_000
+"""Source values (bands x pixels) that are in memory at a time, about 100 MB."""
+
+
+def cube_on_grid(
+    cube: Cube,
+    grid: Grid,
+    alignment: Alignment | None = None,
+    bands: Bands = CANONICAL,
+    window: Window | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Bring a cube onto a window of a grid.
+
+    Where the grid's pixels are larger than the cube's they are area-weighted block means, where
+    they are smaller they are interpolated smoothly; bands are resampled spectrally.
+
+    Args:
+        cube: The open cube.
+        grid: The scene's grid, of any CRS and rotation.
+        alignment: Displacement of the cube; none by default.
+        bands: Bands wanted.
+        window: Pixels of `grid` to make, all by default; it may reach beyond the cube.
+
+    Returns:
+        Reflectance (bands x height x width; 0 where invalid) and validity (height x width).
+
+    Raises:
+        MismatchError: The cube covers too little of the bands, or only one of both has a CRS.
+        RasterError: The cube cannot be read.
+    """
+    alignment = alignment or UNALIGNED
+    window = window or grid.full_window
+    pixel_map = PixelMap(grid, cube.grid, alignment.shift_crs, alignment.field)
+    matrix, used = spectral_map(cube.bands, bands, cube.bad.tobytes(), cube.path)
+
+    def read(part: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        values, valid = cube.read(part, used)
+        resampled = matrix @ values.reshape(len(used), -1)
+        return resampled.reshape(len(bands), *part.shape_yx), valid
+
+    values = np.zeros((len(bands), *window.shape_yx), np.float32)
+    mask = np.zeros(window.shape_yx, np.bool_)
+    for part in _blocks(window, pixel_map, len(used)):
+        inside = part.shifted(-window.row, -window.col).slices
+        values[:, *inside], mask[inside] = resample_window(
+            read, cube.grid.shape_yx, pixel_map, part, len(bands)
+        )
+    return values, mask
+
+
+@lru_cache(maxsize=16)
+def spectral_map(
+    source: Bands, target: Bands, bad: bytes, name: str
+) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+    """The part of a resampling matrix that has weights (targets x used), and the used bands.
+
+    Args:
+        source: Bands of the cube.
+        target: Bands wanted.
+        bad: The cube's bad bands, as bytes of truth values.
+        name: The cube, for messages.
+
+    Raises:
+        MismatchError: The cube covers too little of the target bands.
+    """
+    matrix, coverage = resampling_matrix(source, target, np.frombuffer(bad, dtype=np.bool_))
+    check_coverage(coverage, target, name)
+    used = np.flatnonzero(np.abs(matrix).max(axis=0) > 1e-7)
+    return matrix[:, used].astype(np.float32), tuple(used.tolist())
+
+
+def _blocks(window: Window, pixel_map: PixelMap, bands: int) -> Iterator[Window]:
+    """Parts of a window, each needing a bounded number of source values."""
+    middle = window.row + window.height / 2, window.col + window.width / 2
+    scale_y, scale_x = pixel_map.scale(*middle)
+    per_pixel = bands * max(np.nan_to_num(scale_y * scale_x), 1.0)
+    edge = max(int(math.sqrt(_BLOCK_VALUES / per_pixel)), 1)
+    for row in range(0, window.height, edge):
+        for col in range(0, window.width, edge):
+            height, width = min(edge, window.height - row), min(edge, window.width - col)
+            yield Window(window.row + row, window.col + col, height, width)

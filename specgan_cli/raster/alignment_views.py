@@ -1,0 +1,184 @@
+"""Scene and cube side by side at their common resolution: what alignment compares.
+
+The coarser of both keeps its pixels. The finer one is brought onto a lattice whose cells divide
+those pixels, and averaged over the area of a coarse pixel at every cell: sampled at a trial
+displacement it is what the coarse sensor would have seen there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import spline_filter1d, uniform_filter
+
+__all__ = ["Sample", "View", "high_pass", "make_view"]
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_MOST_FILL_STEPS = 12
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The fine image as the coarse sensor sees it under a displacement."""
+
+    value: Values
+    """Channels x height x width."""
+    by_row: Values
+    """Its derivative along rows, per coarse pixel; likewise."""
+    by_col: Values
+    """Its derivative along columns, per coarse pixel; likewise."""
+    laplacian: Values
+    """Its Laplacian, per squared coarse pixel; likewise."""
+    share: Values
+    """Share of each coarse pixel that the fine image fills, height x width."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One window of the coarse image with the fine image around it."""
+
+    coarse: Values
+    """Channels x height x width; anything where invalid."""
+    valid: Mask
+    """Validity of the coarse pixels, height x width."""
+    boxed: Values
+    """Fine image averaged over one coarse pixel from every lattice cell on: channels x H x W."""
+    share: Values
+    """Share of that average that is valid, H x W."""
+    coefficients: Values
+    """Cubic spline coefficients of `boxed`."""
+    oversampling: int
+    """Lattice cells along one side of a coarse pixel."""
+    pad: int
+    """Coarse pixels by which the fine image reaches beyond the window on every side."""
+    row: int
+    """First row of the window in the coarse grid."""
+    col: int
+    """First column of the window in the coarse grid."""
+
+    @property
+    def shape_yx(self) -> tuple[int, int]:
+        """Rows and columns of coarse pixels."""
+        height, width = self.valid.shape
+        return height, width
+
+    def centres(self) -> tuple[Values, Values]:
+        """Positions (row, column) of the pixels' centres in the coarse grid, height x width."""
+        rows = self.row + 0.5 + np.arange(self.shape_yx[0], dtype=np.float64)
+        cols = self.col + 0.5 + np.arange(self.shape_yx[1], dtype=np.float64)
+        grid = np.meshgrid(rows, cols, indexing="ij")
+        return grid[0], grid[1]
+
+    def sample(self, by_rows: Values, by_cols: Values) -> Sample:
+        """The fine image seen at displaced coarse pixels.
+
+        Args:
+            by_rows: Displacement along rows, coarse pixels, height x width.
+            by_cols: Displacement along columns, likewise.
+        """
+        height, width = self.shape_yx
+        m = self.oversampling
+        rows = (np.arange(height)[:, None] + self.pad + by_rows) * m
+        cols = (np.arange(width)[None, :] + self.pad + by_cols) * m
+        first_row, row_weights = _spline_taps(rows, self.share.shape[0])
+        first_col, col_weights = _spline_taps(cols, self.share.shape[1])
+        size = self.share.shape[1]
+        offsets = np.arange(4)[:, None] * size + np.arange(4)[None, :]
+        at = (first_row * size + first_col)[..., None, None] + offsets
+        flat = self.coefficients.reshape(len(self.coefficients), -1)
+        across = np.einsum("khwij,dhwj->dkhwi", flat[:, at], col_weights, optimize=True)
+        value, by_col, twice = np.einsum("dkhwi,hwi->dkhw", across, row_weights[0])
+        by_row = np.einsum("khwi,hwi->khw", across[0], row_weights[1])
+        bent = np.einsum("khwi,hwi->khw", across[0], row_weights[2])
+        return Sample(
+            value, by_row * m, by_col * m, (bent + twice) * m * m, self._share(rows, cols)
+        )
+
+    def _share(self, rows: Values, cols: Values) -> Values:
+        """Validity of the nearest cells; zero outside of the lattice."""
+        height, width = self.share.shape
+        r, c = np.rint(rows).astype(np.intp), np.rint(cols).astype(np.intp)
+        inside = (r >= 0) & (r < height) & (c >= 0) & (c < width)
+        found = self.share[np.clip(r, 0, height - 1), np.clip(c, 0, width - 1)]
+        return np.where(inside, found, 0.0)
+
+
+def make_view(
+    coarse: Values,
+    valid: Mask,
+    lattice: Values,
+    lattice_valid: Mask,
+    *,
+    oversampling: int,
+    pad: int,
+    origin_yx: tuple[int, int],
+) -> View:
+    """Prepare one window for comparison.
+
+    Args:
+        coarse: Channels x height x width.
+        valid: Height x width.
+        lattice: The fine image on cells of 1/oversampling coarse pixel, covering the window and
+            `pad` coarse pixels on every side: channels x H x W.
+        lattice_valid: H x W.
+        oversampling: Cells along one side of a coarse pixel.
+        pad: Coarse pixels.
+        origin_yx: Row and column of the window in the coarse grid.
+    """
+    weight = lattice_valid.astype(np.float64)
+    share = _box(weight, oversampling)
+    total = np.stack([_box(channel * weight, oversampling) for channel in lattice])
+    boxed = np.divide(total, share, out=np.zeros_like(total), where=share > 1e-6)
+    boxed = _filled(boxed, share > 1e-6)
+    coefficients = spline_filter1d(spline_filter1d(boxed, axis=-1), axis=-2)
+    row, col = origin_yx
+    return View(
+        coarse.astype(np.float64), valid, boxed, share, coefficients, oversampling, pad, row, col
+    )
+
+
+def high_pass(images: Values, weight: Values, size: int) -> Values:
+    """Each image less its weighted mean over size x size pixels; 0 where the weight is 0."""
+    norm = np.maximum(uniform_filter(weight, size, mode="constant"), 1e-9)
+    means = [uniform_filter(image * weight, size, mode="constant") / norm for image in images]
+    return np.asarray((images - np.stack(means)) * (weight > 0))
+
+
+def _box(image: Values, size: int) -> Values:
+    """Mean over size x size cells from every cell on that has all of them."""
+    sums = np.pad(image, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    a, b = sums[size:, size:], sums[:-size, :-size]
+    return np.asarray((a + b - sums[size:, :-size] - sums[:-size, size:]) / size**2)
+
+
+def _filled(images: Values, valid: Mask) -> Values:
+    """Invalid pixels filled with the mean of valid ones around them, nearer ones first."""
+    known = valid.copy()
+    for step in range(_MOST_FILL_STEPS):
+        if known.all() or not known.any():
+            break
+        size = 2 ** (step + 1) + 1
+        weight = uniform_filter(valid.astype(np.float64), size, mode="constant")
+        fresh = ~known & (weight > 1e-9)
+        for image in images:
+            blurred = uniform_filter(image * valid, size, mode="constant")
+            image[fresh] = blurred[fresh] / weight[fresh]
+        known |= fresh
+    return images
+
+
+def _spline_taps(positions: Values, size: int) -> tuple[NDArray[np.intp], Values]:
+    """First of four coefficients, and weights (value, first, second derivative) x ... x 4."""
+    first = np.clip(np.floor(positions).astype(np.intp) - 1, 0, size - 4)
+    u = np.clip(positions - first - 1, -1.0, 2.0)[..., None]
+    distance = u + 1 - np.arange(4)
+    near, sign = np.abs(distance), np.sign(distance)
+    inner, outer = near < 1, (near >= 1) & (near < 2)
+    value = np.where(inner, 2 / 3 - near**2 + near**3 / 2, np.where(outer, (2 - near) ** 3 / 6, 0))
+    slope = np.where(inner, 1.5 * near**2 - 2 * near, np.where(outer, -((2 - near) ** 2) / 2, 0))
+    bend = np.where(inner, 3 * near - 2, np.where(outer, 2 - near, 0))
+    return first, np.stack((value, slope * sign, bend))
