@@ -129,6 +129,7 @@ Examples:
     type=click.Path(path_type=Path),
     help="PNG of a telling part: scene, bicubic, output.",
 )
+@click.option("--resume", is_flag=True, help="Go on with a run that was killed or interrupted.")
 @options.overwrite
 @options.dry_run
 @options.json_output
@@ -200,6 +201,7 @@ def make_request(given: dict[str, Any], words: list[str]) -> Any:
             overviews=given["overviews"],
             dst_nodata=given["dst_nodata"],
             overwrite=given["overwrite"],
+            resume=given["resume"],
             preview=given["preview"],
         ),
         command_line=("specgan", *words),

@@ -14,7 +14,7 @@ from specgan.scene import SceneNetwork
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.networks import Networks
 from specgan_cli.inference.settle import OutputType, settle
-from specgan_cli.inference.tile import Mask, TileInput, TileResult
+from specgan_cli.inference.tile import Mask, Pixels, TileInput, TileResult
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import Radiometry
 
@@ -77,7 +77,7 @@ class Engine:
         self.busy_seconds += time.monotonic() - start
         return results
 
-    def _values(self, tiles: Sequence[TileInput]) -> list[np.ndarray[Any, Any]]:
+    def _values(self, tiles: Sequence[TileInput]) -> list[Pixels]:
         if not tiles:
             return []
         try:
@@ -89,7 +89,7 @@ class Engine:
             torch.cuda.empty_cache()
         return self._halves(tiles)
 
-    def _halves(self, tiles: Sequence[TileInput]) -> list[np.ndarray[Any, Any]]:
+    def _halves(self, tiles: Sequence[TileInput]) -> list[Pixels]:
         if len(tiles) > 1:
             middle = len(tiles) // 2
             logger.info("out of memory: batch of %d halved", len(tiles))
@@ -103,11 +103,17 @@ class Engine:
         parts = [self._values([part])[0] for part in split(tile, self.halo)]
         return [np.concatenate(parts, axis=axis)]
 
-    def _compute(self, tiles: Sequence[TileInput]) -> list[np.ndarray[Any, Any]]:
+    def _compute(self, tiles: Sequence[TileInput]) -> list[Pixels]:
         octaves = self.octaves(tiles)
         s = self.settings
         return [
-            settle([o[i : i + 1] for o in octaves], tile.lr_values, s.radiometry, s.output)
+            settle(
+                [octave[i : i + 1] for octave in octaves],
+                tile.lr_values,
+                tile.lr_valid,
+                s.radiometry,
+                s.output,
+            )
             for i, tile in enumerate(tiles)
         ]
 
@@ -139,11 +145,13 @@ class Engine:
         tensor = torch.from_numpy(np.stack(arrays))
         return tensor.to(self.device, torch.float32)
 
-    def _result(self, tile: TileInput, values: np.ndarray[Any, Any] | None) -> TileResult:
-        s = self.settings.scale
-        w = tile.window
-        window = Window(w.row * s, w.col * s, w.height * s, w.width * s)
-        return TileResult(window, values, repeat_mask(tile.lr_valid, s))
+    def _result(self, tile: TileInput, values: Pixels | None) -> TileResult:
+        s = self.settings
+        window = tile.window.scaled(s.scale)
+        if values is None:
+            # All zero pages: costs no memory until the writer marks them as missing.
+            values = np.zeros((3, *window.shape_yx), s.output.dtype)
+        return TileResult(window, values, repeat_mask(tile.lr_valid, s.scale))
 
 
 def make_engines(job: Job, networks: Networks) -> list[Engine]:

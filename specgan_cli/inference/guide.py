@@ -80,6 +80,5 @@ def open_guide(
         raise MismatchError(
             f"{cube.path} does not overlap {scene.name}; give a cube of the same ground"
         )
-    shift = {} if inputs.max_shift is None else {"max_shift": inputs.max_shift}
-    alignment = align(scene, cube, **shift) if inputs.align else UNALIGNED
+    alignment = align(scene, cube, max_shift=inputs.max_shift) if inputs.align else UNALIGNED
     return Guide(cube, alignment, header), alignment.to_json()

@@ -15,8 +15,9 @@ from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, Request
 from specgan_cli.inference.settle import OutputType
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry
-from specgan_cli.raster.scene import MaskKind, Scene
+from specgan_cli.raster.scene import Scene
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def choose_output(scene: Scene, options: OutputOptions) -> tuple[MaskKind, Outpu
     """
     dtype = np.dtype(scene.dtype)
     if options.dst_nodata is not None:
-        if dtype.kind in "iu" and not _fits(options.dst_nodata, dtype):
+        if not fits(options.dst_nodata, dtype):
             raise MismatchError(
                 f"--dst-nodata {options.dst_nodata:g} does not fit into {dtype}, "
                 f"the type of {scene.name}"
@@ -127,8 +128,3 @@ def choose_output(scene: Scene, options: OutputOptions) -> tuple[MaskKind, Outpu
         return "nodata", OutputType(scene.dtype, float("nan"))
     nodata = scene.nodata if scene.mask_kind == "nodata" else None
     return scene.mask_kind, OutputType(scene.dtype, nodata)
-
-
-def _fits(value: float, dtype: "np.dtype[Any]") -> bool:
-    info = np.iinfo(dtype)
-    return float(value).is_integer() and info.min <= value <= info.max

@@ -1,22 +1,35 @@
 """The output of a job: its writer, and the sink that takes finished tiles."""
 
+import json
+import math
+import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
 
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import Plan
 from specgan_cli.inference.provenance import provenance_tags
+from specgan_cli.inference.source import identity
 from specgan_cli.inference.tile import TileResult
-from specgan_cli.raster.writer import RasterWriter
+from specgan_cli.raster.writer import RasterWriter, default_block
 
 Progress = Callable[[int, int], None]
 """Called with the tiles done and all tiles."""
 
+COMMIT_SECONDS = 10.0
+"""At least so long between two entries of the journal; a killed run loses no more."""
 
-def make_writer(job: Job, weights_sha256: str) -> RasterWriter:
+SMALLEST_BLOCK = 128
+"""Blocks are not made smaller than this to fit into the tiles."""
+
+
+def make_writer(job: Job, plan: Plan, weights_sha256: str) -> RasterWriter:
     """Return the writer of a job's output, not yet opened.
 
     Args:
         job: The opened inputs.
+        plan: Its tiles.
         weights_sha256: Of the weights file.
     """
     options = job.request.output
@@ -39,24 +52,86 @@ def make_writer(job: Job, weights_sha256: str) -> RasterWriter:
         scales=job.scene.scales,
         offsets=job.scene.offsets,
         overwrite=options.overwrite,
+        block=None if _names_block(options.co) else fitting_block(plan),
+        resume=options.resume,
+        keep_partial=True,
+        job=job_key(job, weights_sha256),
     )
 
 
-class TileSink:
-    """Writes finished tiles in their order, and tells the progress."""
+def _names_block(co: dict[str, str]) -> bool:
+    return any(key.upper() in ("BLOCKXSIZE", "BLOCKYSIZE", "BLOCKSIZE") for key in co)
 
-    def __init__(self, writer: RasterWriter, plan: Plan, progress: Progress | None) -> None:
+
+def fitting_block(plan: Plan) -> int:
+    """Return the side of the file's blocks: whole blocks in a tile, where that is sensible.
+
+    Parts of blocks wait in memory for their rest, so blocks that divide the tiles are better.
+    """
+    usual = default_block(plan.shape_yx)
+    fitting = math.gcd(plan.tile * plan.scale, usual)
+    return fitting if fitting >= min(SMALLEST_BLOCK, usual) else usual
+
+
+def job_key(job: Job, weights_sha256: str) -> str:
+    """Return what a run must share with the killed run that it goes on with.
+
+    All that decides the pixels: the inputs with their sizes and dates, the weights and the
+    options; not how fast or where it runs.
+    """
+    compute, inputs = job.request.compute, job.request.inputs
+    content: dict[str, Any] = {
+        "inputs": asdict(inputs),
+        "scene": identity(inputs.scene),
+        "hsi": identity(inputs.hsi),
+        "weights": weights_sha256,
+        "scale": compute.scale,
+        "seed": compute.seed,
+        "fidelity": compute.fidelity,
+        "dtype": compute.dtype,
+        "nodata": job.output.nodata,
+        "overviews": job.request.output.overviews,
+        "of": job.request.output.of,
+    }
+    return json.dumps(content, sort_keys=True, default=str)
+
+
+def resumed_plan(plan: Plan, notes: tuple[str, ...]) -> tuple[Plan, int]:
+    """Return the plan with the killed run's tiles, and how many of them are done.
+
+    Args:
+        plan: This run's plan.
+        notes: Of the journal, in order; empty for a fresh start.
+    """
+    if not notes:
+        return plan, 0
+    last = json.loads(notes[-1])
+    return replace(plan, tile=last["tile"]), last["done"]
+
+
+class TileSink:
+    """Writes finished tiles in their order, keeps the journal, and tells the progress."""
+
+    def __init__(
+        self, writer: RasterWriter, plan: Plan, done: int, progress: Progress | None
+    ) -> None:
         self._writer = writer
         self._plan = plan
         self._progress = progress
-        self._done = 0
+        self._done = done
+        self._committed = time.monotonic()
+        if progress is not None:
+            progress(done, plan.tile_count)
 
     def write(self, result: TileResult) -> None:
-        """Write one tile; a tile without data is left to the file's own nodata."""
+        """Write one tile, and at times a line of the journal."""
         plan = self._plan
-        if result.values is not None:
-            window = result.window.shifted(-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
-            self._writer.write(result.values, window, result.valid)
+        window = result.window.shifted(-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
+        self._writer.write(result.values, window, result.valid)
         self._done += 1
+        if time.monotonic() - self._committed >= COMMIT_SECONDS:
+            note = json.dumps({"tile": plan.tile, "done": self._done})
+            if self._writer.commit(note):
+                self._committed = time.monotonic()
         if self._progress is not None:
             self._progress(self._done, plan.tile_count)

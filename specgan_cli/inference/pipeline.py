@@ -85,7 +85,8 @@ def run_pipeline(
     reader = _thread(state, partial(_read_all, state, groups, read, todo, count))
     writer = _thread(state, partial(_write_all, state, done, write))
     others = [
-        _thread(state, lambda p=p: _predict_all(state, todo, p, done)) for p in predictors[1:]
+        _thread(state, partial(_predict_all, state, todo, predict, done))
+        for predict in predictors[1:]
     ]
     try:
         _predict_all(state, todo, predictors[0], done)

@@ -81,7 +81,13 @@ class Report:
 
 
 def make_report(
-    job: Job, plan: Plan, networks: Networks, engines: list[Engine], *, seconds: float
+    job: Job,
+    plan: Plan,
+    networks: Networks,
+    engines: list[Engine],
+    *,
+    resumed_tiles: int,
+    seconds: float,
 ) -> Report:
     """Gather what was done.
 
@@ -90,6 +96,7 @@ def make_report(
         plan: Its tiles.
         networks: The weights.
         engines: What computed the tiles.
+        resumed_tiles: How many of them an earlier run had made.
         seconds: Wall time of the whole run.
     """
     grid, inputs = job.grid, job.request.inputs
@@ -108,7 +115,7 @@ def make_report(
         alignment=job.alignment,
         tile=plan.tile,
         tiles=plan.tile_count,
-        resumed_tiles=0,
+        resumed_tiles=resumed_tiles,
         devices=networks.devices,
         seconds=round(seconds, 3),
         network_seconds=round(sum(engine.busy_seconds for engine in engines), 3),

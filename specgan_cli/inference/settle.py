@@ -1,15 +1,14 @@
 """From the network's octaves to values of the output file: units, exact means, whole numbers."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from specgan import consistency
+from specgan_cli.inference.tile import Mask, Pixels
 from specgan_cli.raster.radiometry import Radiometry
 
 # float32 holds every whole number up to this one, with room for the sum of a 2x2 block.
@@ -33,15 +32,18 @@ class OutputType:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The lowest and highest valid value: those of the type, but for a nodata at its end."""
+        """The lowest and highest whole number that the type holds."""
         info = np.iinfo(self.dtype)
-        low, high = float(info.min), float(info.max)
-        return (low + (self.nodata == low), high - (self.nodata == high))
+        return float(info.min), float(info.max)
 
 
 def settle(
-    octaves: list[Tensor], lr_values: NDArray[Any], radiometry: Radiometry, output: OutputType
-) -> NDArray[Any]:
+    octaves: list[Tensor],
+    lr_values: Pixels,
+    lr_valid: Mask,
+    radiometry: Radiometry,
+    output: OutputType,
+) -> Pixels:
     """Turn the octaves of one tile into the file's values, with the input as exact block means.
 
     What an LR pixel has beyond the radiometry's range is added to each of its pixels, so that
@@ -51,76 +53,60 @@ def settle(
     Args:
         octaves: 1 x 3 x 2^k H x 2^k W in [-1, 1], k = 1, 2, ...; the last is the result.
         lr_values: 3 x H x W in file units, invalid pixels filled.
+        lr_valid: H x W.
         radiometry: How file units became [-1, 1].
         output: The values that the file can hold.
 
     Returns:
-        3 x sH x sW in the output's type; no valid value equals the output's nodata.
+        3 x sH x sW in the output's type.
     """
     device = octaves[-1].device
-    exact = output.integer and _magnitude(lr_values, radiometry) > _FLOAT32_WHOLE
-    work = torch.float64 if exact and device.type != "mps" else torch.float32
     lr = torch.from_numpy(lr_values.astype(np.float64)).to(device)[None]
     excess = lr - lr.clamp(radiometry.low, radiometry.high)
     if not output.integer:
-        return _settle_floats(octaves[-1], lr, excess, radiometry, output)
-    low, high = output.limits
+        return _settle_floats(octaves[-1], lr, excess, radiometry).astype(output.dtype)
+    work = _working_type(lr, radiometry)
+    low, high = _limits(lr_values[:, lr_valid], output)
     levels = [_to_file(octave.to(work), excess.to(work), radiometry) for octave in octaves]
     whole = lr.round().clamp(low, high).to(work)
-    finest = consistency.quantise(levels, whole, low, high)[-1]
-    return _avoid(_to_numpy(finest[0], output.dtype), output)
+    finest = consistency.quantise(levels, whole, low, high)[-1][0]
+    if output.dtype == "uint8":
+        return finest.to(torch.uint8).cpu().numpy()
+    return finest.cpu().numpy().astype(output.dtype)
 
 
-def _settle_floats(
-    finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry, output: OutputType
-) -> NDArray[Any]:
-    """Scale to file units, and take the rounding error of each block's mean away."""
+def _settle_floats(finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry) -> Pixels:
+    """Scale to file units in float64, and take the rounding error of each block's mean away."""
     values = _to_file(finest.to(excess.dtype), excess, radiometry)
     factor = values.shape[-1] // lr.shape[-1]
     values += _repeat(lr - F.avg_pool2d(values, factor), factor)
-    return _avoid(_to_numpy(values[0], output.dtype), output)
+    return values[0].cpu().numpy()
 
 
 def _to_file(unit: Tensor, excess: Tensor, radiometry: Radiometry) -> Tensor:
     half = (radiometry.high - radiometry.low) / 2
-    factor = unit.shape[-1] // excess.shape[-1]
     values = (unit + 1).mul_(half).add_(radiometry.low)
-    return values.add_(_repeat(excess, factor)) if bool(excess.any()) else values
+    if not bool(excess.any()):
+        return values
+    return values.add_(_repeat(excess, unit.shape[-1] // excess.shape[-1]))
 
 
 def _repeat(coarse: Tensor, factor: int) -> Tensor:
     return F.interpolate(coarse, scale_factor=factor, mode="nearest")
 
 
-def _magnitude(lr_values: NDArray[Any], radiometry: Radiometry) -> float:
-    return max(
-        abs(float(lr_values.min())),
-        abs(float(lr_values.max())),
-        abs(radiometry.low),
-        abs(radiometry.high),
-    )
+def _working_type(lr: Tensor, radiometry: Radiometry) -> torch.dtype:
+    """Return float32 where it holds all whole numbers that can come up, else float64."""
+    largest = max(float(lr.abs().max()), abs(radiometry.low), abs(radiometry.high))
+    return torch.float32 if largest < _FLOAT32_WHOLE else torch.float64
 
 
-def _to_numpy(values: Tensor, dtype: str) -> NDArray[Any]:
-    if dtype == "uint8":
-        return values.to(torch.uint8).cpu().numpy()
-    return values.cpu().numpy().astype(dtype)
+def _limits(valid_values: Pixels, output: OutputType) -> tuple[float, float]:
+    """Return the type's limits, without a nodata value at its end that no valid pixel holds.
 
-
-def _avoid(values: NDArray[Any], output: OutputType) -> NDArray[Any]:
-    """Move values that would read as nodata by the smallest step; limits cover the usual cases."""
-    nodata = output.nodata
-    if nodata is None or np.isnan(nodata) or (output.integer and nodata not in _inside(output)):
-        return values
-    hit = values == np.asarray(nodata).astype(output.dtype)
-    if hit.any():
-        if output.integer:
-            values[hit] += 1
-        else:
-            values[hit] = np.nextafter(values[hit], np.asarray(np.inf, output.dtype))
-    return values
-
-
-def _inside(output: OutputType) -> "range":
+    Where valid pixels hold it in single bands, the writer sees to it that no pixel holds it in all.
+    """
     low, high = output.limits
-    return range(int(low), int(high) + 1)
+    if output.nodata is None or bool((valid_values == output.nodata).any()):
+        return low, high
+    return low + (output.nodata == low), high - (output.nodata == high)

@@ -43,8 +43,8 @@ class TileResult:
     window: Window
     """The tile on the output grid."""
 
-    values: Pixels | None
-    """3 x sH x sW in the output's type; None where the tile holds no valid pixel."""
+    values: Pixels
+    """3 x sH x sW in the output's type; anything where there is no data."""
 
     valid: Mask
     """sH x sW: True where the output has data."""

@@ -5,7 +5,7 @@ import time
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.job import open_job
 from specgan_cli.inference.networks import Networks, load_networks
-from specgan_cli.inference.output import Progress, TileSink, make_writer
+from specgan_cli.inference.output import Progress, TileSink, make_writer, resumed_plan
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import plan_job
 from specgan_cli.inference.report import Report, make_report
@@ -33,12 +33,14 @@ def upscale(
     with open_job(request, networks) as job:
         plan = plan_job(job, networks)
         engines = make_engines(job, networks)
-        with make_writer(job, networks.sha256) as writer:
+        with make_writer(job, plan, networks.sha256) as writer:
+            plan, done = resumed_plan(plan, writer.committed)
             run_pipeline(
-                plan.tiles,
+                plan.tiles[done:],
                 job.reader.read,
                 [engine.predict for engine in engines],
-                TileSink(writer, plan, progress).write,
+                TileSink(writer, plan, done, progress).write,
                 batch=plan.batch,
             )
-        return make_report(job, plan, networks, engines, seconds=time.monotonic() - start)
+        seconds = time.monotonic() - start
+        return make_report(job, plan, networks, engines, resumed_tiles=done, seconds=seconds)
