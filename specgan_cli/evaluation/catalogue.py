@@ -1,0 +1,98 @@
+"""The metrics by name: unit, range, direction and the accumulator that measures them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from specgan.errors import SpecganError
+
+Better = Literal["higher", "lower", "one"]
+
+
+class MetricNameError(SpecganError):
+    """A metric was asked for that does not exist."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a reader must know of a metric."""
+
+    unit: str
+    """Unit; empty for pure numbers."""
+    range: str
+    """Possible values."""
+    better: Better
+    """Which way is better; "one" when the truth's value, about 1, is best."""
+    group: str
+    """Name of the accumulator that measures it."""
+    title: str
+    """A few words for tables."""
+
+
+def _info(unit: str, values: str, better: Better, group: str, title: str) -> MetricInfo:
+    return MetricInfo(unit, values, better, group, title)
+
+
+METRICS: dict[str, MetricInfo] = {
+    "psnr": _info("dB", "0..inf", "higher", "fidelity", "PSNR"),
+    "rmse": _info("file units", "0..range", "lower", "fidelity", "RMSE"),
+    "mae": _info("file units", "0..range", "lower", "fidelity", "mean absolute error"),
+    "bias": _info(
+        "file units", "0..range", "lower", "fidelity", "largest mean difference of a band"
+    ),
+    "ergas": _info("", "0..inf", "lower", "fidelity", "ERGAS"),
+    "sam": _info("degrees", "0..90", "lower", "fidelity", "spectral angle"),
+    "ssim": _info("", "-1..1", "higher", "windows", "SSIM"),
+    "ms_ssim": _info("", "0..1", "higher", "windows", "MS-SSIM"),
+    "uqi": _info("", "-1..1", "higher", "windows", "UQI"),
+    "published_psnr": _info("dB", "0..inf", "higher", "published", "PSNR, published protocol"),
+    "published_ssim": _info("", "-1..1", "higher", "published", "SSIM, published protocol"),
+    "lr_psnr": _info("dB", "0..inf", "higher", "consistency", "LR consistency"),
+    "lr_largest": _info("file units", "0..range", "lower", "consistency", "LR largest error"),
+    "reflectance": _info("range", "0..1", "lower", "opensr", "reflectance consistency"),
+    "spectral": _info("degrees", "0..90", "lower", "opensr", "spectral consistency"),
+    "spatial": _info("LR pixels", "0..5", "lower", "opensr", "spatial consistency"),
+    "synthesis": _info("range", "0..1", "higher", "opensr", "synthesis: detail added"),
+    "hallucination": _info("", "0..1", "lower", "opensr", "hallucination"),
+    "omission": _info("", "0..1", "lower", "opensr", "omission"),
+    "improvement": _info("", "0..1", "higher", "opensr", "improvement"),
+    "spectrum": _info("log10", "0..inf", "lower", "spectrum", "power spectrum error"),
+    "spectrum_pooled": _info("log10", "0..inf", "lower", "spectrum", "pooled spectrum error"),
+    "edge_transfer": _info("", "-inf..inf", "one", "edges", "edge transfer"),
+    "edge_strength": _info("", "0..inf", "one", "edges", "edge strength"),
+    "grid_step": _info("", "0..inf", "one", "seams", "2 x 2 step ratio"),
+    "grid_step_truth": _info("", "0..inf", "one", "seams", "2 x 2 step ratio of the truth"),
+    "seam": _info("", "0..inf", "one", "seams", "LR-grid step ratio"),
+    "seam_truth": _info("", "0..inf", "one", "seams", "LR-grid step ratio of the truth"),
+    "colour_spread": _info("file units", "0..range", "lower", "colour", "colour spread error"),
+    "perceptual": _info("", "0..inf", "lower", "perceptual", "perceptual distance"),
+    "trunk_frechet": _info("", "0..inf", "lower", "perceptual", "trunk Frechet distance"),
+    "probe_accuracy": _info("", "0..1", "higher", "probe", "linear-probe accuracy"),
+}
+"""Every metric; the formulas are in docs/metrics.md."""
+
+POOLED_ONLY = ("spectrum_pooled", "trunk_frechet", "probe_accuracy")
+"""Metrics of all chips together, without a value for each chip."""
+
+
+def check_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names, in the catalogue's order, all of them when none is given.
+
+    Raises:
+        MetricNameError: One does not exist; the message lists those that do.
+    """
+    wanted = list(names)
+    for name in wanted:
+        if name not in METRICS:
+            raise MetricNameError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
+    return tuple(name for name in METRICS if not wanted or name in wanted)
+
+
+def better(name: str, first: float, second: float) -> bool:
+    """Return whether the first value of a metric is better than the second."""
+    direction = METRICS[name].better
+    if direction == "one":
+        return abs(first - 1) < abs(second - 1)
+    return first > second if direction == "higher" else first < second

@@ -1,0 +1,108 @@
+"""Chips of a dataset as a super-resolution sees them, and as its judge does."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specgan_cli.evaluation.tiles import Array, Mask, Tile, whole
+from specgan_cli.raster.dataset import ChipRecord, Dataset
+from specgan_cli.raster.degradation import hsi_to_lr
+from specgan_cli.raster.radiometry import Radiometry, fill_invalid
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One chip at one factor: the truth, the input that is made of it, and the cube."""
+
+    record: ChipRecord
+    """Its entry in the dataset."""
+    scale: int
+    """HR pixels along an LR pixel's side."""
+    radiometry: Radiometry
+    """Units of the pixels."""
+    hr_truth: Array
+    """3 x H x W, file units."""
+    hr_valid: Mask
+    """H x W."""
+    lr: Array
+    """3 x h x w, file units; invalid pixels are filled from their neighbours."""
+    lr_valid: Mask
+    """h x w."""
+    hsi: NDArray[np.float32] | None
+    """Bands x h x w reflectance, 0..1; None without a cube."""
+    hsi_valid: Mask | None
+    """h x w; None without a cube."""
+
+    @property
+    def lr_gsd(self) -> float:
+        """Side of an LR pixel, metres."""
+        return self.record.gsd * self.scale
+
+    def compare(self, hr_sr: Array) -> Tile:
+        """Put an output, 3 x H x W in file units, beside the truth."""
+        return whole(
+            hr_sr,
+            self.hr_truth,
+            self.hr_valid,
+            lr=self.lr,
+            lr_valid=self.lr_valid,
+            scale=self.scale,
+            gsd=self.record.gsd,
+        )
+
+
+def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> Chip:
+    """Read a chip and degrade it by the dataset's own operator.
+
+    Rows and columns that are no multiple of the factor are cut off at the bottom and the right.
+
+    Args:
+        dataset: Open dataset.
+        record: One of its chips.
+        scale: Factor, a power of two.
+
+    Raises:
+        DatasetError: The pixels cannot be read.
+    """
+    sample = dataset.read(record)
+    height, width = (side // scale * scale for side in sample.mask.shape)
+    rgb, mask = sample.rgb[:, :height, :width], sample.mask[:height, :width]
+    radiometry = Radiometry(str(rgb.dtype), dataset.statistics.rgb_low, dataset.statistics.rgb_high)
+    rng = np.random.default_rng(abs(hash_name(record.id)))
+    lr, lr_mask = dataset.degradation.apply(
+        rgb, mask, scale, rng, value_range=radiometry.high - radiometry.low
+    )
+    hsi: NDArray[Any] | None = None
+    hsi_valid: Mask | None = None
+    if sample.hsi is not None and sample.hsi_mask is not None and sample.hsi_factor:
+        hsi, hsi_mask = hsi_to_lr(sample.hsi, sample.hsi_mask, sample.hsi_factor, scale)
+        hsi = hsi[:, : height // scale, : width // scale] / np.float32(10000)
+        hsi_valid = hsi_mask[: height // scale, : width // scale].astype(bool)
+    middle = (radiometry.low + radiometry.high) / 2
+    return Chip(
+        record=record,
+        scale=scale,
+        radiometry=radiometry,
+        hr_truth=rgb.astype(np.float64),
+        hr_valid=mask.astype(bool),
+        lr=fill_invalid(lr, lr_mask.astype(bool), middle).astype(np.float64),
+        lr_valid=lr_mask.astype(bool),
+        hsi=hsi,
+        hsi_valid=hsi_valid,
+    )
+
+
+def hash_name(name: str) -> int:
+    """Return a number that depends on a chip's name alone, for its noise (FNV-1a, 32 bits)."""
+    value = 2166136261
+    for byte in name.encode():
+        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
+    return value
+
+
+def set_of(record: ChipRecord) -> str:
+    """Name the set that a chip is reported under: its source's first folder and its cube's kind."""
+    folder = record.source.split("/")[0] if "/" in record.source else "chips"
+    return f"{folder}, simulated HSI" if record.hsi_kind == "simulated" else folder

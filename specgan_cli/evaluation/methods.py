@@ -1,0 +1,226 @@
+"""Ways to make an output from a chip: interpolations, and networks with and without their cube."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from specgan.errors import ShapeError
+from specgan.header import Header
+from specgan_cli.errors import MismatchError
+from specgan_cli.evaluation.baselines import Baseline, interpolate
+from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.tiles import Array
+from specgan_cli.raster.bands import Bands
+from specgan_cli.raster.dataset import ChipRecord, Dataset
+
+Variant = Literal["with", "without HSI", "shuffled HSI", "three bands"]
+VARIANTS: tuple[Variant, ...] = ("with", "without HSI", "shuffled HSI", "three bands")
+THREE_BANDS_NM = (650.0, 550.0, 450.0)
+"""Red, green and blue: the bands that stay when only three are given."""
+
+
+class Method(Protocol):
+    """Something that turns chips into outputs."""
+
+    @property
+    def name(self) -> str:
+        """How tables call it."""
+
+    def applies(self, chip: Chip) -> bool:
+        """Return whether the method has anything to say about this chip."""
+
+    def predict(self, chip: Chip) -> list[Array]:
+        """Return the outputs at x2, x4, ... up to the chip's scale, or the last alone."""
+
+
+def in_file(values: Array, chip: Chip) -> Array:
+    """Return an output as its file would hold it: saturated, and rounded for integer types."""
+    return chip.radiometry.to_dtype(np.clip(values, *_finite_limits(chip))).astype(np.float64)
+
+
+def _finite_limits(chip: Chip) -> tuple[float, float]:
+    low, high = chip.radiometry.limits
+    return (low, high) if np.isfinite(low) else (-np.inf, np.inf)
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """A baseline that needs no weights."""
+
+    name: Baseline
+    """Which interpolation."""
+
+    def applies(self, chip: Chip) -> bool:
+        """Return true: every chip can be interpolated."""
+        return True
+
+    def predict(self, chip: Chip) -> list[Array]:
+        """Interpolate the chip's input."""
+        return [in_file(interpolate(chip.lr, chip.scale, self.name), chip)]
+
+
+@dataclass
+class Network:
+    """A network's weights, run on chips.
+
+    Deterministic: the seed is fixed and positions start at 0.
+    """
+
+    name: str
+    """How tables call it."""
+    network: Any
+    """The module, in eval mode, with its `header`."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    """Where it runs."""
+    variant: Variant = "with"
+    """What it gets for a cube."""
+    fidelity: float = 0.0
+    """0 full detail, 1 the smooth interpolation (scene networks only)."""
+    partner: Callable[[Chip], Chip | None] = lambda chip: None
+    """Finds the chip of another place whose cube the shuffled variant takes."""
+
+    def applies(self, chip: Chip) -> bool:
+        """Return whether the chip has the cube that a variant would change."""
+        return self.variant == "with" or chip.hsi is not None
+
+    def predict(self, chip: Chip) -> list[Array]:
+        """Run the network on a chip.
+
+        Raises:
+            ShapeError: The network cannot take a chip of this size.
+            MismatchError: The chip's cube has other bands than the network was trained on.
+        """
+        rgb = torch.from_numpy(chip.radiometry.to_unit(chip.lr))[None].to(self.device)
+        hsi, mask = self._cube(chip)
+        with torch.inference_mode():
+            outputs = self._run(rgb, hsi, mask, chip)
+        results = []
+        for output in outputs:
+            unit = output[0].float().clamp(-1, 1).cpu().numpy()
+            results.append(in_file(chip.radiometry.from_unit(unit).astype(np.float64), chip))
+        return results
+
+    def _run(
+        self, rgb: Tensor, hsi: Tensor | None, mask: Tensor | None, chip: Chip
+    ) -> list[Tensor]:
+        keywords = {"gsd": chip.lr_gsd, "scale": chip.scale}
+        if hasattr(self.network, "octaves"):
+            octaves: list[Tensor] = self.network.octaves(
+                rgb, hsi, mask, fidelity=self.fidelity, **keywords
+            )
+            return octaves
+        return [self.network(rgb, hsi, mask, **keywords)]
+
+    def _cube(self, chip: Chip) -> tuple[Tensor | None, Tensor | None]:
+        source = self.partner(chip) if self.variant == "shuffled HSI" else chip
+        if self.variant == "without HSI" or source is None or source.hsi is None:
+            return None, None
+        header = self.network.header
+        values = standardise(source.hsi, header.hsi_mean, header.hsi_std)
+        valid = np.ones(values.shape[1:], bool) if source.hsi_valid is None else source.hsi_valid
+        if self.variant == "three bands":
+            values = keep_bands(values, header.bands.wavelengths_nm)
+        values, valid = _fit(values, chip), _fit(valid[None], chip)
+        cube = torch.from_numpy(np.where(valid, values, 0).astype(np.float32))
+        mask = torch.from_numpy(valid.astype(np.float32))
+        return cube[None].to(self.device), mask[None].to(self.device)
+
+
+@dataclass(frozen=True)
+class Partners:
+    """For each chip another one, of another place, whose cube it may be given by mistake."""
+
+    dataset: Dataset
+    """Where the chips are."""
+    records: tuple[ChipRecord, ...]
+    """Chips with a cube, in a fixed order."""
+
+    def find(self, chip: Chip) -> Chip | None:
+        """Read the next chip after this one that is of another group; None when there is none."""
+        names = [record.id for record in self.records]
+        start = names.index(chip.record.id) + 1 if chip.record.id in names else 0
+        for step in range(len(self.records)):
+            record = self.records[(start + step) % len(self.records)]
+            if record.group != chip.record.group:
+                return read_chip(self.dataset, record, chip.scale)
+        return None
+
+
+def ablation(network: "Network", partners: Partners) -> list["Network"]:
+    """Return the variants of a network that get no cube, another place's, or three bands of it."""
+    return [
+        replace(network, name=f"{network.name}, {variant}", variant=variant, partner=partners.find)
+        for variant in VARIANTS[1:]
+    ]
+
+
+def standardise(hsi: Any, mean: Sequence[float], std: Sequence[float]) -> Any:
+    """Return (reflectance - mean) / std of bands x h x w.
+
+    Raises:
+        MismatchError: The statistics have another number of bands.
+    """
+    if len(mean) != hsi.shape[0]:
+        raise MismatchError(
+            f"the cube has {hsi.shape[0]} bands and the weights were trained on {len(mean)}: "
+            "prepare the dataset on the canonical bands"
+        )
+    means, stds = (np.asarray(part, np.float32)[:, None, None] for part in (mean, std))
+    return (hsi - means) / stds
+
+
+def keep_bands(values: Any, wavelengths_nm: Sequence[float]) -> Any:
+    """Set every band but the nearest to red, green and blue to its mean, 0 once standardised."""
+    centres = np.asarray(wavelengths_nm)
+    kept = [int(np.abs(centres - wanted).argmin()) for wanted in THREE_BANDS_NM]
+    reduced = np.zeros_like(values)
+    reduced[kept] = values[kept]
+    return reduced
+
+
+def _fit(values: Any, chip: Chip) -> Any:
+    """Repeat or cut a cube of another chip to this chip's LR shape."""
+    height, width = chip.lr.shape[1:]
+    rows = np.arange(height) % values.shape[1]
+    cols = np.arange(width) % values.shape[2]
+    return values[:, rows][:, :, cols]
+
+
+def load_network(name_or_path: str | Path, scale: int, bands: Bands, device: torch.device) -> Any:
+    """Load weights and check that they fit the dataset.
+
+    Raises:
+        WeightsError: The weights cannot be read.
+        MismatchError: They do not reach the factor, or were trained on other bands.
+    """
+    import specgan
+
+    network: Any = specgan.load(str(name_or_path), device=device)
+    header: Header = network.header
+    if scale > header.scale:
+        raise MismatchError(
+            f"{name_or_path}: the weights reach x{header.scale}; give a smaller -x than {scale}"
+        )
+    if not np.allclose(header.bands.wavelengths_nm, bands.wavelengths_nm, atol=1.0):
+        raise MismatchError(
+            f"{name_or_path}: the weights' bands are not the dataset's; prepare the dataset again"
+        )
+    return network
+
+
+def label(name_or_path: str | Path) -> str:
+    """Return how tables call some weights: the file's stem, or the shipped name."""
+    return Path(name_or_path).stem if "/" in str(name_or_path) else str(name_or_path)
+
+
+def can_run(method: Method, chip: Chip) -> list[Array] | None:
+    """Return the prediction, or None where a network of fixed size cannot take the chip."""
+    try:
+        return method.predict(chip)
+    except ShapeError:
+        return None

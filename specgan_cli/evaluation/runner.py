@@ -1,0 +1,222 @@
+"""Run methods over the chips of a dataset and measure every output, in bounded memory."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from specgan_cli.evaluation.bootstrap import Interval, mean_interval
+from specgan_cli.evaluation.catalogue import POOLED_ONLY
+from specgan_cli.evaluation.chips import Chip, set_of
+from specgan_cli.evaluation.consistency import block_means
+from specgan_cli.evaluation.methods import Method, can_run
+from specgan_cli.evaluation.perception import (
+    Distribution,
+    Features,
+    Judge,
+    blend_invalid,
+    frechet_distance,
+)
+from specgan_cli.evaluation.seams import Steps
+from specgan_cli.evaluation.suite import Suite, Units
+from specgan_cli.evaluation.tiles import Array
+
+Watcher = Callable[[Chip, str, list[Array]], None]
+"""Called with every chip, method name and outputs (x2, x4, ... or the last alone)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of one chip and one method."""
+
+    chip: str
+    """Name of the chip."""
+    group: str
+    """Chips of one group share ground."""
+    set: str
+    """Set that the chip is reported under."""
+    method: str
+    """Name of the method."""
+    label: str | None
+    """Class of the chip, where known."""
+    values: dict[str, float]
+    """By metric; NaN where one could not be measured."""
+
+
+@dataclass
+class Pool:
+    """What is measured over all chips of a set together."""
+
+    suite: Suite
+    """Merged accumulators of the images."""
+    output: Distribution = field(default_factory=Distribution)
+    """Trunk features of the outputs."""
+    truth: Distribution = field(default_factory=Distribution)
+    """Trunk features of the same chips' truths."""
+    steps: dict[int, Steps] = field(default_factory=dict)
+    """Per octave factor: 2 x 2 steps of the outputs."""
+    truth_steps: dict[int, Steps] = field(default_factory=dict)
+    """Per octave factor: 2 x 2 steps of the truth averaged to the same grid."""
+    summaries: list[Array] = field(default_factory=list)
+    """One feature vector a chip, for probes."""
+    labels: list[str | None] = field(default_factory=list)
+    """Their classes."""
+
+
+@dataclass
+class Evaluation:
+    """All figures of a run."""
+
+    units: Units
+    """Units and factor."""
+    names: tuple[str, ...]
+    """Metrics, in the catalogue's order."""
+    methods: tuple[str, ...]
+    """Method names, in the order given."""
+    rows: list[Row] = field(default_factory=list)
+    """One a chip and method."""
+    pools: dict[tuple[str, str], Pool] = field(default_factory=dict)
+    """By set and method."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Chips that a method could not take, by method."""
+    extra: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """Pooled figures that were measured elsewhere, by set, method and metric."""
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The sets, in order of appearance."""
+        return tuple(dict.fromkeys(row.set for row in self.rows))
+
+    def of(self, method: str, set_: str | None = None) -> list[Row]:
+        """Return the rows of a method, of one set or of all."""
+        return [row for row in self.rows if row.method == method and set_ in (None, row.set)]
+
+    def mean(self, metric: str, method: str, set_: str | None = None) -> Interval:
+        """Return the mean over chips of a metric with its bootstrap interval over groups."""
+        if metric in POOLED_ONLY:
+            return _alone(self.pooled(metric, method, set_))
+        rows = self.of(method, set_)
+        values = [row.values.get(metric, math.nan) for row in rows]
+        return mean_interval(values, [row.group for row in rows])
+
+    def difference(self, metric: str, method: str, base: str, set_: str | None = None) -> Interval:
+        """Return the mean over chips of method minus base, paired, with its interval."""
+        first = {row.chip: row for row in self.of(method, set_)}
+        second = {row.chip: row for row in self.of(base, set_)}
+        both = [name for name in first if name in second]
+        nan = math.nan
+        values = [
+            first[name].values.get(metric, nan) - second[name].values.get(metric, nan)
+            for name in both
+        ]
+        return mean_interval(values, [first[name].group for name in both])
+
+    def pooled(self, metric: str, method: str, set_: str | None = None) -> float:
+        """Return a figure of all chips together; NaN where there is none."""
+        if set_ is not None and (set_, method, metric) in self.extra:
+            return self.extra[set_, method, metric]
+        if metric == "spectrum_pooled":
+            return self._suite_figure(metric, method, set_)
+        if metric != "trunk_frechet":
+            return math.nan
+        output, truth = Distribution(), Distribution()
+        for (name, which), pool in self.pools.items():
+            if which == method and set_ in (None, name):
+                output.merge(pool.output)
+                truth.merge(pool.truth)
+        return frechet_distance(output, truth)
+
+    def _suite_figure(self, metric: str, method: str, set_: str | None) -> float:
+        total = Suite(self.units, self.names)
+        for (name, which), pool in self.pools.items():
+            if which == method and set_ in (None, name):
+                total.merge(pool.suite)
+        return total.results().get(metric, math.nan)
+
+
+def run(
+    chips: Iterable[Chip],
+    methods: Sequence[Method],
+    names: tuple[str, ...],
+    units: Units,
+    *,
+    judge: Judge | None = None,
+    watch: Watcher | None = None,
+) -> Evaluation:
+    """Measure every method on every chip; chips are read one at a time.
+
+    Args:
+        chips: The inputs and truths.
+        methods: What makes the outputs.
+        names: Metrics, from `catalogue.check_names`.
+        units: Units and factor of the chips.
+        judge: Trunk for the perceptual metrics; without one they are NaN.
+        watch: Called with every output, for pictures and progress.
+    """
+    result = Evaluation(units, names, tuple(method.name for method in methods))
+    for chip in chips:
+        seen: Features | None = None
+        if judge is not None:
+            truth, _ = blend_invalid(chip.hr_truth, chip.hr_truth, chip.hr_valid)
+            seen = judge.look(truth)
+        for method in methods:
+            if not method.applies(chip):
+                continue
+            octaves = can_run(method, chip)
+            if octaves is None:
+                result.skipped[method.name] = result.skipped.get(method.name, 0) + 1
+                continue
+            _measure(result, chip, method.name, octaves, judge, seen)
+            if watch is not None:
+                watch(chip, method.name, octaves)
+    return result
+
+
+def _measure(
+    result: Evaluation,
+    chip: Chip,
+    method: str,
+    octaves: list[Array],
+    judge: Judge | None,
+    seen: Features | None,
+) -> None:
+    """Add one output to the figures."""
+    set_ = set_of(chip.record)
+    pool = result.pools.setdefault((set_, method), Pool(Suite(result.units, result.names)))
+    tile = chip.compare(octaves[-1])
+    suite = Suite(result.units, result.names)
+    suite.update(tile)
+    pool.suite.merge(suite)
+    values = suite.results()
+    if judge is not None and seen is not None:
+        output, _ = blend_invalid(tile.hr_sr, tile.hr_truth, tile.hr_valid)
+        features = judge.look(output)
+        if features is not None:
+            values["perceptual"] = judge.distance(features, seen)
+            pool.output.add(features.positions)
+            pool.truth.add(seen.positions)
+            pool.summaries.append(features.summary)
+            pool.labels.append(chip.record.label)
+    _add_steps(pool, chip, octaves)
+    record = chip.record
+    kept = {name: values.get(name, math.nan) for name in result.names if name not in POOLED_ONLY}
+    result.rows.append(Row(record.id, record.group, set_, method, record.label, kept))
+
+
+def _add_steps(pool: Pool, chip: Chip, octaves: list[Array]) -> None:
+    """Add the 2 x 2 steps of every octave, beside those of the truth on the same grid."""
+    for image in octaves:
+        factor = image.shape[1] // chip.lr.shape[1]
+        truth, valid = block_means(chip.hr_truth, chip.hr_valid, chip.scale // factor)
+        pool.steps.setdefault(factor, Steps(2)).add(image, valid)
+        pool.truth_steps.setdefault(factor, Steps(2)).add(truth, valid)
+
+
+def _alone(value: float) -> Interval:
+    return Interval(value, math.nan, math.nan, 0 if math.isnan(value) else 1, 1)
+
+
+def with_progress(chips: Iterable[Chip], advance: Callable[[], None]) -> Iterator[Chip]:
+    """Yield the chips and call `advance` after each one was measured."""
+    for chip in chips:
+        yield chip
+        advance()
