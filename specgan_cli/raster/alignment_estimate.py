@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.alignment_geometry import PixelMap
 from specgan_cli.raster.alignment_model import Alignment
-from specgan_cli.raster.alignment_refine import Motion, displacement, refine
+from specgan_cli.raster.alignment_refine import Motion, blur_variance, refine, sampled
 from specgan_cli.raster.alignment_resample import Reader, resample_window
 from specgan_cli.raster.alignment_search import (
     correlation,
@@ -37,12 +37,17 @@ VISIBLE = Bands.from_wavelengths([650.0, 560.0, 480.0], [70.0, 70.0, 70.0])
 """What the red, green and blue of a camera see of a spectrum."""
 
 _MOST_OVERSAMPLING = 4
-_VIEW_EDGE = 160
-_LARGE_VIEW_EDGE = 96
-_VIEWS_PER_AXIS = 5
+_VIEW_EDGE = 96
+_LARGE_VIEW_EDGE = 48
+_VIEWS_PER_AXIS = 3
 _MARGIN = 3
 _LEAST_PIXELS = 64
 _CANDIDATES = 4
+_RIVAL = 0.4
+"""A peak at a whole pixel, up to half a pixel off its top, below this share of another's top is no
+rival of it."""
+_TRIAL_STEPS = 3
+_BLUR_ROUNDS = 1
 
 Values = NDArray[np.float64]
 
@@ -191,22 +196,26 @@ def _view(coarse: _Side, fine: _Side, window: Window, pad: int) -> View:
 
 def _best(views: list[View], reach: int) -> tuple[Motion, float]:
     """The displacement with the highest correlation, refined from the best whole pixels."""
-    best = Motion((0.0, 0.0)), -1.0
-    for start in search(views, reach).candidates(_CANDIDATES):
-        motion = refine(views, start)
-        if max(abs(motion.shift[0]), abs(motion.shift[1])) > reach + 1:
-            continue
+    best, highest = Motion((0.0, 0.0)), -1.0
+    surface = search(views, reach)
+    for start in surface.candidates(_CANDIDATES):
+        if surface.at(start) < _RIVAL * highest:
+            break
+        motion = refine(views, start, steps=_TRIAL_STEPS)
         r = _correlation(views, motion)
-        if r > best[1]:
-            best = motion, r
-    return best
+        if r > highest and max(map(abs, motion.shift)) <= reach + 1:
+            best, highest = motion, r
+    for _ in range(_BLUR_ROUNDS):
+        blurred = [view.blurred(blur_variance(views, best)) for view in views]
+        best = refine(blurred, best.shift)
+    return best, _correlation(views, best)
 
 
 def _correlation(views: list[View], motion: Motion) -> float:
     """Correlation of the high-passed images, mean over the channels."""
     sums = np.zeros((3, len(views[0].coarse)))
     for view in views:
-        sums += correlation(view, *displacement(motion, view))[0]
+        sums += correlation(view, sampled(view, motion))
     power = np.sqrt(sums[1] * sums[2])
     return float(np.divide(sums[0], power, out=np.zeros_like(power), where=power > 1e-30).mean())
 

@@ -17,15 +17,18 @@ from specgan_cli.raster.alignment_field import bspline_basis
 from specgan_cli.raster.alignment_search import HIGH_PASS
 from specgan_cli.raster.alignment_views import Sample, View, high_pass
 
-__all__ = ["Motion", "displacement", "refine"]
+__all__ = ["Motion", "blur_variance", "displacement", "refine", "sampled"]
 
 Values = NDArray[np.float64]
 
-_CONVERGED = 2e-4
+HIGH_PASS_WIDE = 2 * HIGH_PASS + 1
+"""Coarse pixels over which offsets may change."""
+_CONVERGED = 5e-4
 _LONGEST_STEP = 0.7
 _LEAST_SHARE = 0.5
 _RIDGE = 1e-6
 _TUKEY = 4.685
+_WIDEST_BLUR = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,13 @@ def displacement(motion: Motion, view: View) -> tuple[Values, Values]:
         field = np.einsum("hr,krc,wc->khw", rows, motion.nodes, cols)
         by_rows, by_cols = by_rows + field[0], by_cols + field[1]
     return by_rows, by_cols
+
+
+def sampled(view: View, motion: Motion) -> Sample:
+    """The fine image of a view under a motion."""
+    if motion.nodes is None:
+        return view.sample_shifted(motion.shift)
+    return view.sample(*displacement(motion, view))
 
 
 def node_bases(
@@ -103,8 +113,7 @@ def linearise(view: View, motion: Motion) -> tuple[Values, Values, Values]:
         Residual (channels x height x width, in units of its own spread), its derivatives along
         rows and columns (2 x channels x height x width), and robust weights (height x width).
     """
-    sample = view.sample(*displacement(motion, view))
-    weight = np.where(view.valid & (sample.share >= _LEAST_SHARE), sample.share, 0.0)
+    sample, weight = _seen(view, motion)
     basis = _coarse_basis(view, weight)
     pieces = [_explain(sample, k, basis, weight) for k in range(len(sample.value))]
     residual = np.stack([piece[0] for piece in pieces])
@@ -126,29 +135,55 @@ def _coarse_basis(view: View, weight: Values) -> Values:
     return high_pass(np.concatenate((coarse, np.stack(ramps))), weight, HIGH_PASS_WIDE)
 
 
-HIGH_PASS_WIDE = 2 * HIGH_PASS + 1
-"""Coarse pixels over which offsets may change."""
+def blur_variance(views: list[View], motion: Motion) -> float:
+    """Variance by which the coarse sensor blurs more than the area of its pixels.
+
+    To first order a blur of variance v adds v/2 times the Laplacian; that coefficient is fitted
+    beside the coarse image.
+
+    Returns:
+        Squared coarse pixels, not negative.
+    """
+    top = bottom = 0.0
+    for view in views:
+        sample, weight = _seen(view, motion)
+        basis = _coarse_basis(view, weight)
+        for k in range(len(sample.value)):
+            planes = np.stack((sample.value[k], sample.laplacian[k]))
+            value, bend = _unexplained(planes, basis, weight)
+            top -= float((weight * value * bend).sum())
+            bottom += float((weight * bend * bend).sum())
+    return 2 * min(max(top / max(bottom, 1e-30), 0.0), _WIDEST_BLUR)
+
+
+def _seen(view: View, motion: Motion) -> tuple[Sample, Values]:
+    sample = sampled(view, motion)
+    return sample, np.where(view.valid & (sample.share >= _LEAST_SHARE), sample.share, 0.0)
 
 
 def _explain(
     sample: Sample, channel: int, basis: Values, weight: Values
 ) -> tuple[Values, Values, Values]:
     """One channel and its derivatives without what the basis and a blur explain."""
-    planes = np.stack(
-        [part[channel] for part in (sample.value, sample.by_row, sample.by_col, sample.laplacian)]
-    )
-    planes = high_pass(planes, weight, HIGH_PASS_WIDE)
-    nuisance = np.concatenate((basis, planes[3:])).reshape(len(basis) + 1, -1)
-    root = np.sqrt(weight).reshape(-1)
-    left = nuisance * root
-    left /= np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-12)
-    directions, _ = np.linalg.qr(left.T)
-    right = planes[:3].reshape(3, -1) * root
-    right -= (right @ directions) @ directions.T
-    right = np.divide(right, root, out=np.zeros_like(right), where=root > 0)
-    spread = np.sqrt((weight.reshape(-1) * right[0] ** 2).sum() / max(weight.sum(), 1e-9))
-    scaled = (right / max(float(spread), 1e-12)).reshape(planes[:3].shape)
+    bend = high_pass(sample.laplacian[channel][None], weight, HIGH_PASS_WIDE)
+    planes = np.stack([part[channel] for part in (sample.value, sample.by_row, sample.by_col)])
+    left = _unexplained(planes, np.concatenate((basis, bend)), weight)
+    spread = np.sqrt((weight * left[0] ** 2).sum() / max(weight.sum(), 1e-9))
+    scaled = left / max(float(spread), 1e-12)
     return scaled[0], scaled[1], scaled[2]
+
+
+def _unexplained(planes: Values, basis: Values, weight: Values) -> Values:
+    """High-passed planes less their weighted least-squares fit by the basis."""
+    planes = high_pass(planes, weight, HIGH_PASS_WIDE)
+    root = np.sqrt(weight).reshape(-1)
+    columns = basis.reshape(len(basis), -1) * root
+    columns /= np.maximum(np.linalg.norm(columns, axis=1, keepdims=True), 1e-12)
+    directions, _ = np.linalg.qr(columns.T)
+    left = planes.reshape(len(planes), -1) * root
+    left -= (left @ directions) @ directions.T
+    left = np.divide(left, root, out=np.zeros_like(left), where=root > 0)
+    return left.reshape(planes.shape)
 
 
 def _robust(residual: Values, weight: Values) -> Values:

@@ -15,7 +15,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import maximum_filter
 from scipy.special import ndtr
 
-from specgan_cli.raster.alignment_views import View, high_pass
+from specgan_cli.raster.alignment_views import Sample, View, high_pass
 
 __all__ = ["HIGH_PASS", "Surface", "correlation", "effective_pixels", "reliability", "search"]
 
@@ -45,6 +45,10 @@ class Surface:
         order = np.argsort(-self.correlation[peak], kind="stable")[:count]
         return [(float(r - self.reach), float(c - self.reach)) for r, c in at[order]]
 
+    def at(self, shift: tuple[float, float]) -> float:
+        """Correlation at a whole-pixel displacement (rows, columns)."""
+        return float(self.correlation[round(shift[0]) + self.reach, round(shift[1]) + self.reach])
+
 
 def search(views: list[View], reach: int) -> Surface:
     """Correlate all views at every displacement of up to `reach` coarse pixels.
@@ -72,18 +76,13 @@ def search(views: list[View], reach: int) -> Surface:
     return Surface(np.where(enough, r, -1.0), reach)
 
 
-def correlation(view: View, by_rows: Values, by_cols: Values) -> tuple[Values, float]:
-    """Sums for the correlation of one view at a sub-pixel displacement.
-
-    Returns:
-        Covariance and both variances (3 x channels) of the high-passed images, and the weight.
-    """
-    sample = view.sample(by_rows, by_cols)
+def correlation(view: View, sample: Sample) -> Values:
+    """Covariance and both variances (3 x channels) of the high-passed images of one view."""
     weight = (view.valid & (sample.share >= _FULL_SHARE)).astype(np.float64)
     fine = high_pass(sample.value, weight, HIGH_PASS)
     coarse = high_pass(np.where(view.valid, view.coarse, 0.0), weight, HIGH_PASS)
     products = (fine * coarse, fine * fine, coarse * coarse)
-    return np.stack([product.sum(axis=(1, 2)) for product in products]), float(weight.sum())
+    return np.stack([product.sum(axis=(1, 2)) for product in products])
 
 
 def effective_pixels(views: list[View]) -> float:

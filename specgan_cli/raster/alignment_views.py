@@ -7,11 +7,11 @@ displacement it is what the coarse sensor would have seen there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import spline_filter1d, uniform_filter
+from scipy.ndimage import gaussian_filter, spline_filter1d, uniform_filter
 
 __all__ = ["Sample", "View", "high_pass", "make_view"]
 
@@ -94,9 +94,37 @@ class View:
         value, by_col, twice = np.einsum("dkhwi,hwi->dkhw", across, row_weights[0])
         by_row = np.einsum("khwi,hwi->khw", across[0], row_weights[1])
         bent = np.einsum("khwi,hwi->khw", across[0], row_weights[2])
-        return Sample(
-            value, by_row * m, by_col * m, (bent + twice) * m * m, self._share(rows, cols)
+        laplacian = (bent + twice) * m * m
+        return Sample(value, by_row * m, by_col * m, laplacian, self._share(rows, cols))
+
+    def sample_shifted(self, shift: tuple[float, float]) -> Sample:
+        """The same as `sample` for one displacement (rows, columns) of all pixels, faster."""
+        height, width = self.shape_yx
+        m = self.oversampling
+        row, col = (self.pad + shift[0]) * m, (self.pad + shift[1]) * m
+        last_row, last_col = (height - 1) * m + 1, (width - 1) * m + 1
+        first_row, row_weights = _spline_taps(np.array(row), self.share.shape[0] - last_row + 1)
+        first_col, col_weights = _spline_taps(np.array(col), self.share.shape[1] - last_col + 1)
+        down = [
+            self.coefficients[:, first_row + i : first_row + i + last_row : m] for i in range(4)
+        ]
+        kept = np.stack(
+            [sum(w * part for w, part in zip(ws, down, strict=True)) for ws in row_weights]
         )
+        across = [kept[..., first_col + j : first_col + j + last_col : m] for j in range(4)]
+        value, by_row, bent = _mix(col_weights[0], across)
+        by_col = _mix(col_weights[1], [part[0] for part in across])
+        twice = _mix(col_weights[2], [part[0] for part in across])
+        rows = row + m * np.arange(height)[:, None] + np.zeros((1, width))
+        cols = col + m * np.arange(width)[None, :] + np.zeros((height, 1))
+        laplacian = (bent + twice) * m * m
+        return Sample(value, by_row * m, by_col * m, laplacian, self._share(rows, cols))
+
+    def blurred(self, variance: float) -> View:
+        """The view whose fine image has a Gaussian blur of this variance, squared coarse pixels."""
+        sigma = self.oversampling * np.sqrt(variance)
+        boxed = gaussian_filter(self.boxed, (0.0, sigma, sigma), mode="mirror")
+        return replace(self, boxed=boxed, coefficients=_spline(boxed))
 
     def _share(self, rows: Values, cols: Values) -> Values:
         """Validity of the nearest cells; zero outside of the lattice."""
@@ -134,7 +162,7 @@ def make_view(
     total = np.stack([_box(channel * weight, oversampling) for channel in lattice])
     boxed = np.divide(total, share, out=np.zeros_like(total), where=share > 1e-6)
     boxed = _filled(boxed, share > 1e-6)
-    coefficients = spline_filter1d(spline_filter1d(boxed, axis=-1), axis=-2)
+    coefficients = _spline(boxed)
     row, col = origin_yx
     return View(
         coarse.astype(np.float64), valid, boxed, share, coefficients, oversampling, pad, row, col
@@ -144,8 +172,8 @@ def make_view(
 def high_pass(images: Values, weight: Values, size: int) -> Values:
     """Each image less its weighted mean over size x size pixels; 0 where the weight is 0."""
     norm = np.maximum(uniform_filter(weight, size, mode="constant"), 1e-9)
-    means = [uniform_filter(image * weight, size, mode="constant") / norm for image in images]
-    return np.asarray((images - np.stack(means)) * (weight > 0))
+    means = uniform_filter(images * weight, (1, size, size), mode="constant") / norm
+    return np.asarray((images - means) * (weight > 0))
 
 
 def _box(image: Values, size: int) -> Values:
@@ -153,6 +181,19 @@ def _box(image: Values, size: int) -> Values:
     sums = np.pad(image, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     a, b = sums[size:, size:], sums[:-size, :-size]
     return np.asarray((a + b - sums[size:, :-size] - sums[:-size, size:]) / size**2)
+
+
+def _spline(images: Values) -> Values:
+    """Cubic spline coefficients of each image."""
+    return np.asarray(spline_filter1d(spline_filter1d(images, axis=-1), axis=-2))
+
+
+def _mix(weights: Values, parts: list[Values]) -> Values:
+    """Weighted sum of four arrays."""
+    total = weights[0] * parts[0]
+    for weight, part in zip(weights[1:], parts[1:], strict=True):
+        total += weight * part
+    return np.asarray(total)
 
 
 def _filled(images: Values, valid: Mask) -> Values:
