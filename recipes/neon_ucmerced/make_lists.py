@@ -40,6 +40,7 @@ class Row:
     gsd: str = ""
     hsi_kind: str = "none"
     wavelengths: str = ""
+    hsi_scale: str = ""
     nodata: str = ""
 
 
@@ -92,6 +93,7 @@ def neon_pairs(data: Path) -> tuple[list[Row], dict[str, Ground]]:
             label=plot["site"],
             hsi_kind="real",
             wavelengths="neon_pairs/wavelengths_369_nm.csv",
+            hsi_scale="10000",
         )
         for plot in plots
     ]
@@ -103,6 +105,7 @@ def neon_pairs(data: Path) -> tuple[list[Row], dict[str, Ground]]:
         label="HARV",
         hsi_kind="real",
         wavelengths="neon_pair_40m/wavelengths_426_nm.csv",
+        hsi_scale="10000",
         # The tag says 255, but white pixels of these files are saturated, not missing.
         nodata="none",
     )

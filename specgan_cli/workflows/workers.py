@@ -1,0 +1,73 @@
+"""Tasks over several worker processes, with results that do not depend on how many."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from types import TracebackType
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_WAITING = 4
+"""Tasks a worker that are handed over ahead, so that the memory of messages stays bounded."""
+
+
+class Workers:
+    """Worker processes, started when the first tasks for several come; a context manager."""
+
+    def __init__(self, jobs: int = 1) -> None:
+        self.jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Drop what has not begun, and wait for what has."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(
+        self, task: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[int, Result]]:
+        """Run a task on every item, in this process when there is one job only.
+
+        Args:
+            task: A function of a module, so that other processes can import it.
+            items: What it takes, one by one.
+
+        Yields:
+            Index and result, as they come; the first error stops the rest.
+        """
+        if self.jobs == 1 or len(items) < 2:
+            for index, item in enumerate(items):
+                yield index, task(item)
+            return
+        waiting: dict[Future[Result], int] = {}
+        following = iter(enumerate(items))
+        while True:
+            while len(waiting) < _WAITING * self.jobs and (entry := next(following, None)):
+                waiting[self._started().submit(task, entry[1])] = entry[0]
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield waiting.pop(future), future.result()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Forking a process that has GDAL open is not safe: start fresh ones.
+            context: Any = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.jobs, context, initializer=_ignore_interrupts)
+        return self._pool
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent, which stops the workers in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
