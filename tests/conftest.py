@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from hypothesis import settings
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
+
+# the same examples on every machine, and no deadline on a busy one
+settings.register_profile("specgan", deadline=None, derandomize=True, database=None)
+settings.load_profile("specgan")
 
 MakeRaster = Callable[..., Path]
 

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +63,10 @@ class Encoding:
         }
 
 
+Item = tuple[int, str | None, Mapping[str, str]]
+"""Band from 1 (0 the dataset), GDAL metadata namespace (None the default one), and values."""
+
+
 @dataclass(frozen=True)
 class Description:
     """What the head of a file says beside its blocks."""
@@ -79,6 +83,8 @@ class Description:
     """Of every band."""
     offsets: tuple[float, ...] | None = None
     """Of every band."""
+    items: Sequence[Item] = ()
+    """Further metadata, of bands and in namespaces."""
 
 
 def make_head(encoding: Encoding, description: Description, levels: int) -> Head:
@@ -94,7 +100,7 @@ def make_head(encoding: Encoding, description: Description, levels: int) -> Head
     where = {"crs": grid.crs, "transform": grid.transform, "nodata": description.nodata}
     try:
         with (
-            warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+            _quiet(),
             _strict_options(),
             _in_memory() as memory,
         ):
@@ -110,6 +116,15 @@ def make_head(encoding: Encoding, description: Description, levels: int) -> Head
     for level in range(1, levels + 1):
         kept += [overview_of(directory, level) for directory in directories]
     return lay_out(kept, big)
+
+
+def keeps_crs(head: Head, grid: Grid) -> bool:
+    """Return whether a GeoTIFF with this head gives the grid's CRS back.
+
+    GeoTIFF keys cannot say some systems, such as rotated poles.
+    """
+    with _quiet(), MemoryFile(head.data) as memory, memory.open() as dataset:
+        return bool(dataset.crs == grid.crs)
 
 
 def encode(encoding: Encoding, values: Array, valid: Mask | None) -> list[list[bytes]]:
@@ -148,6 +163,15 @@ def _describe(dataset: DatasetWriter, description: Description) -> None:
     if description.offsets is not None and any(description.offsets):
         dataset.offsets = description.offsets
     dataset.update_tags(**(description.tags or {}))
+    for band, namespace, values in description.items:
+        dataset.update_tags(band, ns=namespace, **values)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep rasterio from warning of rasters without a georeference."""
+    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
+        yield
 
 
 @contextmanager

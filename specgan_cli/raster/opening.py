@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import shlex
 import warnings
 from pathlib import Path
 
@@ -75,29 +76,30 @@ def check_dataset(dataset: DatasetReader, name: str, georeferenced: bool) -> Non
         _refuse_ungridded(dataset, shown)
     if dataset.crs is None:
         raise RasterError(
-            f"{shown}: has no CRS; set it with: rio edit-info --crs EPSG:CODE {shown}"
+            f"{shown}: has no CRS; set it with: rio edit-info --crs EPSG:CODE {shlex.quote(shown)}"
         )
     if dataset.transform.determinant == 0 or not all(map(math.isfinite, dataset.transform[:6])):
         raise RasterError(f"{shown}: its transform cannot be inverted: {dataset.transform[:6]}")
 
 
 def _refuse_ungridded(dataset: DatasetReader, shown: str) -> None:
-    stem = Path(shown).stem
-    if dataset.gcps[0]:
-        count = len(dataset.gcps[0])
+    source = shlex.quote(shown)
+    warped = shlex.quote(f"{Path(shown).stem}_warped.tif")
+    points = len(dataset.gcps[0])
+    if points:
         raise RasterError(
-            f"{shown}: has {count} ground control points but no transform; warp it first: "
-            f"gdalwarp -tps -r cubic {shown} {stem}_warped.tif"
+            f"{shown}: has {points} ground control points but no transform; warp it first: "
+            f"gdalwarp -tps -r cubic {source} {warped}"
         )
     if dataset.rpcs is not None:
         raise RasterError(
             f"{shown}: has RPCs but no transform; orthorectify it first: "
-            f"gdalwarp -rpc -to RPC_DEM=dem.tif -r cubic {shown} {stem}_ortho.tif "
-            f"(or: rio warp --rpcs {shown} {stem}_ortho.tif --dst-crs EPSG:CODE)"
+            f"gdalwarp -rpc -to RPC_DEM=dem.tif -t_srs EPSG:CODE -r cubic {source} {warped} "
+            f"(without a DEM: rio warp --dst-crs EPSG:CODE {source} {warped})"
         )
     raise RasterError(
         f"{shown}: has no geotransform, so its ground is unknown; set it with: "
-        f"rio edit-info --transform '[a, b, c, d, e, f]' --crs EPSG:CODE {shown}"
+        f"rio edit-info --transform '[a, b, c, d, e, f]' --crs EPSG:CODE {source}"
     )
 
 
@@ -119,14 +121,21 @@ def choose_bands(
     else:
         others = [i for i, colour in enumerate(colours, 1) if colour != ColorInterp.alpha]
         if len(others) < 3:
-            raise RasterError(
-                f"{shown}: has {len(others)} band{'s' * (len(others) != 1)} of colour, "
-                "but red, green and blue are needed; choose with --bands R,G,B"
-            )
+            raise RasterError(f"{shown}: {_too_few(len(others), colours)}")
         chosen = (others[0], others[1], others[2])
     if dataset.count > 3 and ColorInterp.alpha not in colours:
         logger.warning("%s: bands %s of %d are used as RGB", shown, chosen, dataset.count)
     return _check_bands(dataset, shown, chosen)
+
+
+def _too_few(count: int, colours: tuple[ColorInterp, ...]) -> str:
+    if ColorInterp.palette in colours:
+        return "has a palette; expand it first: gdal_translate -expand rgb IN OUT"
+    bands = "1 band" if count == 1 else f"{count} bands"
+    return (
+        f"has {bands} of colour, but red, green and blue are needed; give an RGB raster "
+        "(--bands 1,1,1 takes one band for all three)"
+    )
 
 
 def _check_bands(

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from xml.sax.saxutils import escape
 
 import numpy as np
+from rasterio.crs import CRS
 
 from specgan_cli.errors import OutputError
 from specgan_cli.raster.grid import Grid
@@ -134,3 +136,11 @@ def remove_sidecars(path: Path) -> None:
     """Remove what an earlier raster of this name left beside it."""
     for ending in SIDECARS:
         path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def write_crs_sidecar(path: Path, crs: CRS) -> None:
+    """Write a CRS that GeoTIFF keys cannot say where GDAL looks for it: PATH.aux.xml."""
+    wkt = escape(crs.to_wkt(version="WKT2_2019"))
+    axes = "2,1" if crs.is_geographic else "1,2"
+    text = f'<PAMDataset>\n  <SRS dataAxisToSRSAxisMapping="{axes}">{wkt}</SRS>\n</PAMDataset>\n'
+    path.with_name(path.name + ".aux.xml").write_text(text, encoding="utf-8")

@@ -2,12 +2,15 @@
 
 import errno
 import json
+import logging
 import os
 import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,8 @@ from specgan_cli.raster.tiff import Head, Table
 if sys.platform != "win32":
     import fcntl
 
+
+logger = logging.getLogger(__name__)
 
 BINARY = getattr(os, "O_BINARY", 0)
 """Windows would else translate line ends."""
@@ -82,44 +87,42 @@ class PartialFile:
             descriptor = _open_locked(path)
             os.ftruncate(descriptor, 0)
             partial = cls(path, descriptor, head, 0)
-            journal_of(path).write_text(json.dumps({"job": job}) + "\n", encoding="utf-8")
+            first = {"job": job, "big": head.big, "tables": [astuple(t) for t in head.tables]}
+            journal_of(path).write_text(json.dumps(first) + "\n", encoding="utf-8")
             partial._append(head.data)
         return partial
 
     @classmethod
-    def resume(
-        cls, path: Path, head: Head, job: str
-    ) -> "tuple[PartialFile, tuple[str, ...]] | None":
+    def resume(cls, path: Path, job: str) -> "tuple[PartialFile, tuple[str, ...]] | None":
         """Take up what a killed run of the same job committed.
 
         Returns:
             (the file, cut back to the last commit; the notes of all commits), or None when
-            nothing was left.
+            nothing was committed.
 
         Raises:
-            OutputError: If what was left belongs to another job.
+            OutputError: If what was left belongs to another job, or another process writes it.
         """
         if not (temporary_of(path).is_file() and journal_of(path).is_file()):
             return None
         with writing(path):
             descriptor = _open_locked(path)
             lines = _journal_lines(journal_of(path))
-            if not lines or len(lines) == 1:
+            if len(lines) < 2:
                 os.close(descriptor)
                 return None
-            if lines[0].get("job") != job:
+            if lines[0]["job"] != job:
                 os.close(descriptor)
                 raise OutputError(
                     f"{path}: the unfinished run beside it had other inputs or options; "
                     "repeat them, or leave out --resume to start again"
                 )
-            partial = cls(path, descriptor, head, int(str(lines[-1]["position"])))
+            partial = cls(path, descriptor, _head_of(lines[0]), lines[-1]["position"])
             os.ftruncate(descriptor, partial.position)
             partial._load_tables()
-            journal_of(path).write_text(
-                "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
-            )
-        return partial, tuple(str(line["note"]) for line in lines[1:])
+            kept = "".join(json.dumps(line) + "\n" for line in lines)
+            journal_of(path).write_text(kept, encoding="utf-8")
+        return partial, tuple(line["note"] for line in lines[1:])
 
     def append(self, table: int, block: int, data: bytes) -> None:
         """Write a block's compressed bytes at the end and remember where.
@@ -218,6 +221,8 @@ def _open_locked(path: Path) -> int:
             raise OutputError(
                 f"{path}: another process is writing it; wait for it or choose another output"
             ) from None
+        except OSError as error:
+            logger.warning("%s: its file system has no locks (%s)", path, error.strerror)
         # the other process may have put its file in place between our open and our lock
         with suppress(FileNotFoundError):
             if os.stat(temporary).st_ino == os.fstat(descriptor).st_ino:
@@ -225,12 +230,17 @@ def _open_locked(path: Path) -> int:
         os.close(descriptor)
 
 
-def _journal_lines(journal: Path) -> list[dict[str, object]]:
+def _journal_lines(journal: Path) -> list[dict[str, Any]]:
     """Return the journal's whole lines; a kill may have torn the last one."""
-    lines: list[dict[str, object]] = []
+    lines: list[dict[str, Any]] = []
     for text in journal.read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(text))
         except json.JSONDecodeError:
             break
     return lines
+
+
+def _head_of(line: dict[str, Any]) -> Head:
+    tables = tuple(Table(at, counts, n, (yx[0], yx[1])) for at, counts, n, yx in line["tables"])
+    return Head(b"", tables, line["big"])

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 
 from specgan_cli.raster.blocks import OpenBlocks, whole_blocks
 from specgan_cli.raster.cog import copy_to_cog
-from specgan_cli.raster.encoder import RGB, Description, Encoding, make_head
+from specgan_cli.raster.encoder import RGB, Description, Encoding, Item, keeps_crs, make_head
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.image import Image
 from specgan_cli.raster.masks import MaskKind
@@ -25,6 +25,7 @@ from specgan_cli.raster.output import (
     default_block,
     expected_bytes,
     remove_sidecars,
+    write_crs_sidecar,
 )
 from specgan_cli.raster.overviews import count_levels
 from specgan_cli.raster.partial import PartialFile, journal_of, temporary_of, writing
@@ -62,6 +63,7 @@ class RasterWriter:
         co: Mapping[str, str] | None = None,
         overviews: bool | int = False,
         tags: Mapping[str, str] | None = None,
+        items: Sequence[Item] = (),
         colorinterp: tuple[ColorInterp, ...] | None = None,
         scales: tuple[float, ...] | None = None,
         offsets: tuple[float, ...] | None = None,
@@ -86,6 +88,7 @@ class RasterWriter:
             overviews: Add overviews, exact means of 2 x 2 blocks of valid pixels, down to 256
                 pixels; a number says how many.  A COG always has them.
             tags: Dataset tags, such as those of provenance.
+            items: Further metadata: band (0 for the dataset), namespace or None, and values.
             colorinterp: Of the colour bands; red, green, blue by default when there are three.
             scales: Factor from file units to physical ones, a colour band.
             offsets: Offset from file units to physical ones, a colour band.
@@ -102,7 +105,7 @@ class RasterWriter:
         if self.mask == "alpha" and self.dtype not in ALPHA_DTYPES:
             self.mask = "mask"
         self.of, self.co = of, dict(co or {})
-        self.tags = dict(tags or {})
+        self.tags, self.items = dict(tags or {}), tuple(items)
         self.colorinterp = colorinterp
         self.scales, self.offsets = scales, offsets
         self.overwrite, self.resume, self.keep_partial = overwrite, resume, keep_partial
@@ -113,6 +116,7 @@ class RasterWriter:
         """How many overviews the file gets."""
         self.committed: tuple[str, ...] = ()
         """Notes of the commits that a killed run left, in order; empty unless resumed."""
+        self._crs_kept = True
         self._file: PartialFile | None = None
         self._open_blocks = OpenBlocks(self.grid.shape_yx, self.block)
 
@@ -159,8 +163,11 @@ class RasterWriter:
         needed -= left.stat().st_size if left.is_file() else 0
         check_output(self.path, overwrite=self.overwrite, needed=needed)
         head = make_head(self.encoding, self._description(), self.levels)
-        job = hashlib.sha256(repr((self.job, self.encoding, head.tables)).encode()).hexdigest()
-        resumed = PartialFile.resume(self.path, head, job) if self.resume else None
+        self._crs_kept = self.grid.crs is None or keeps_crs(head, self.grid)
+        job = hashlib.sha256(
+            repr((self.job, self.grid, self.mask, self.levels, self.encoding)).encode()
+        ).hexdigest()
+        resumed = PartialFile.resume(self.path, job) if self.resume else None
         if resumed is None:
             self._file = PartialFile.create(self.path, head, job)
         else:
@@ -242,6 +249,8 @@ class RasterWriter:
         with writing(self.path):
             remove_sidecars(self.path)
             os.replace(ready, self.path)
+            if not self._crs_kept and self.grid.crs is not None:
+                write_crs_sidecar(self.path, self.grid.crs)
             temporary_of(self.path).unlink(missing_ok=True)
             journal_of(self.path).unlink(missing_ok=True)
 
@@ -263,6 +272,7 @@ class RasterWriter:
             nodata=self.nodata if self.mask == "nodata" else None,
             colorinterp=self._colours() or None,
             tags=self.tags,
+            items=self.items,
             scales=None if self.scales is None else (*self.scales, *[1.0] * alpha),
             offsets=None if self.offsets is None else (*self.offsets, *[0.0] * alpha),
         )
