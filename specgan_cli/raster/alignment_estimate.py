@@ -227,7 +227,7 @@ def _in_scene(
     row, col = overlap.row + overlap.height / 2, overlap.col + overlap.width / 2
     to_scene = PixelMap(coarse, scene)
     rows, cols = to_scene.exact(np.array([row, row + shift[0]]), np.array([col, col + shift[1]]))
-    (x0, y0), (x1, y1) = (scene.transform * (c, r) for r, c in zip(rows, cols, strict=True))
+    (x0, y0), (x1, y1) = (scene.transform @ (c, r) for r, c in zip(rows, cols, strict=True))
     sign = -1.0 if scene_is_coarse else 1.0
     return float(sign * (x1 - x0)), float(sign * (y1 - y0))
 

@@ -61,8 +61,8 @@ class PixelMap:
         if not self._same_crs or self.field is not None:
             return None
         x, y = self.shift_crs
-        moved: Affine = Affine.translation(-x, -y) * self.target.transform
-        linear: Affine = ~self.source.transform * moved
+        moved: Affine = Affine.translation(-x, -y) @ self.target.transform
+        linear: Affine = ~self.source.transform @ moved
         return linear
 
     def exact(self, rows: Array, cols: Array) -> tuple[Array, Array]:
