@@ -55,6 +55,7 @@ ANALYTIC: dict[str, float] = {
     "water": 0.02,
     "bright water": 0.005,
     "muddy water": 0.01,
+    "clear water": 0.01,
     "red_tile": 0.25,
     "brown_tile": 0.25,
     "metal": 0.2,
@@ -174,6 +175,9 @@ def _analytic(name: str) -> Array:
     """Return an analytic spectrum at `WAVELENGTHS_NM`."""
     if name == "bright water":
         return spectra()[NAMES.index("water")] * 1.3 + np.float32(0.05)
+    if name == "clear water":
+        blue = np.exp(-0.5 * ((WAVELENGTHS_NM - 475.0) / 50.0) ** 2)
+        return (0.003 + 0.045 * blue).astype(np.float32)
     if name == "muddy water":
         rise = 1.0 / (1.0 + np.exp(-(WAVELENGTHS_NM - 520.0) / 45.0))
         fall = 1.0 / (1.0 + np.exp((WAVELENGTHS_NM - 735.0) / 30.0))
