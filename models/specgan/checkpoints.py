@@ -221,7 +221,14 @@ def _build(path: Path, header: Header) -> "SceneNetwork | PublishedNetwork":
 def _constructing(path: Path, header: Header) -> Iterator[None]:
     try:
         yield
-    except (AttributeError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise WeightsError(
             f"{path}: the header's config does not describe a {header.architecture} network: "
             f"{error}"

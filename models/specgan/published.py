@@ -188,10 +188,11 @@ class PublishedNetwork(nn.Module):
                 f"the published network needs hsi of shape N x {BANDS} x {self.in_size} x "
                 f"{self.in_size}, found none; a scene network runs on RGB alone"
             )
-        self._check("rgb", rgb, len(rgb), 3)
-        self._check("hsi", hsi, len(rgb), BANDS)
+        count = max(1, rgb.shape[0] if rgb.dim() else 1)
+        self._check("rgb", rgb, count, 3)
+        self._check("hsi", hsi, count, BANDS)
         if hsi_mask is not None:
-            self._check("hsi_mask", hsi_mask, len(rgb), 1, kind="mask")
+            self._check("hsi_mask", hsi_mask, count, 1, kind="mask")
             hsi = torch.where(hsi_mask > 0, hsi, torch.zeros_like(hsi))
         for name, value in (("rgb", rgb), ("hsi", hsi)):
             if not torch.isfinite(value).all():

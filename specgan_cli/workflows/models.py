@@ -12,7 +12,7 @@ from specgan import checkpoints
 from specgan.header import Header
 from specgan.published_import import Imported, import_published, read_checkpoint
 from specgan.safefile import count_values, read_layout
-from specgan_cli.errors import OutputError
+from specgan_cli.errors import OutputError, WeightsError
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
 
 def _save_discriminator(imported: Imported, path: Path, dtype: torch.dtype | None) -> None:
     if imported.discriminator is None or imported.discriminator_header is None:
-        raise OutputError(
+        raise WeightsError(
             f"the checkpoint has no discriminator.* tensors to write to {path}; "
             f"leave --discriminator out"
         )
@@ -135,7 +135,7 @@ def _save_discriminator(imported: Imported, path: Path, dtype: torch.dtype | Non
 def _check_output(path: Path, request: ImportRequest) -> None:
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.exists() and path.samefile(request.source):
+    if path.exists() and request.source.exists() and path.samefile(request.source):
         raise OutputError(f"cannot write {path}: it is the checkpoint that is imported")
     if path.exists() and not request.overwrite:
         raise OutputError(f"{path} exists already; give --overwrite to replace it")
