@@ -93,11 +93,11 @@ def make_raster(tmp_path: Path) -> MakeRaster:
             rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
             rasterio.open(path, "w", **profile) as dataset,
         ):
+            if colorinterp is not None:
+                dataset.colorinterp = colorinterp
             dataset.write(values)
             if mask is not None:
                 dataset.write_mask(mask)
-            if colorinterp is not None:
-                dataset.colorinterp = colorinterp
         return path
 
     return make
