@@ -59,7 +59,9 @@ def tiny_network(seed: int = 0) -> SceneNetwork:
         network = SceneNetwork(**dataclasses.asdict(TINY))
         with torch.no_grad():
             for octave in network.octave:
-                octave.to_rgb.weight.mul_(20)
+                octave.to_rgb.weight.mul_(5)
+                for layer in octave.bank:
+                    layer.noise_strength.fill_(0.1)
     return network.eval()
 
 

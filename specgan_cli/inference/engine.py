@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from specgan.scene import SceneNetwork
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.networks import Networks
 from specgan_cli.inference.settle import OutputType, settle
-from specgan_cli.inference.tile import Mask, Pixels, TileInput, TileResult
+from specgan_cli.inference.tile import Floats, Mask, Pixels, TileInput, TileResult
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import Radiometry
 
@@ -104,46 +104,37 @@ class Engine:
         return [np.concatenate(parts, axis=axis)]
 
     def _compute(self, tiles: Sequence[TileInput]) -> list[Pixels]:
-        octaves = self.octaves(tiles)
         s = self.settings
         return [
-            settle(
-                [octave[i : i + 1] for octave in octaves],
-                tile.lr_values,
-                tile.lr_valid,
-                s.radiometry,
-                s.output,
-            )
-            for i, tile in enumerate(tiles)
+            settle(self.octaves(tile), tile.lr_values, tile.lr_valid, s.radiometry, s.output)
+            for tile in tiles
         ]
 
-    def octaves(self, tiles: Sequence[TileInput]) -> list[Tensor]:
-        """Run the network on tiles of equal shape.
-
-        Args:
-            tiles: Tiles of one shape; all with a cube, or none.
+    def octaves(self, tile: TileInput) -> list[Tensor]:
+        """Run the network on one tile.
 
         Returns:
-            For each octave k = 1, 2, ... a tensor N x 3 x 2^k H x 2^k W in [-1, 1].
+            For each octave k = 1, 2, ... a tensor 1 x 3 x 2^k H x 2^k W in [-1, 1].
         """
         s = self.settings
-        guided = tiles[0].hsi is not None
+        w = tile.window
+        guided = tile.hsi is not None
         with torch.inference_mode():
             return self.network.octaves(
-                self._stack([tile.lr_unit for tile in tiles]),
-                self._stack([tile.hsi for tile in tiles]) if guided else None,
-                self._stack([tile.hsi_mask for tile in tiles]) if guided else None,
+                self._batch(tile.lr_unit),
+                self._batch(tile.hsi) if guided else None,
+                self._batch(tile.hsi_mask) if guided else None,
                 gsd=s.gsd,
                 scale=s.scale,
-                origin_yx=origins([t.window for t in tiles]),
+                origin_yx=(w.row, w.col),
                 seed=s.seed,
                 padded=True,
                 fidelity=s.fidelity,
             )
 
-    def _stack(self, arrays: Sequence[Any]) -> Tensor:
-        tensor = torch.from_numpy(np.stack(arrays))
-        return tensor.to(self.device, torch.float32)
+    def _batch(self, array: Floats | None) -> Tensor:
+        assert array is not None
+        return torch.from_numpy(array)[None].to(self.device, torch.float32)
 
     def _result(self, tile: TileInput, values: Pixels | None) -> TileResult:
         s = self.settings
@@ -169,12 +160,6 @@ def make_engines(job: Job, networks: Networks) -> list[Engine]:
         Engine(cast("SceneNetwork", network), settings, device)
         for network, device in networks.copies
     ]
-
-
-def origins(windows: Sequence[Window]) -> Any:
-    """Return the absolute LR row and column of one tile, or of each tile of a batch."""
-    pairs = [(w.row, w.col) for w in windows]
-    return pairs[0] if len(pairs) == 1 else pairs
 
 
 def repeat_mask(mask: Mask, scale: int) -> Mask:

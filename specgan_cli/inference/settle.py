@@ -66,13 +66,33 @@ def settle(
     if not output.integer:
         return _settle_floats(octaves[-1], lr, excess, radiometry).astype(output.dtype)
     work = _working_type(lr, radiometry)
-    low, high = _limits(lr_values[:, lr_valid], output)
     levels = [_to_file(octave.to(work), excess.to(work), radiometry) for octave in octaves]
-    whole = lr.round().clamp(low, high).to(work)
-    finest = consistency.quantise(levels, whole, low, high)[-1][0]
+    valid = torch.from_numpy(lr_valid).to(device)
+    finest = _whole_numbers(levels, lr.round().to(work), valid, output)[0]
     if output.dtype == "uint8":
         return finest.to(torch.uint8).cpu().numpy()
     return finest.cpu().numpy().astype(output.dtype)
+
+
+def _whole_numbers(levels: list[Tensor], lr: Tensor, valid: Tensor, output: OutputType) -> Tensor:
+    """Share whole numbers out; no valid pixel takes a nodata value at the type's end in all bands.
+
+    A valid LR pixel that itself holds the value in some bands keeps it there, and stays clear of it
+    in the band that is farthest from it.
+    """
+    low, high = output.limits
+    ends = (low + (output.nodata == low), high - (output.nodata == high))
+    clear = consistency.quantise(levels, lr.clamp(*ends), *ends)[-1]
+    holds = (lr == output.nodata) & valid if output.nodata is not None else valid.new_zeros(())
+    if ends == (low, high) or not bool(holds.any()):
+        return clear
+    free = consistency.quantise(levels, lr.clamp(low, high), low, high)[-1]
+    assert output.nodata is not None
+    farthest = (lr - output.nodata).abs().argmax(dim=1, keepdim=True)
+    chosen = torch.zeros_like(lr, dtype=torch.bool).scatter_(1, farthest, True)
+    keep_clear = chosen | ~holds.any(dim=1, keepdim=True)
+    factor = clear.shape[-1] // lr.shape[-1]
+    return torch.where(_repeat(keep_clear.to(lr.dtype), factor) > 0, clear, free)
 
 
 def _settle_floats(finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry) -> Pixels:
@@ -99,14 +119,3 @@ def _working_type(lr: Tensor, radiometry: Radiometry) -> torch.dtype:
     """Return float32 where it holds all whole numbers that can come up, else float64."""
     largest = max(float(lr.abs().max()), abs(radiometry.low), abs(radiometry.high))
     return torch.float32 if largest < _FLOAT32_WHOLE else torch.float64
-
-
-def _limits(valid_values: Pixels, output: OutputType) -> tuple[float, float]:
-    """Return the type's limits, without a nodata value at its end that no valid pixel holds.
-
-    Where valid pixels hold it in single bands, the writer sees to it that no pixel holds it in all.
-    """
-    low, high = output.limits
-    if output.nodata is None or bool((valid_values == output.nodata).any()):
-        return low, high
-    return low + (output.nodata == low), high - (output.nodata == high)
