@@ -117,7 +117,8 @@ def measure(
     statistics = dataset.statistics
     units = Units(statistics.rgb_low, statistics.rgb_high, scale)
     methods: list[Method] = [Interpolation("bicubic")]
-    partners = Partners(dataset, tuple(r for r in records if r.hsi_kind != "none"))
+    held = (chip for chip in dataset.chips if chip.split in options.split)
+    partners = Partners(dataset, tuple(chip for chip in held if chip.hsi_kind != "none"))
     networks = [load_network(name, scale, dataset.bands, device) for name in options.weights]
     tags = [Path(name).stem for name in options.weights]
     for tag, network in zip(tags, networks, strict=True):

@@ -68,7 +68,7 @@ class Interpolation:
 class Network:
     """A network's weights, run on chips.
 
-    Deterministic: the seed is fixed and positions start at 0.
+    Deterministic: the seed is given and positions start at 0.
     """
 
     name: str
@@ -81,8 +81,14 @@ class Network:
     """What it gets for a cube."""
     fidelity: float = 0.0
     """0 full detail, 1 the smooth interpolation (scene networks only)."""
+    seed: int = 0
+    """Of the invented detail."""
     partner: Callable[[Chip], Chip | None] = lambda chip: None
     """Finds the chip of another place whose cube the shuffled variant takes."""
+
+    def with_seed(self, seed: int) -> "Network":
+        """Return the same network with another seed."""
+        return replace(self, seed=seed)
 
     def applies(self, chip: Chip) -> bool:
         """Return whether the chip has the cube that a variant would change."""
@@ -108,7 +114,7 @@ class Network:
     def _run(
         self, rgb: Tensor, hsi: Tensor | None, mask: Tensor | None, chip: Chip
     ) -> list[Tensor]:
-        keywords = {"gsd": chip.lr_gsd, "scale": chip.scale}
+        keywords = {"gsd": chip.lr_gsd, "scale": chip.scale, "seed": self.seed}
         if hasattr(self.network, "octaves"):
             octaves: list[Tensor] = self.network.octaves(
                 rgb, hsi, mask, fidelity=self.fidelity, **keywords

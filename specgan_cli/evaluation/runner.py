@@ -18,7 +18,7 @@ from specgan_cli.evaluation.perception import (
 )
 from specgan_cli.evaluation.seams import Steps
 from specgan_cli.evaluation.suite import Suite, Units
-from specgan_cli.evaluation.tiles import Array
+from specgan_cli.evaluation.tiles import Array, Tile
 
 Watcher = Callable[[Chip, str, list[Array]], None]
 """Called with every chip, method name and outputs (x2, x4, ... or the last alone)."""
@@ -78,6 +78,8 @@ class Evaluation:
     """By set and method."""
     skipped: dict[str, int] = field(default_factory=dict)
     """Chips that a method could not take, by method."""
+    whole: bool = False
+    """Whether the rows are blocks of one raster, so that its figures are those of the whole."""
     extra: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """Pooled figures that were measured elsewhere, by set, method and metric."""
 
@@ -94,6 +96,8 @@ class Evaluation:
         """Return the mean over chips of a metric with its bootstrap interval over groups."""
         if metric in POOLED_ONLY:
             return _alone(self.pooled(metric, method, set_))
+        if self.whole and not math.isnan(figure := self._suite_figure(metric, method, set_)):
+            return _alone(figure)
         rows = self.of(method, set_)
         values = [row.values.get(metric, math.nan) for row in rows]
         return mean_interval(values, [row.group for row in rows])
@@ -154,10 +158,9 @@ def run(
     """
     result = Evaluation(units, names, tuple(method.name for method in methods))
     for chip in chips:
-        seen: Features | None = None
-        if judge is not None:
-            truth, _ = blend_invalid(chip.hr_truth, chip.hr_truth, chip.hr_valid)
-            seen = judge.look(truth)
+        record = chip.record
+        subject = Subject(record.id, record.group, set_of(record), record.label)
+        seen = look_at_truth(chip.compare(chip.hr_truth), judge)
         for method in methods:
             if not method.applies(chip):
                 continue
@@ -165,41 +168,70 @@ def run(
             if octaves is None:
                 result.skipped[method.name] = result.skipped.get(method.name, 0) + 1
                 continue
-            _measure(result, chip, method.name, octaves, judge, seen)
+            tile = chip.compare(octaves[-1])
+            _add_steps(add(result, subject, method.name, tile, judge, seen), chip, octaves)
             if watch is not None:
                 watch(chip, method.name, octaves)
     return result
 
 
-def _measure(
+@dataclass(frozen=True)
+class Subject:
+    """What a row of figures is about."""
+
+    name: str
+    """Name of the chip, or of the block of a raster."""
+    group: str
+    """Chips of one group share ground."""
+    set: str
+    """Set that it is reported under."""
+    label: str | None = None
+    """Class, where known."""
+
+
+def look_at_truth(tile: Tile, judge: Judge | None) -> Features | None:
+    """Return what the trunk sees in the reference of a tile's core; None without a trunk."""
+    if judge is None:
+        return None
+    truth, _ = blend_invalid(tile.core_truth, tile.core_truth, tile.core_valid)
+    return judge.look(truth)
+
+
+def add(
     result: Evaluation,
-    chip: Chip,
+    subject: Subject,
     method: str,
-    octaves: list[Array],
+    tile: Tile,
     judge: Judge | None,
     seen: Features | None,
-) -> None:
-    """Add one output to the figures."""
-    set_ = set_of(chip.record)
-    pool = result.pools.setdefault((set_, method), Pool(Suite(result.units, result.names)))
-    tile = chip.compare(octaves[-1])
+) -> Pool:
+    """Add one output to the figures, as a row and to its pool; return the pool.
+
+    Args:
+        result: Figures so far.
+        subject: What the output shows.
+        method: Name of what made it.
+        tile: The output beside the reference.
+        judge: Trunk for the perceptual metrics, or None.
+        seen: What the trunk sees in the same tile's reference, from `look_at_truth`.
+    """
     suite = Suite(result.units, result.names)
+    pool = result.pools.setdefault((subject.set, method), Pool(Suite(result.units, result.names)))
     suite.update(tile)
     pool.suite.merge(suite)
     values = suite.results()
     if judge is not None and seen is not None:
-        output, _ = blend_invalid(tile.hr_sr, tile.hr_truth, tile.hr_valid)
+        output, _ = blend_invalid(tile.core_sr, tile.core_truth, tile.core_valid)
         features = judge.look(output)
         if features is not None:
             values["perceptual"] = judge.distance(features, seen)
             pool.output.add(features.positions)
             pool.truth.add(seen.positions)
             pool.summaries.append(features.summary)
-            pool.labels.append(chip.record.label)
-    _add_steps(pool, chip, octaves)
-    record = chip.record
+            pool.labels.append(subject.label)
     kept = {name: values.get(name, math.nan) for name in result.names if name not in POOLED_ONLY}
-    result.rows.append(Row(record.id, record.group, set_, method, record.label, kept))
+    result.rows.append(Row(subject.name, subject.group, subject.set, method, subject.label, kept))
+    return pool
 
 
 def _add_steps(pool: Pool, chip: Chip, octaves: list[Array]) -> None:

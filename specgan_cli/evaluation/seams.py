@@ -69,8 +69,10 @@ class Steps:
 
     def ratio(self) -> float:
         """Return the ratio of the two means; NaN where the image is flat or has no line."""
-        if not self.across_count or not self.inside_count or self.inside == 0:
+        if not self.across_count or not self.inside_count:
             return math.nan
+        if self.inside == 0:
+            return math.inf if self.across > 0 else math.nan
         return (self.across / self.across_count) / (self.inside / self.inside_count)
 
 

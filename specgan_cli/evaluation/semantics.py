@@ -1,17 +1,18 @@
 """Semantic agreement: do outputs still look like their class to a linear probe?"""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from specgan_cli.evaluation.baselines import interpolate
-from specgan_cli.evaluation.chips import Chip
+from specgan_cli.evaluation.chips import Chip, read_chip, set_of
 from specgan_cli.evaluation.perception import Judge, blend_invalid
 from specgan_cli.evaluation.probe import Probe, fit
 from specgan_cli.evaluation.runner import Evaluation
 from specgan_cli.evaluation.tiles import Array
+from specgan_cli.raster.dataset import Dataset
 
 FEWEST_PER_CLASS = 5
 """Classes with fewer training chips are left out of the probe."""
@@ -87,5 +88,36 @@ def score(evaluation: Evaluation, probes: dict[str, Probe], metric: str = "probe
             evaluation.extra[set_, method, metric] = probe.accuracy(features, labels)
 
 
-Progress = Callable[[str], None]
-"""Called with a line of text at every step that takes long."""
+def probe_labels(evaluation: Evaluation, dataset: Dataset, scale: int, judge: Judge) -> list[str]:
+    """Train a probe per set on the training split's true chips and score every method with it.
+
+    Args:
+        evaluation: Figures with feature vectors.
+        dataset: Whose training chips have the labels.
+        scale: Factor.
+        judge: The trunk.
+
+    Returns:
+        Notes: the accuracy that the probe has on true images is not among the methods' figures.
+    """
+    probes: dict[str, Probe] = {}
+    notes = []
+    for set_ in evaluation.sets:
+        records = [chip for chip in dataset.split("train") if set_of(chip) == set_ and chip.label]
+        labels = [record.label for record in records]
+        if len(set(labels)) < 2:
+            notes.append(f"{set_}: no linear probe, the training chips have under two classes")
+            continue
+        chips = (read_chip(dataset, record, scale) for record in records)
+        probe = train_probe(summaries(chips, judge, bicubic=False), labels)
+        if probe is None:
+            notes.append(
+                f"{set_}: no linear probe, under two classes have {FEWEST_PER_CLASS} chips"
+            )
+            continue
+        probes[set_] = probe
+        notes.append(
+            f"{set_}: linear probe over {len(probe.classes)} classes, {len(records)} chips"
+        )
+    score(evaluation, probes)
+    return notes

@@ -1,0 +1,158 @@
+"""Rasters that are read on another raster's grid: as they lie, or warped."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.vrt import WarpedVRT
+
+from specgan_cli.errors import MismatchError
+from specgan_cli.evaluation.tiles import Array, Mask
+from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.opening import open_dataset
+
+SNAP = 1e-3
+"""Pixels: offsets nearer than this to whole ones are taken for whole."""
+
+
+@dataclass
+class Source:
+    """A raster read by windows of the reference's grid."""
+
+    path: str
+    """As it was given."""
+    dataset: Any
+    """The open rasterio dataset or warped VRT."""
+    bands: tuple[int, ...]
+    """1-based numbers of the bands that are no alpha."""
+    grid: Grid
+    """The raster's own grid."""
+    offset_yx: tuple[int, int] = (0, 0)
+    """Row and column of the raster's first pixel on the reference's grid."""
+    warped: bool = False
+    """Whether pixels are interpolated onto the reference's grid."""
+
+    @property
+    def dtype(self) -> str:
+        """Name of the numpy dtype of the first band."""
+        return str(self.dataset.dtypes[self.bands[0] - 1])
+
+    def read(self, window: Window) -> tuple[Array, Mask]:
+        """Read a window of the reference's grid.
+
+        Returns:
+            C x H x W in file units, and H x W: false outside the raster, at nodata, where
+            masked, and where a band is not finite.
+        """
+        moved = window.shifted(-self.offset_yx[0], -self.offset_yx[1])
+        shape = (self.dataset.height, self.dataset.width)
+        inside = moved.intersection(Window(0, 0, *shape))
+        values = np.zeros((len(self.bands), *window.shape_yx))
+        valid = np.zeros(window.shape_yx, bool)
+        if inside is None:
+            return values, valid
+        part = inside.rasterio()
+        found = self.dataset.read(list(self.bands), window=part).astype(np.float64)
+        known = (self.dataset.read_masks(list(self.bands), window=part) > 0).all(0)
+        known &= np.isfinite(found).all(0)
+        place = inside.shifted(-moved.row, -moved.col).slices
+        values[:, *place] = np.where(known, found, 0.0)
+        valid[place] = known
+        return values, valid
+
+    def close(self) -> None:
+        """Close the raster."""
+        self.dataset.close()
+
+
+def open_source(path: str | Path) -> Source:
+    """Open a raster on its own grid.
+
+    Raises:
+        RasterError: It cannot be read.
+    """
+    dataset = open_dataset(str(path))
+    bands = tuple(
+        number
+        for number, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
+        if colour != ColorInterp.alpha
+    )
+    grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
+    return Source(str(path), dataset, bands, grid)
+
+
+def onto(source: Source, grid: Grid) -> Source:
+    """Return the same raster, to be read on another grid.
+
+    On grids whose pixels coincide the pixels stay as they are; else they are warped bilinearly.
+
+    Raises:
+        MismatchError: One of the two has a CRS and the other has none.
+    """
+    if (source.grid.crs is None) != (grid.crs is None):
+        raise MismatchError(
+            f"{source.path}: one raster has a CRS and the other has none; "
+            "give both one, as with `gdal_edit.py -a_srs`"
+        )
+    offset = whole_offset(grid, source.grid, 1)
+    if offset is not None:
+        source.offset_yx = offset
+        return source
+    if grid.crs is None:
+        raise MismatchError(
+            f"{source.path}: the rasters have no CRS and their pixels do not coincide; "
+            "give them a CRS, or the same grid"
+        )
+    has_mask = source.dataset.nodata is not None or len(source.bands) < source.dataset.count
+    vrt = WarpedVRT(
+        source.dataset,
+        crs=grid.crs,
+        transform=grid.transform,
+        height=grid.shape_yx[0],
+        width=grid.shape_yx[1],
+        resampling=Resampling.bilinear,
+        add_alpha=not has_mask,
+    )
+    return Source(source.path, vrt, source.bands, source.grid, (0, 0), True)
+
+
+def whole_offset(reference: Grid, other: Grid, factor: int) -> tuple[int, int] | None:
+    """Return where another grid starts, in whole pixels of the reference's.
+
+    Args:
+        reference: The grid that counts.
+        other: The grid whose pixels should be `factor` times as large.
+        factor: Reference pixels along the other's pixel.
+
+    Returns:
+        Row and column, or None where CRS, direction, size or position do not fit.
+    """
+    if reference.crs != other.crs:
+        return None
+    local: Affine = ~reference.transform @ other.transform
+    size = max(other.shape_yx)
+    skew = max(abs(local.a - factor), abs(local.e - factor), abs(local.b), abs(local.d))
+    row, col = round(local.f), round(local.c)
+    if skew * size > SNAP * factor or max(abs(local.f - row), abs(local.c - col)) > SNAP * factor:
+        return None
+    return row, col
+
+
+def factor_between(reference: Grid, coarse: Grid) -> int | None:
+    """Return how many reference pixels lie along a coarse one, where that is a whole number."""
+    if reference.crs != coarse.crs:
+        return None
+    local: Affine = ~reference.transform @ coarse.transform
+    side = math.hypot(local.a, local.d)
+    factor = round(side)
+    return factor if factor > 1 and abs(side - factor) < SNAP else None
+
+
+def tag(source: Source, name: str) -> str | None:
+    """Return a tag of a raster, or None."""
+    value = source.dataset.tags().get(name)
+    return None if value is None else str(value)

@@ -1,0 +1,349 @@
+"""Measure weights on a dataset, or an output beside a reference, and write a report."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from specgan_cli.errors import DatasetError, MismatchError, OutputError, SpecganError
+from specgan_cli.evaluation import document, page, panels, rasters
+from specgan_cli.evaluation.catalogue import METRICS, POOLED_ONLY, better, check_names
+from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.methods import (
+    Interpolation,
+    Method,
+    Network,
+    Partners,
+    ablation,
+    label,
+    load_network,
+)
+from specgan_cli.evaluation.perception import Judge
+from specgan_cli.evaluation.places import places_of
+from specgan_cli.evaluation.runner import Evaluation, run, with_progress
+from specgan_cli.evaluation.semantics import probe_labels
+from specgan_cli.evaluation.suite import Units
+from specgan_cli.inference.devices import parse_devices
+from specgan_cli.raster.dataset import ChipRecord, Dataset
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    dataset: Path | None = None
+    """Folder of chips; None to compare rasters."""
+    weights: tuple[str, ...] = ()
+    """Names or files."""
+    sr: str | None = None
+    """Output raster."""
+    reference: str | None = None
+    """What the output should look like."""
+    lr: str | None = None
+    """Input of the output."""
+    scale: int | None = None
+    """Factor; 32 for datasets and found from the rasters when None."""
+    split: tuple[str, ...] = ("test", "val")
+    """Splits of the dataset."""
+    limit: int | None = None
+    """At most so many chips, spread evenly over the split."""
+    metrics: tuple[str, ...] = ()
+    """Names; all when empty."""
+    perceptual: Path | None = None
+    """Trunk weights."""
+    probe: bool = False
+    """Train a linear probe on the training split's labels."""
+    ablate: bool = False
+    """Also run without the cube, with another place's, and with three bands."""
+    value_range: tuple[float, float] | None = None
+    """Black and white of the reference raster, file units."""
+    sr_range: tuple[float, float] | None = None
+    """Black and white of the output raster, where its units differ."""
+    fidelity: float = 0.0
+    """0 full detail, 1 the smooth interpolation."""
+    device: str = "auto"
+    """Where networks and trunk run."""
+    output: Path | None = None
+    """Folder of the report."""
+    overwrite: bool = False
+    """Replace a report that is there."""
+    fail_under: tuple[tuple[str, float], ...] = ()
+    """Metric and the worst value that passes."""
+    command: str = ""
+    """The command line, for the report."""
+
+
+@dataclass
+class Outcome:
+    """What came out."""
+
+    evaluation: Evaluation
+    """All figures."""
+    context: document.Context
+    """Names and notes."""
+    failures: list[str] = field(default_factory=list)
+    """Thresholds that were missed, in words."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report's JSON document, the missed thresholds included."""
+        return {**document.build(self.evaluation, self.context), "failures": self.failures}
+
+    def to_text(self) -> str:
+        """Return the summary for a terminal, with the notes below it."""
+        lines = [document.text(self.evaluation, self.evaluation.methods)]
+        lines += [f"note: {note}" for note in self.context.notes]
+        return "\n".join(lines).rstrip()
+
+
+def evaluate(request: Request, *, progress: Progress | None = None) -> Outcome:
+    """Measure, write the report when asked to, and check the thresholds.
+
+    Args:
+        request: What to measure.
+        progress: Called with chips or tiles done and in all.
+
+    Raises:
+        SpecganError: A threshold names a metric that does not exist or was not chosen.
+        DatasetError: The dataset cannot be read, or has no chip in the split.
+        MismatchError: Rasters, weights or cubes do not fit together.
+        OutputError: The report's folder holds a report, or cannot be written.
+    """
+    names = check_names(request.metrics)
+    check_names([name for name, _ in request.fail_under])
+    for name, _ in request.fail_under:
+        if name not in names:
+            raise SpecganError(f"--fail-under {name}: add it to --metrics as well")
+    if request.output is not None:
+        check_output(request.output, request.overwrite)
+    if request.dataset is not None:
+        outcome, drawn, places = _dataset(request, names, progress)
+    else:
+        outcome, drawn, places = *_rasters(request, names, progress), [], {}
+    outcome.failures = thresholds(outcome.evaluation, request.fail_under)
+    if request.output is not None:
+        write(outcome, request.output, drawn, places)
+    return outcome
+
+
+def _dataset(
+    request: Request, names: tuple[str, ...], progress: Progress | None
+) -> tuple[Outcome, list[panels.Strip], dict[str, tuple[float, float]]]:
+    assert request.dataset is not None
+    dataset = Dataset.open(request.dataset)
+    scale = request.scale or 32
+    if dataset.scale % scale:
+        raise MismatchError(
+            f"{request.dataset}: its chips divide by {dataset.scale}, not by {scale}; "
+            "give a smaller -x"
+        )
+    records = choose(dataset, request)
+    device = parse_devices(request.device)[0]
+    low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
+    context = document.Context(str(request.dataset), request.command)
+    judge = Judge.load(request.perceptual, low, high, device) if request.perceptual else None
+    _say_trunk(context, judge, request)
+    methods = _methods(request, dataset, records, scale, device, context)
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, len(records))
+
+    chips = with_progress((read_chip(dataset, record, scale) for record in records), advance)
+    evaluation = run(chips, methods, names, Units(low, high, scale), judge=judge)
+    if judge is not None and request.probe:
+        context.notes += probe_labels(evaluation, dataset, scale, judge)
+    _say_skipped(context, evaluation)
+    drawn: list[panels.Strip] = []
+    if request.output is not None:
+        drawn = _draw(evaluation, dataset, records, scale, methods)
+    return Outcome(evaluation, context), drawn, places_of(records)
+
+
+def choose(dataset: Dataset, request: Request) -> list[ChipRecord]:
+    """Return the chips of the asked splits, thinned evenly to the limit.
+
+    Raises:
+        DatasetError: There are none.
+    """
+    records = [chip for chip in dataset.chips if chip.split in request.split]
+    if not records:
+        counts = ", ".join(
+            f"{len(dataset.split(name))} {name}" for name in ("train", "val", "test")
+        )
+        raise DatasetError(
+            f"{request.dataset} has no chip in {' or '.join(request.split)} (it has {counts}); "
+            "give another --split"
+        )
+    count = min(request.limit or len(records), len(records))
+    return [records[place * len(records) // count] for place in range(count)]
+
+
+def _methods(
+    request: Request,
+    dataset: Dataset,
+    records: Sequence[ChipRecord],
+    scale: int,
+    device: Any,
+    context: document.Context,
+) -> list[Method]:
+    from specgan import checkpoints
+
+    methods: list[Method] = []
+    others = [chip for chip in dataset.chips if chip.split in request.split]
+    partners = Partners(dataset, tuple(chip for chip in others if chip.hsi_kind != "none"))
+    if request.ablate and not any(chip.hsi_kind != "none" for chip in records):
+        raise MismatchError(
+            f"{request.dataset} has no chip with a cube in {' or '.join(request.split)}: "
+            "there is nothing to ablate; prepare the dataset with HSI, or drop --ablate"
+        )
+    for name in request.weights:
+        network = load_network(name, scale, dataset.bands, device)
+        title = unique(label(name), [method.name for method in methods])
+        method = Network(title, network, device, fidelity=request.fidelity)
+        context.weights[title] = checkpoints.sha256(name)
+        methods.append(method)
+        if request.ablate:
+            methods += ablation(method, partners)
+    return [*methods, Interpolation("bicubic"), Interpolation("nearest")]
+
+
+def unique(name: str, taken: Sequence[str]) -> str:
+    """Return the name, with a number behind it when it is taken."""
+    candidates = [name, *(f"{name} ({number})" for number in range(2, len(taken) + 3))]
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def _draw(
+    evaluation: Evaluation,
+    dataset: Dataset,
+    records: Sequence[ChipRecord],
+    scale: int,
+    methods: Sequence[Method],
+) -> list[panels.Strip]:
+    by_name = {record.id: record for record in records}
+    shown = [method for method in methods if method.name != "nearest" and ", " not in method.name]
+    rows = evaluation.of(shown[0].name)
+    metric = next(
+        (
+            name
+            for name in ("perceptual", "psnr", *evaluation.names)
+            if name in evaluation.names
+            and name not in POOLED_ONLY
+            and any(row.values[name] == row.values[name] for row in rows)
+        ),
+        None,
+    )
+    if metric is None:
+        return []
+
+    def read(name: str) -> Chip:
+        return read_chip(dataset, by_name[name], scale)
+
+    chosen = panels.choose(evaluation, shown[0].name, metric)
+    return panels.draw(chosen, read, [shown[-1], *shown[:-1]], evaluation, metric)
+
+
+def _rasters(request: Request, names: tuple[str, ...], progress: Progress | None) -> tuple[Outcome]:
+    assert request.sr is not None and request.reference is not None
+    pair = rasters.prepare(
+        request.sr,
+        request.reference,
+        request.lr,
+        scale=request.scale,
+        value_range=request.value_range,
+        sr_range=request.sr_range,
+    )
+    try:
+        context = document.Context(f"{request.sr} against {request.reference}", request.command)
+        judge = None
+        if request.perceptual is not None:
+            device = parse_devices(request.device)[0]
+            judge = Judge.load(request.perceptual, pair.units.low, pair.units.high, device)
+        _say_trunk(context, judge, request)
+        context.notes += pair.notes
+        return (Outcome(rasters.compare(pair, names, judge=judge, progress=progress), context),)
+    finally:
+        pair.close()
+
+
+def _say_trunk(context: document.Context, judge: Judge | None, request: Request) -> None:
+    if judge is not None and request.perceptual is not None:
+        context.perceptual = f"{judge.trunk.name} ({request.perceptual.name})"
+    else:
+        context.notes.append(
+            "No perceptual figures: name a file of trunk weights with --perceptual, such as "
+            "vgg_shift_tolerant.pth of the PyPI package stlpips-pytorch"
+        )
+
+
+def _say_skipped(context: document.Context, evaluation: Evaluation) -> None:
+    for method, count in evaluation.skipped.items():
+        context.notes.append(f"{method} cannot take {count} of the chips: of a size it is not for")
+
+
+def thresholds(evaluation: Evaluation, wanted: Sequence[tuple[str, float]]) -> list[str]:
+    """Return the thresholds that a measured method misses, in words; an unmeasured one misses."""
+    judged = [
+        name
+        for name in evaluation.methods
+        if name not in ("bicubic", "nearest") and ", " not in name
+    ] or list(evaluation.methods[:1])
+    missed = []
+    for name, limit in wanted:
+        for method in judged:
+            value = evaluation.mean(name, method).mean
+            if value == limit or better(name, value, limit):
+                continue
+            side = "over" if METRICS[name].better == "lower" else "under"
+            if value != value:
+                missed.append(f"{name} of {method} could not be measured")
+            else:
+                missed.append(f"{name} of {method} is {value:.4g}, {side} {limit:g}")
+    return missed
+
+
+def check_output(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that cannot take the report, before anything is measured.
+
+    Raises:
+        OutputError: It holds a report and may not be overwritten, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; give a folder for the report")
+    if (folder / "report.json").exists() and not overwrite:
+        raise OutputError(f"{folder}: holds a report already; give --overwrite to replace it")
+    if not folder.absolute().parent.is_dir():
+        raise OutputError(f"{folder.absolute().parent}: no such folder; make it first")
+
+
+def write(
+    outcome: Outcome,
+    folder: Path,
+    drawn: Sequence[panels.Strip],
+    places: dict[str, tuple[float, float]],
+) -> None:
+    """Write report.json, chips.csv and index.html, each under a temporary name first.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    text = json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n"
+    html = page.render(outcome.evaluation, outcome.context, drawn, places)
+    files = {"chips.csv": document.table(outcome.evaluation), "index.html": html}
+    try:
+        folder.mkdir(exist_ok=True)
+        for name, content in {**files, "report.json": text}.items():
+            temporary = folder / f".{name}.part"
+            temporary.write_text(content, encoding="utf-8")
+            temporary.replace(folder / name)
+    except OSError as error:
+        raise OutputError(f"{folder}: the report cannot be written: {error}") from error
