@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 TILE = 96
 """Side of a chip's picture, pixels."""
 CHIPS = 48
-"""Most chips on a sheet."""
+"""Chips on a sheet, about."""
 _COLUMNS = 8
 _GAP = 4
 _BACKGROUND = 32
@@ -38,7 +38,7 @@ def contact_sheet(dataset: Dataset, path: Path, chips: int = CHIPS) -> None:
     Args:
         dataset: An open dataset.
         path: PNG to write.
-        chips: Most chips shown.
+        chips: About how many are shown.
     """
     shown = chosen(dataset.chips, chips)
     columns = min(_COLUMNS, max(1, len(shown)))
@@ -53,7 +53,7 @@ def contact_sheet(dataset: Dataset, path: Path, chips: int = CHIPS) -> None:
 
 
 def chosen(chips: Sequence[ChipRecord], count: int) -> list[ChipRecord]:
-    """Take at most `count` chips: of every split and every kind of label a share, evenly spread."""
+    """Take about `count` chips: of every split its share, and at least one; evenly spread."""
     if len(chips) <= count:
         return list(chips)
     shown: list[ChipRecord] = []
@@ -64,7 +64,7 @@ def chosen(chips: Sequence[ChipRecord], count: int) -> list[ChipRecord]:
         )
         share = min(len(members), max(1, round(count * len(members) / len(chips))))
         shown += [members[index * len(members) // share] for index in range(share) if members]
-    return shown[:count]
+    return shown
 
 
 def write_png(path: Path, picture: Picture) -> None:
