@@ -165,9 +165,6 @@ def choose_nodata(
     dtype = dataset.dtypes[bands[0] - 1]
     if given is None:
         value = dataset.nodatavals[bands[0] - 1]
-        if value is not None and not fits(value, dtype):
-            logger.warning("%s: nodata %s cannot occur in %s; it is ignored", name, value, dtype)
-            return None
         return None if value is None else float(value)
     if isinstance(given, str) and given.lower() == "none":
         return None
