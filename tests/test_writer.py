@@ -234,7 +234,7 @@ def test_a_huge_output_is_a_bigtiff_with_a_small_head(
     assert partial.stat().st_size < 10e6
     with rasterio.open(partial) as dataset:
         assert dataset.shape == grid.shape_yx
-        assert dataset.overviews(1) == [2**level for level in range(1, 12)]
+        assert len(dataset.overviews(1)) == 11
     assert partial.read_bytes()[2] == 43
     writer.discard()
 
