@@ -17,7 +17,17 @@ from specgan_cli.raster.alignment_field import bspline_basis
 from specgan_cli.raster.alignment_search import HIGH_PASS
 from specgan_cli.raster.alignment_views import Sample, View, high_pass
 
-__all__ = ["Motion", "blur_variance", "displacement", "refine", "sampled"]
+__all__ = [
+    "Motion",
+    "blur_variance",
+    "displacement",
+    "displacement_at",
+    "linearise",
+    "node_bases",
+    "refine",
+    "residuals",
+    "sampled",
+]
 
 Values = NDArray[np.float64]
 
@@ -54,6 +64,18 @@ def displacement(motion: Motion, view: View) -> tuple[Values, Values]:
         field = np.einsum("hr,krc,wc->khw", rows, motion.nodes, cols)
         by_rows, by_cols = by_rows + field[0], by_cols + field[1]
     return by_rows, by_cols
+
+
+def displacement_at(motion: Motion, rows: Values, cols: Values) -> tuple[Values, Values]:
+    """Displacement along rows and columns at positions in the coarse grid."""
+    by_rows, by_cols = np.full(rows.shape, motion.shift[0]), np.full(rows.shape, motion.shift[1])
+    if motion.nodes is None:
+        return by_rows, by_cols
+    row, col, height, width = motion.extent
+    down = bspline_basis((rows - row) / height, motion.nodes.shape[1])
+    across = bspline_basis((cols - col) / width, motion.nodes.shape[2])
+    field = np.einsum("...r,krc,...c->k...", down, motion.nodes, across, optimize=True)
+    return by_rows + field[0], by_cols + field[1]
 
 
 def sampled(view: View, motion: Motion) -> Sample:
@@ -133,6 +155,23 @@ def _coarse_basis(view: View, weight: Values) -> Values:
         mean * np.linspace(-1, 1, width)[None, :],
     )
     return high_pass(np.concatenate((coarse, np.stack(ramps))), weight, HIGH_PASS_WIDE)
+
+
+def residuals(view: View, motion: Motion) -> tuple[Values, Values]:
+    """What the coarse image cannot explain, relative to the spread of the fine one.
+
+    Returns:
+        Residual (channels x height x width) and weights without robustness (height x width).
+    """
+    sample, weight = _seen(view, motion)
+    basis = _coarse_basis(view, weight)
+    planes = high_pass(sample.value, weight, HIGH_PASS_WIDE)
+    spread = np.sqrt((weight * planes**2).sum(axis=(1, 2)) / max(float(weight.sum()), 1e-9))
+    left = []
+    for k in range(len(sample.value)):
+        bend = high_pass(sample.laplacian[k][None], weight, HIGH_PASS_WIDE)
+        left.append(_unexplained(sample.value[k][None], np.concatenate((basis, bend)), weight)[0])
+    return np.stack(left) / np.maximum(spread, 1e-12)[:, None, None], weight
 
 
 def blur_variance(views: list[View], motion: Motion) -> float:

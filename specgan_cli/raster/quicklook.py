@@ -19,9 +19,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from specgan_cli.errors import OutputError
 from specgan_cli.raster.alignment_cube import cube_on_grid
-from specgan_cli.raster.alignment_estimate import VISIBLE
 from specgan_cli.raster.alignment_geometry import PixelMap
 from specgan_cli.raster.alignment_model import UNALIGNED, Alignment
+from specgan_cli.raster.alignment_pair import VISIBLE
 from specgan_cli.raster.alignment_resample import resample_window
 from specgan_cli.raster.cube import Cube
 from specgan_cli.raster.grid import Grid

@@ -1,0 +1,94 @@
+"""A first local displacement field, by matching small neighbourhoods at whole pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from specgan_cli.raster.alignment_refine import Motion, node_bases
+from specgan_cli.raster.alignment_search import HIGH_PASS
+from specgan_cli.raster.alignment_views import View, high_pass
+
+__all__ = ["match_blocks"]
+
+Values = NDArray[np.float64]
+
+_REACH = 4
+_NEIGHBOURHOOD = 7
+_ROUNDS = 6
+_OUTLIER = 1.5
+"""Coarse pixels from the smooth field at which a match has lost half of its weight."""
+_STIFFNESS = 1e-3
+
+
+def match_blocks(
+    views: list[View],
+    motion: Motion,
+    extent: tuple[float, float, float, float],
+    nodes: tuple[int, int],
+) -> Motion:
+    """Add a smooth field through the best whole-pixel match of every neighbourhood.
+
+    Args:
+        views: Windows, padded by 4 pixels more than the global displacement.
+        motion: The global displacement.
+        extent: Rectangle of the field in the coarse grid: row, column, height, width.
+        nodes: Spline coefficients along rows and columns.
+    """
+    bases, matches, weights = [], [], []
+    for view in views:
+        match, height = _matches(view, motion)
+        rows, cols = node_bases(view, extent, nodes)
+        basis = rows[:, None, :, None] * cols[None, :, None, :]
+        bases.append(basis.reshape(-1, nodes[0] * nodes[1]))
+        matches.append(match.reshape(2, -1))
+        weights.append(np.clip(height, 0, None).reshape(-1) ** 2)
+    basis, match = np.concatenate(bases), np.concatenate(matches, axis=1)
+    field = _smooth(basis, match, np.concatenate(weights))
+    return replace(motion, nodes=field.reshape(2, *nodes), extent=extent)
+
+
+def _matches(view: View, motion: Motion) -> tuple[Values, Values]:
+    """Best displacement (2 x height x width) of every pixel's neighbourhood; its correlation."""
+    best = np.zeros((2, *view.shape_yx))
+    highest = np.full(view.shape_yx, -1.0)
+    coarse = np.where(view.valid, view.coarse, 0.0)
+    for by_row in range(-_REACH, _REACH + 1):
+        for by_col in range(-_REACH, _REACH + 1):
+            shift = motion.shift[0] + by_row, motion.shift[1] + by_col
+            sample = view.sample_shifted(shift)
+            weight = (view.valid & (sample.share >= 0.5)).astype(np.float64)
+            fine = high_pass(sample.value, weight, HIGH_PASS)
+            ours = high_pass(coarse, weight, HIGH_PASS)
+            r = _local_correlation(fine, ours)
+            better = r > highest
+            highest[better] = r[better]
+            best[:, better] = np.array([[by_row], [by_col]])
+    return best, highest
+
+
+def _local_correlation(first: Values, second: Values) -> Values:
+    """Correlation over each pixel's neighbourhood, mean over the channels."""
+    size = (1, _NEIGHBOURHOOD, _NEIGHBOURHOOD)
+    ab, aa, bb = (
+        uniform_filter(product, size, mode="constant")
+        for product in (first * second, first * first, second * second)
+    )
+    return np.asarray((ab / np.sqrt(np.maximum(aa * bb, 1e-30))).mean(axis=0))
+
+
+def _smooth(basis: Values, match: Values, weight: Values) -> Values:
+    """Robust least squares of the matches on the spline: 2 x coefficients."""
+    robust = np.ones_like(weight)
+    field: Values = np.zeros((2, basis.shape[1]))
+    for _ in range(_ROUNDS):
+        total = weight * robust
+        normal = basis.T @ (basis * total[:, None])
+        normal += _STIFFNESS * np.trace(normal) / len(normal) * np.eye(len(normal))
+        field = np.asarray(np.linalg.solve(normal, basis.T @ (match * total).T).T)
+        distance = np.hypot(*(match - field @ basis.T))
+        robust = 1 / (1 + (distance / _OUTLIER) ** 2) ** 2
+    return field
