@@ -1,5 +1,6 @@
 """Parameter types of options: number lists, auto, sizes, nodata, creation options."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,6 +88,18 @@ class Nodata(ParamType):
             return float(value)
         except ValueError:
             self.fail(f"{value!r} is neither a number nor none", param, ctx)
+
+
+class LocalPath(ParamType):
+    """A path of this machine, for an output."""
+
+    name = "PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn text into a path."""
+        if "://" in str(value) or str(value).startswith("/vsi"):
+            self.fail(f"{value!r} is not a local path; write locally, then copy", param, ctx)
+        return Path(value)
 
 
 class KeyValue(ParamType):

@@ -4,29 +4,33 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
 
 from specgan_cli import options
-from specgan_cli.commands.parameters import Auto, KeyValue, Nodata, Numbers, Size
+from specgan_cli.commands.parameters import Auto, KeyValue, LocalPath, Nodata, Numbers, Size
 
 EPILOG = """\b
 Examples:
   specgan upscale scene.tif --hsi cube.tif -x 32 -o out.tif
   specgan upscale scene.tif -x 8 -o out.tif --of COG --overviews
   specgan upscale scene.tif -o out.tif --window 100,200,64,64 --preview out.png
-  specgan upscale scene.tif -o out.tif --dry-run --json
+  specgan upscale scene.tif -o out.tif --dry-run
+  specgan upscale scenes/*.tif --hsi-dir cubes --out-dir out --skip-existing
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("scene")
+@click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+@click.option("-o", "--output", type=LocalPath(), help="The output raster, for one scene.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The output raster."
+    "--out-dir",
+    type=LocalPath(),
+    help="Folder of the outputs NAME_x32.tif, for any number of scenes.",
 )
 @click.option("--hsi", metavar="CUBE", help="Hyperspectral cube over the same ground.")
+@click.option("--hsi-dir", type=LocalPath(), help="Folder of the cubes, each named as its scene.")
 @click.option(
     "-x",
     "--scale",
@@ -124,12 +128,21 @@ Examples:
 )
 @click.option("--co", type=KeyValue(), multiple=True, help="GDAL creation option; repeat for more.")
 @click.option("--overviews", is_flag=True, help="Keep the smaller results inside as overviews.")
+@click.option("--preview", type=LocalPath(), help="PNG of a telling part: scene, bicubic, output.")
 @click.option(
-    "--preview",
-    type=click.Path(path_type=Path),
-    help="PNG of a telling part: scene, bicubic, output.",
+    "--uncertainty",
+    type=LocalPath(),
+    help="Raster of the spread over seeds, in the output's units.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=2),
+    default=4,
+    show_default=True,
+    help="Seeds that the spread is taken over.",
 )
 @click.option("--resume", is_flag=True, help="Go on with a run that was killed or interrupted.")
+@click.option("--skip-existing", is_flag=True, help="Leave scenes alone whose output exists.")
 @options.overwrite
 @options.dry_run
 @options.json_output
@@ -139,13 +152,74 @@ def upscale(**given: Any) -> None:
     The output covers the same ground in the same CRS, in the input's type and units; the mean of
     each block of output pixels is the input pixel.  Missing pixels stay missing.
     """
-    from specgan_cli.workflows.upscale import upscale as run
+    check_usage(given)
+    template = make_request(given, sys.argv[1:])
+    if given["out_dir"] is None:
+        one_scene(template, given)
+    else:
+        many_scenes(template, given)
 
-    request = make_request(given, sys.argv[1:])
-    with progress_bar() as progress:
-        report = run(request, progress=progress)
+
+def check_usage(given: dict[str, Any]) -> None:
+    """Raise unless the options fit together."""
+    if (given["output"] is None) == (given["out_dir"] is None):
+        raise click.UsageError("give -o OUT for one scene, or --out-dir for any number of scenes")
+    if given["output"] is not None and len(given["scenes"]) > 1:
+        raise click.UsageError("-o is for one scene; give --out-dir for several")
+    if given["hsi"] and given["hsi_dir"]:
+        raise click.UsageError("give --hsi or --hsi-dir, not both")
+    if given["hsi_dir"] and given["out_dir"] is None:
+        raise click.UsageError("--hsi-dir goes with --out-dir; give --hsi CUBE for one scene")
+    if given["bounds"] and given["window"]:
+        raise click.UsageError("give --bounds or --window, not both")
+    if given["out_dir"] is not None and (given["preview"] or given["uncertainty"]):
+        raise click.UsageError("--preview and --uncertainty go with -o, for one scene")
+    if given["overwrite"] and given["skip_existing"]:
+        raise click.UsageError("give --overwrite or --skip-existing, not both")
+
+
+def one_scene(request: Any, given: dict[str, Any]) -> None:
+    """Upscale one scene, or say what that would take."""
+    from specgan_cli.inference.report import skipped
+    from specgan_cli.workflows.upscale import plan_upscale, upscale
+
+    if given["skip_existing"] and request.output.path.exists():
+        document = skipped(request)
+    elif given["dry_run"]:
+        estimate = plan_upscale(request)
+        document = estimate.to_json()
+        if not given["as_json"]:
+            click.echo(estimate.describe())
+    else:
+        with progress_bar() as progress:
+            document = upscale(request, progress=progress).to_json()
     if given["as_json"]:
-        click.echo(json.dumps(report.to_json(), indent=2))
+        click.echo(json.dumps(document, indent=2))
+
+
+def many_scenes(template: Any, given: dict[str, Any]) -> None:
+    """Upscale several scenes: a JSON line each, or with --json one document at the end."""
+    from specgan_cli.inference.batch import batch_requests
+    from specgan_cli.workflows.upscale import upscale_all
+
+    requests = batch_requests(
+        template, given["scenes"], out_dir=given["out_dir"], hsi_dir=given["hsi_dir"]
+    )
+    documents = []
+    with progress_bar() as progress:
+        for document in upscale_all(
+            requests,
+            dry_run=given["dry_run"],
+            skip_existing=given["skip_existing"],
+            progress=progress,
+        ):
+            documents.append(document)
+            if not given["as_json"]:
+                click.echo(json.dumps(document))
+    if given["as_json"]:
+        click.echo(json.dumps(documents, indent=2))
+    if any(document["status"] == "failed" for document in documents):
+        click.get_current_context().exit(1)
 
 
 @contextmanager
@@ -172,7 +246,7 @@ def make_request(given: dict[str, Any], words: list[str]) -> Any:
 
     return request.Request(
         inputs=request.InputOptions(
-            scene=given["scene"],
+            scene=given["scenes"][0],
             hsi=given["hsi"],
             bands=given["bands"],
             src_nodata=given["src_nodata"],
@@ -195,7 +269,7 @@ def make_request(given: dict[str, Any], words: list[str]) -> Any:
             max_memory=given["max_memory"],
         ),
         output=request.OutputOptions(
-            path=given["output"],
+            path=given["output"] or given["out_dir"],
             of=given["of"],
             co=dict(given["co"]),
             overviews=given["overviews"],
@@ -203,6 +277,8 @@ def make_request(given: dict[str, Any], words: list[str]) -> Any:
             overwrite=given["overwrite"],
             resume=given["resume"],
             preview=given["preview"],
+            uncertainty=given["uncertainty"],
+            samples=given["samples"],
         ),
         command_line=("specgan", *words),
     )

@@ -3,11 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from specgan_cli.errors import SpecganError
 from specgan_cli.inference.devices import peak_memory
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.networks import Networks
 from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.request import Request
 from specgan_cli.raster.scene import redact
 
 
@@ -74,7 +76,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; NaN, which JSON lacks, becomes the word nan."""
-        content = asdict(self)
+        content = {"status": "done", **asdict(self)}
         if self.nodata is not None and self.nodata != self.nodata:
             content["nodata"] = "nan"
         return content
@@ -121,3 +123,23 @@ def make_report(
         network_seconds=round(sum(engine.busy_seconds for engine in engines), 3),
         peak_memory_bytes=peak_memory(),
     )
+
+
+def skipped(request: Request) -> dict[str, Any]:
+    """Return the document of a scene whose output exists already."""
+    return {"status": "skipped", **_names(request)}
+
+
+def failure(request: Request, error: SpecganError) -> dict[str, Any]:
+    """Return the document of a scene that failed."""
+    message = " ".join(str(error).split())
+    return {
+        "status": "failed",
+        **_names(request),
+        "error": message,
+        "exit_code": error.exit_code,
+    }
+
+
+def _names(request: Request) -> dict[str, str]:
+    return {"scene": redact(request.inputs.scene), "output": str(request.output.path)}

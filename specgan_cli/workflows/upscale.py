@@ -1,15 +1,22 @@
-"""Upscale a scene: read, predict, make consistent, write; tile by tile."""
+"""Upscale scenes: read, predict, make consistent, write; tile by tile."""
 
 import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from specgan_cli.errors import SpecganError
+from specgan_cli.inference.checks import check_batch, check_outputs
 from specgan_cli.inference.engine import make_engines
+from specgan_cli.inference.estimate import Estimate, estimate
 from specgan_cli.inference.job import open_job
 from specgan_cli.inference.networks import Networks, load_networks
 from specgan_cli.inference.output import Progress, TileSink, make_writer, resumed_plan
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import plan_job
-from specgan_cli.inference.report import Report, make_report
+from specgan_cli.inference.preview import write_preview
+from specgan_cli.inference.report import Report, failure, make_report, skipped
 from specgan_cli.inference.request import Request
+from specgan_cli.inference.uncertainty import write_uncertainty
 
 
 def upscale(
@@ -29,6 +36,7 @@ def upscale(
         SpecganError: An expected failure; the output path holds what it held before.
     """
     start = time.monotonic()
+    check_outputs(request)
     networks = networks or load_networks(request.compute)
     with open_job(request, networks) as job:
         plan = plan_job(job, networks)
@@ -42,5 +50,64 @@ def upscale(
                 TileSink(writer, plan, done, progress).write,
                 batch=plan.batch,
             )
-        seconds = time.monotonic() - start
-        return make_report(job, plan, networks, engines, resumed_tiles=done, seconds=seconds)
+        report = make_report(
+            job, plan, networks, engines, resumed_tiles=done, seconds=time.monotonic() - start
+        )
+        if request.output.preview:
+            write_preview(job, plan)
+        if request.output.uncertainty:
+            write_uncertainty(job, plan, engines, networks.sha256, progress)
+    return report
+
+
+def plan_upscale(request: Request, *, networks: Networks | None = None) -> Estimate:
+    """Say what `upscale` would make and take, and write nothing.
+
+    Args:
+        request: What the user asks.
+        networks: Loaded weights; loaded here when None.
+
+    Raises:
+        SpecganError: As `upscale` would before it computes.
+    """
+    check_outputs(request)
+    networks = networks or load_networks(request.compute)
+    with open_job(request, networks) as job:
+        plan = plan_job(job, networks)
+        return estimate(job, plan, make_engines(job, networks))
+
+
+def upscale_all(
+    requests: Sequence[Request],
+    *,
+    dry_run: bool = False,
+    skip_existing: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Upscale several scenes with one set of weights; one that fails does not stop the others.
+
+    Args:
+        requests: One a scene, with the same weights.
+        dry_run: Only estimate.
+        skip_existing: Leave scenes alone whose output exists.
+        progress: Told after each tile of each scene.
+
+    Yields:
+        For each scene a JSON document with a `status`: done, planned, skipped or failed.
+
+    Raises:
+        SpecganError: What concerns all scenes: the weights, two scenes with one output.
+    """
+    check_batch(requests)
+    networks = load_networks(requests[0].compute)
+    for request in requests:
+        if skip_existing and request.output.path.exists():
+            yield skipped(request)
+            continue
+        try:
+            if dry_run:
+                yield plan_upscale(request, networks=networks).to_json()
+            else:
+                yield upscale(request, networks=networks, progress=progress).to_json()
+        except SpecganError as error:
+            yield failure(request, error)

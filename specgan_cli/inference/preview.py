@@ -1,0 +1,138 @@
+"""A picture to judge a result by: scene, bicubic enlargement and output, side by side."""
+
+import itertools
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from scipy import ndimage
+
+from specgan_cli.errors import OutputError
+from specgan_cli.inference.job import Job
+from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.tile import Mask, Pixels
+from specgan_cli.raster.grid import Window
+from specgan_cli.raster.radiometry import fill_invalid
+from specgan_cli.raster.scene import Scene
+
+PANEL = 512
+"""Output pixels along the side of a panel."""
+
+CANDIDATES = 8
+"""Windows along each axis that the most telling one is chosen from."""
+
+GAP = 8
+"""White pixels between panels."""
+
+
+def write_preview(job: Job, plan: Plan) -> None:
+    """Write the picture of a finished job.
+
+    Args:
+        job: The scene; its output is complete.
+        plan: Scale and crop.
+
+    Raises:
+        OutputError: The picture cannot be written.
+    """
+    path = job.request.output.preview
+    assert path is not None
+    window = telling_window(job.scene, plan.crop, max(PANEL // plan.scale, 2))
+    lr_values, lr_valid = job.scene.read(window)
+    hr_window = window.shifted(-plan.crop.row, -plan.crop.col).scaled(plan.scale)
+    with rasterio.open(job.request.output.path) as output:
+        hr_values = output.read((1, 2, 3), window=hr_window.rasterio())
+    picture = panels(lr_values, lr_valid, hr_values, plan.scale)
+    save_png(path, picture)
+
+
+def telling_window(scene: Scene, crop: Window, side: int) -> Window:
+    """Return the window with the strongest contrast of a lattice over the crop.
+
+    Args:
+        scene: The open scene.
+        crop: Where to look.
+        side: LR pixels of the window's side; less where the crop is smaller.
+    """
+    height, width = min(side, crop.height), min(side, crop.width)
+    rows = _positions(crop.row, crop.height, height)
+    cols = _positions(crop.col, crop.width, width)
+    windows = [Window(r, c, height, width) for r, c in itertools.product(rows, cols)]
+    return max(windows, key=lambda window: _contrast(*scene.read(window)))
+
+
+def _positions(start: int, size: int, side: int) -> list[int]:
+    count = min(CANDIDATES, -(-size // side))
+    return sorted({start + round(p) for p in np.linspace(0, size - side, count)})
+
+
+def _contrast(values: Pixels, valid: Mask) -> float:
+    """Return the mean step between neighbours, in which missing pixels count as no step."""
+    grey = np.where(valid, values.astype(np.float64).mean(axis=0), 0.0)
+    steps = 0.0
+    for axis in (0, 1):
+        both = valid & np.roll(valid, 1, axis)
+        step = np.abs(grey - np.roll(grey, 1, axis)) * both
+        steps += float(np.delete(step, 0, axis).sum())
+    return steps / valid.size
+
+
+def panels(lr_values: Pixels, lr_valid: Mask, hr_values: Pixels, scale: int) -> NDArray[np.uint8]:
+    """Return three panels of equal size in one stretch: nearest, bicubic, output.
+
+    Args:
+        lr_values: 3 x H x W in file units.
+        lr_valid: H x W; missing pixels are black.
+        hr_values: 3 x sH x sW in file units.
+        scale: s.
+
+    Returns:
+        3 x sH x (3 sW + 2 gaps).
+    """
+    lr = np.where(lr_valid, lr_values, 0).astype(np.float64)
+    filled = fill_invalid(lr, lr_valid)
+    nearest = lr.repeat(scale, axis=1).repeat(scale, axis=2)
+    bicubic = np.stack(
+        [ndimage.zoom(b, scale, order=3, mode="nearest", grid_mode=True) for b in filled]
+    )
+    known = lr_valid.repeat(scale, axis=0).repeat(scale, axis=1)
+    output = np.where(known, hr_values, 0).astype(np.float64)
+    inside = lr[:, lr_valid]
+    low, high = (0.0, 255.0) if lr_values.dtype == np.uint8 else _ends(inside)
+    gap = np.full((3, nearest.shape[1], GAP), high)
+    row = np.concatenate([nearest, gap, bicubic * known, gap, output], axis=2)
+    return ((row - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+
+
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(values, (1, 99))
+    return float(low), float(high) if high > low else float(low) + 1.0
+
+
+def save_png(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write 3 x H x W as a PNG that appears complete or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    bands, rows, cols = picture.shape
+    try:
+        with (
+            warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+            rasterio.Env(GDAL_PAM_ENABLED=False),
+            rasterio.open(
+                temporary, "w", driver="PNG", width=cols, height=rows, count=bands, dtype="uint8"
+            ) as png,
+        ):
+            png.write(picture)
+        os.replace(temporary, path)
+    except (RasterioError, OSError) as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path}: the preview cannot be written: {error}") from error

@@ -1,0 +1,103 @@
+"""How far the invented detail depends on the seed: a raster of the spread over several seeds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from specgan_cli.inference.engine import Engine, repeat_mask
+from specgan_cli.inference.job import Job
+from specgan_cli.inference.output import Progress
+from specgan_cli.inference.pipeline import run_pipeline
+from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.provenance import provenance_tags
+from specgan_cli.inference.tile import Floats, TileInput, TileResult
+from specgan_cli.raster.writer import RasterWriter
+
+
+class SpreadEngine:
+    """Computes tiles for several seeds, and keeps how much they differ."""
+
+    def __init__(self, engine: Engine, samples: int) -> None:
+        first = engine.settings.seed
+        self._engines = [
+            Engine(engine.network, replace(engine.settings, seed=first + i), engine.device)
+            for i in range(samples)
+        ]
+
+    def predict(self, tiles: Sequence[TileInput]) -> list[TileResult]:
+        """Return 1 x sH x sW float32 for each tile, in file units.
+
+        The value is the root mean square over the bands of the standard deviation over the seeds.
+        """
+        return [self._spread(tile) for tile in tiles]
+
+    def _spread(self, tile: TileInput) -> TileResult:
+        settings = self._engines[0].settings
+        window = tile.window.scaled(settings.scale)
+        valid = repeat_mask(tile.lr_valid, settings.scale)
+        if not tile.lr_valid.any():
+            return TileResult(window, np.zeros((1, *window.shape_yx), np.float32), valid)
+        total, squares = None, None
+        for engine in self._engines:
+            image = engine.octaves(tile)[-1][0].double()
+            total = image if total is None else total + image
+            squares = image**2 if squares is None else squares + image**2
+        assert total is not None
+        assert squares is not None
+        count = len(self._engines)
+        variance = ((squares - total**2 / count) / (count - 1)).clamp_min(0)
+        half = (settings.radiometry.high - settings.radiometry.low) / 2
+        spread: Floats = (
+            (variance.mean(0, keepdim=True).sqrt() * half).to(torch.float32).cpu().numpy()
+        )
+        return TileResult(window, spread, valid)
+
+
+def write_uncertainty(
+    job: Job, plan: Plan, engines: list[Engine], weights_sha256: str, progress: Progress | None
+) -> None:
+    """Compute the job's tiles once more for each seed, and write the spread.
+
+    Args:
+        job: The scene.
+        plan: Its tiles.
+        engines: The networks, one a device.
+        weights_sha256: Of the weights file.
+        progress: Told after each tile.
+
+    Raises:
+        OutputError: The raster cannot be written.
+    """
+    options = job.request.output
+    assert options.uncertainty is not None
+    tags = provenance_tags(
+        job.request,
+        weights_sha256=weights_sha256,
+        radiometry=job.radiometry,
+        alignment=job.alignment,
+    )
+    tags["SPECGAN_UNCERTAINTY_SEEDS"] = str(options.samples)
+    writer = RasterWriter(
+        options.uncertainty,
+        job.grid,
+        count=1,
+        dtype="float32",
+        nodata=float("nan"),
+        tags=tags,
+        overwrite=options.overwrite,
+    )
+    done = 0
+    top, left = plan.crop.row * plan.scale, plan.crop.col * plan.scale
+
+    def write(result: TileResult) -> None:
+        nonlocal done
+        writer.write(result.values, result.window.shifted(-top, -left), result.valid)
+        done += 1
+        if progress is not None:
+            progress(done, plan.tile_count)
+
+    with writer:
+        predictors = [SpreadEngine(engine, options.samples).predict for engine in engines]
+        run_pipeline(plan.tiles, job.reader.read, predictors, write, batch=plan.batch)
