@@ -8,8 +8,15 @@ import click
 
 from specgan_cli import options
 
+EPILOG = """\b
+Examples:
+  specgan train dataset/ -o runs/first --config recipe.toml
+  specgan train dataset/ -o runs/first --config recipe.toml --resume
+  torchrun --nproc-per-node 4 -m specgan_cli train dataset/ -o runs/big --size base
+"""
 
-@click.command()
+
+@click.command(epilog=EPILOG)
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", "folder", required=True, type=click.Path(path_type=Path), help="Run folder."
@@ -68,16 +75,11 @@ def train(
     device: str,
     as_json: bool,
 ) -> int:
-    r"""Train a network on DATASET, a folder made by `specgan prepare`.
+    """Train a network on DATASET, a folder made by `specgan prepare`.
 
     The run folder keeps configuration, metrics, sample pictures, checkpoints and the averaged
     weights.  SIGTERM, Ctrl-C and --max-minutes end a session after a checkpoint; the same command
     with --resume goes on to the bit.
-
-    \b
-    specgan train dataset/ -o runs/first --config recipes/sample.toml
-    specgan train dataset/ -o runs/first --config recipes/sample.toml --resume
-    torchrun --nproc-per-node 4 -m specgan_cli train dataset/ -o runs/big --size base
     """
     from specgan_cli.training.config_file import load_config
     from specgan_cli.training.loop import Limits
