@@ -34,9 +34,9 @@ code = 8
 [discriminator]
 channels = 4
 [validation]
-every = 4
-chips = 2
-crop = 2
+every = 5
+chips = 1
+crop = 1
 [[stages]]
 octaves = [1, 1]
 steps = 3

@@ -182,7 +182,7 @@ def load_trunk(path: str | Path) -> Trunk:
         weights = torch.load(Path(path), map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such perceptual weights file; name one that is") from error
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, pickle.PickleError) as error:
         raise WeightsError(
             f"{path}: not a file of perceptual weights ({type(error).__name__}); give a state "
             "dict of stlpips-pytorch or of torchvision's VGG16"
@@ -255,7 +255,8 @@ def _features(trunk: Trunk, images: Tensor) -> list[Tensor]:
 
 def _unit_length(features: Tensor) -> Tensor:
     wide = features.float()
-    return wide / (torch.linalg.vector_norm(wide, dim=1, keepdim=True) + 1e-10)
+    unit: Tensor = wide / (torch.linalg.vector_norm(wide, dim=1, keepdim=True) + 1e-10)
+    return unit
 
 
 def _buffer(key: str, part: str) -> str:

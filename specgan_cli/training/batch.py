@@ -34,6 +34,9 @@ class Plan:
     exact: bool = False
     """Only chips that hold a whole crop."""
 
+    whole_cubes: bool = False
+    """No cube is dropped or cut into, whatever the configuration says."""
+
     turns: int = 7
     """Which symmetries may be drawn: 1 transposes, 2 turns rows over, 4 columns; their sum."""
 

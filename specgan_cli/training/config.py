@@ -156,7 +156,7 @@ class StageConfig:
     feature_matching: float = 0.0
     """Weight of the difference of discriminator features; needs `gan`."""
 
-    r1: float = 1.0
+    r1: float = 0.05
     """Weight of the R1 penalty on the discriminators."""
 
     r1_every: int = 16

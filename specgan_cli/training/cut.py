@@ -55,13 +55,35 @@ class Place:
     """LR pixels of surroundings on every side."""
 
 
+@dataclass(frozen=True)
+class Standard:
+    """How reflectance becomes the network's input: (reflectance - mean) / std."""
+
+    mean: tuple[float, ...]
+    """One number a band, reflectance 0..1."""
+
+    std: tuple[float, ...]
+    """One number a band, reflectance; above 0."""
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """A dataset and what a network expects of its pixels."""
+
+    dataset: Dataset
+    """Where the chips lie."""
+
+    standard: Standard
+    """How cubes are scaled."""
+
+
 def cut(
-    dataset: Dataset, record: ChipRecord, place: Place, last: int, rng: np.random.Generator
+    cutter: Cutter, record: ChipRecord, place: Place, last: int, rng: np.random.Generator
 ) -> Cut:
     """Read, degrade and scale one sample.
 
     Args:
-        dataset: Where the chip lies.
+        cutter: Where the chip lies, and how its pixels are scaled.
         record: The chip.
         place: The part of it.
         last: Finest octave whose truth is wanted; 2**last is at most the factor.
@@ -70,6 +92,7 @@ def cut(
     Returns:
         The sample; surroundings beyond the chip are reflections.
     """
+    dataset = cutter.dataset
     rows = _extent(place.row, place.shape_yx[0], place, record.shape_yx[0])
     columns = _extent(place.column, place.shape_yx[1], place, record.shape_yx[1])
     unit = dataset.hsi_factor(record) or 1
@@ -86,7 +109,7 @@ def cut(
     lr_rgb, lr_mask = dataset.degradation.apply(
         rgb, sample.mask, place.factor, rng, value_range=2.0
     )
-    hsi, hsi_mask = _cube(dataset, sample, place.factor, lr_mask.shape)
+    hsi, hsi_mask = _cube(cutter.standard, sample, place.factor, lr_mask.shape)
     height, width = place.shape_yx[0] * place.factor, place.shape_yx[1] * place.factor
     row, column = place.row - top, place.column - left
     inner = (slice(row, row + height), slice(column, column + width))
@@ -183,15 +206,14 @@ def _filled(lr_rgb: FloatArray, lr_mask: NDArray[np.uint8]) -> FloatArray:
 
 
 def _cube(
-    dataset: Dataset, sample: Sample, factor: int, shape_yx: tuple[int, ...]
+    standard: Standard, sample: Sample, factor: int, shape_yx: tuple[int, ...]
 ) -> tuple[FloatArray, FloatArray]:
-    statistics = dataset.statistics
     reflectance = sample.reflectance
     if reflectance is None or sample.hsi_mask is None or sample.hsi_factor is None:
-        bands = len(statistics.hsi_mean)
+        bands = len(standard.mean)
         return np.zeros((bands, *shape_yx), np.float32), np.zeros((1, *shape_yx), np.float32)
     hsi, mask = hsi_to_lr(reflectance, sample.hsi_mask, sample.hsi_factor, factor)
-    mean = np.asarray(statistics.hsi_mean, np.float32)[:, None, None]
-    std = np.asarray(statistics.hsi_std, np.float32)[:, None, None]
+    mean = np.asarray(standard.mean, np.float32)[:, None, None]
+    std = np.asarray(standard.std, np.float32)[:, None, None]
     known = mask[None].astype(np.float32)
     return (hsi - mean) / std * known, known

@@ -10,6 +10,7 @@ import torch
 from specgan_cli.training.batch import Batch
 from specgan_cli.training.checkpoint import newest_state, save_checkpoint
 from specgan_cli.training.config import TrainConfig
+from specgan_cli.training.export import Export
 from specgan_cli.training.loader import Loader
 from specgan_cli.training.png import write_png
 from specgan_cli.training.processes import Team
@@ -21,7 +22,6 @@ from specgan_cli.training.speed import Meter
 from specgan_cli.training.validation import Report, Validator, better
 
 Task = tuple[int, int]
-Export = Callable[[str, Report | None], None]
 Listener = Callable[[Mapping[str, Any]], None]
 
 LIMIT_CODE = -1

@@ -38,7 +38,8 @@ def ssim(output: Tensor, truth: Tensor) -> Tensor:
     c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
     structure = (2 * (ab - a * b) + c2) / (aa - a * a + bb - b * b + c2)
     luminance = (2 * a * b + c1) / (a * a + b * b + c1)
-    return (luminance * structure).mean(dim=(1, 2, 3))
+    similarity: Tensor = luminance * structure
+    return similarity.mean(dim=(1, 2, 3))
 
 
 def lr_psnr(output: Tensor, lr_rgb: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The loss terms of the scene recipe, octave by octave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,6 +23,22 @@ from specgan_cli.training.config import StageConfig
 
 SHORT_SIDE = 48
 """Images below this many pixels are enlarged for the perceptual trunk."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One loss and what it weighs."""
+
+    value: Tensor
+    """The loss, a scalar."""
+
+    weight: float
+    """Its weight in the sum."""
+
+
+def total(terms: Mapping[str, Term]) -> Tensor:
+    """Sum the weighted losses."""
+    return torch.stack([term.value * term.weight for term in terms.values()]).sum()
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,7 @@ def levels_of(
 
 def content_terms(
     levels: Sequence[Level], stage: StageConfig, trunk: Trunk | None
-) -> dict[str, Tensor]:
+) -> dict[str, Term]:
     """Weigh the differences from the truth, averaged over octaves.
 
     Args:
@@ -105,10 +121,10 @@ def content_terms(
         name = f"x{2**level.octave}"
         if stage.l1:
             l1 = masked_l1(level.output, level.truth, level.mask)
-            terms[f"l1/{name}"] = stage.l1 * l1 / len(levels)
+            terms[f"l1/{name}"] = Term(l1, stage.l1 / len(levels))
         if stage.perceptual and trunk is not None:
             far = distance(trunk, enlarged(level.output), enlarged(level.truth)).mean()
-            terms[f"perceptual/{name}"] = stage.perceptual * far / len(levels)
+            terms[f"perceptual/{name}"] = Term(far, stage.perceptual / len(levels))
     return terms
 
 
@@ -118,7 +134,7 @@ def adversarial_terms(
     weight: float,
     discriminators: nn.ModuleList,
     changes: tuple[Change, ...],
-) -> dict[str, Tensor]:
+) -> dict[str, Term]:
     """Weigh the generator's adversarial losses, averaged over octaves.
 
     Args:
@@ -134,12 +150,12 @@ def adversarial_terms(
         judge = _discriminator(discriminators, level)
         fake = pair(level.output, level.output_coarser)
         logits, features = judge.judge(augment(fake, level.draws, changes))
-        terms[f"gan/{name}"] = weight * generator_gan(logits) / len(levels)
+        terms[f"gan/{name}"] = Term(generator_gan(logits), weight / len(levels))
         if stage.feature_matching:
             real = pair(level.truth, level.truth_coarser)
             _, wanted = judge.judge(augment(real, level.draws, changes))
             matching = feature_matching(features, wanted)
-            terms[f"features/{name}"] = stage.feature_matching * matching / len(levels)
+            terms[f"features/{name}"] = Term(matching, stage.feature_matching / len(levels))
     return terms
 
 
@@ -150,7 +166,7 @@ def discriminator_terms(
     changes: tuple[Change, ...],
     *,
     penalise: bool,
-) -> dict[str, Tensor]:
+) -> dict[str, Term]:
     """Compute the discriminators' losses on detached octaves.
 
     Args:
@@ -169,12 +185,12 @@ def discriminator_terms(
         fake = pair(level.output, level.output_coarser).detach()
         real_logits, _ = judge.judge(augment(real, level.draws, changes))
         fake_logits, _ = judge.judge(augment(fake, level.draws, changes))
-        terms[f"discriminator/{name}"] = discriminator_gan(real_logits, fake_logits)
+        terms[f"discriminator/{name}"] = Term(discriminator_gan(real_logits, fake_logits), 1.0)
         if penalise:
             watched = real.requires_grad_(True)
             with torch.autocast(real.device.type, enabled=False):
                 penalty = r1_penalty(judge.judge(watched)[0], watched)
-            terms[f"r1/{name}"] = stage.r1 * stage.r1_every * penalty
+            terms[f"r1/{name}"] = Term(penalty, stage.r1 * stage.r1_every)
     return terms
 
 

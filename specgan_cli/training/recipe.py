@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from specgan.header import Architecture
 from specgan_cli.errors import TrainingError
+from specgan_cli.raster.dataset_manifest import Statistics
 from specgan_cli.training.batch import Batch, Plan
+from specgan_cli.training.cut import Standard
 
 LIMIT = 1e4
 """A loss beyond this has diverged: images lie in [-1, 1], so sound losses are near 1."""
@@ -40,6 +42,10 @@ class Recipe(Protocol):
     first: int
     """The step that the run begins with, from 0."""
 
+    def standard(self, statistics: Statistics) -> Standard:
+        """Say how cubes are scaled for the generator."""
+        ...
+
     def moment(self, step: int) -> Moment:
         """Say how the samples of a step are drawn."""
         ...
@@ -58,6 +64,10 @@ class Recipe(Protocol):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state that `state` returned."""
+        ...
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords that rebuild the generator."""
         ...
 
     def generator(self) -> nn.Module:

@@ -1,5 +1,6 @@
 """The scene recipe: octave by octave, L1, perceptual and adversarial, with averaged weights."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -11,15 +12,19 @@ from specgan.header import Architecture
 from specgan.octave_discriminator import OctaveDiscriminator
 from specgan.perceptual import Trunk
 from specgan.scene import SceneNetwork
+from specgan_cli.raster.dataset_manifest import Statistics
 from specgan_cli.training.average import WeightAverage
 from specgan_cli.training.batch import Batch, Plan
 from specgan_cli.training.config import StageConfig, TrainConfig
+from specgan_cli.training.cut import Standard
 from specgan_cli.training.octave_losses import (
     Level,
+    Term,
     adversarial_terms,
     content_terms,
     discriminator_terms,
     levels_of,
+    total,
 )
 from specgan_cli.training.processes import Team
 from specgan_cli.training.recipe import Moment, check_finite
@@ -63,6 +68,10 @@ class SceneRecipe:
         self.changes = tuple(c for c in CHANGES if c in config.discriminator.augment)
         self.octaves = torch.compile(network.octaves) if config.compile else network.octaves
 
+    def standard(self, statistics: Statistics) -> Standard:
+        """Return the scaling that gives the training cubes mean 0 and standard deviation 1."""
+        return Standard(statistics.hsi_mean, statistics.hsi_std)
+
     def moment(self, step: int) -> Moment:
         """Say how the samples of a step are drawn."""
         place = position(self.stages, step)
@@ -101,8 +110,8 @@ class SceneRecipe:
                     terms |= adversarial_terms(
                         levels, place.stage, weight, self.discriminators, self.changes
                     )
-            total = torch.stack(list(terms.values())).sum() / len(batches)
-            total.backward()  # type: ignore[no-untyped-call]  # torch's own stub
+            loss = total(terms) / len(batches)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub
             made.append([level.detached() for level in levels])
             _add(losses, terms, len(batches))
         rate = place.stage.lr
@@ -147,6 +156,10 @@ class SceneRecipe:
         self.discriminators.load_state_dict(state["discriminators"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the numbers of the scene network."""
+        return dataclasses.asdict(self.network.config)
 
     def generator(self) -> nn.Module:
         """Return the averaged generator."""
@@ -206,8 +219,8 @@ class SceneRecipe:
                 terms = discriminator_terms(
                     levels, place.stage, self.discriminators, self.changes, penalise=penalise
                 )
-            total = torch.stack(list(terms.values())).sum() / len(made)
-            total.backward()  # type: ignore[no-untyped-call]  # torch's own stub
+            loss = total(terms) / len(made)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub
             _add(losses, terms, len(made))
         check_finite(step, losses, place.stage.discriminator_lr)
         self.team.average_gradients(self.discriminators.parameters())
@@ -215,6 +228,6 @@ class SceneRecipe:
         return losses
 
 
-def _add(losses: dict[str, float], terms: Mapping[str, Tensor], parts: int) -> None:
-    for name, value in terms.items():
-        losses[name] = losses.get(name, 0.0) + float(value.detach()) / parts
+def _add(losses: dict[str, float], terms: Mapping[str, Term], parts: int) -> None:
+    for name, term in terms.items():
+        losses[name] = losses.get(name, 0.0) + float(term.value.detach()) / parts

@@ -14,10 +14,10 @@ import torch
 
 from specgan.augment import DRAWS
 from specgan_cli.errors import DatasetError
-from specgan_cli.raster.dataset import ChipRecord, Dataset
+from specgan_cli.raster.dataset import ChipRecord
 from specgan_cli.training.batch import Batch, Plan
 from specgan_cli.training.config import DataConfig, SourceConfig
-from specgan_cli.training.cut import Cut, FloatArray, Place, cut
+from specgan_cli.training.cut import Cut, Cutter, FloatArray, Place, cut
 
 Bucket = tuple[float, int, tuple[int, int], list[int]]
 """Share, factor, crop shape in LR pixels, and the chips that hold it."""
@@ -30,8 +30,8 @@ _SEEDS = 2**31 - 1
 class Sampler:
     """Draws training batches from a dataset."""
 
-    dataset: Dataset
-    """Where the chips lie."""
+    cutter: Cutter
+    """Where the chips lie, and how their pixels are scaled."""
 
     chips: tuple[ChipRecord, ...]
     """The chips to draw from."""
@@ -74,7 +74,7 @@ class Sampler:
         for index, rng in zip(mine, generators, strict=True):
             record = self.chips[chosen[index]]
             place = self._place(record, factor, shape_yx, plan.halo, rng)
-            cuts.append(self._changed(cut(self.dataset, record, place, last, rng), plan, rng))
+            cuts.append(self._changed(cut(self.cutter, record, place, last, rng), plan, rng))
         noises = _noises(cuts, plan.noise, last, generators)
         draws = np.stack([rng.random((last, DRAWS), np.float32) for rng in generators])
         return _stack(cuts, noises, draws, factor, seed, origin, plan.halo)
@@ -89,7 +89,7 @@ class Sampler:
         shares = np.array([share for share, *_ in options])
         if not options:
             raise DatasetError(
-                f"{self.dataset.path}: no chip of the split is large enough for "
+                f"{self.cutter.dataset.path}: no chip of the split is large enough for "
                 f"{plan.crop if plan.exact else 1} LR pixels at the factors {list(plan.factors)}; "
                 "prepare larger chips"
             )
@@ -108,7 +108,7 @@ class Sampler:
     ) -> Place:
         unit = factor
         if self.config.random_phase:
-            unit = self.dataset.hsi_factor(record) or 1
+            unit = self.cutter.dataset.hsi_factor(record) or 1
         spare = [
             length - pixels * factor
             for length, pixels in zip(record.shape_yx, shape_yx, strict=True)
@@ -121,7 +121,9 @@ class Sampler:
         lose, hole, turn = rng.random(), rng.random(), int(rng.integers(8))
         corner = rng.random(4)
         hsi, hsi_mask = sample.hsi, sample.hsi_mask
-        if lose < self.config.hsi_dropout:
+        if plan.whole_cubes:
+            pass
+        elif lose < self.config.hsi_dropout:
             hsi, hsi_mask = np.zeros_like(hsi), np.zeros_like(hsi_mask)
         elif hole < self.config.hsi_holes:
             keep = _hole(hsi_mask.shape, corner)
@@ -140,12 +142,12 @@ class Sampler:
 
 
 def make_sampler(
-    dataset: Dataset, records: Sequence[ChipRecord], config: DataConfig, seed: int
+    cutter: Cutter, records: Sequence[ChipRecord], config: DataConfig, seed: int
 ) -> Sampler:
     """Sort chips into their weighted groups.
 
     Args:
-        dataset: Where the chips lie.
+        cutter: Where the chips lie, and how their pixels are scaled.
         records: The chips of one split.
         config: The groups and their weights.
         seed: Seed of the whole run.
@@ -167,12 +169,12 @@ def make_sampler(
             continue
         if not group:
             raise DatasetError(
-                f"{dataset.path}: no chip to train on matches data.sources.{index} ({source}); "
-                "correct the patterns, or give the group weight 0"
+                f"{cutter.dataset.path}: no chip to train on matches data.sources.{index} "
+                f"({source}); correct the patterns, or give the group weight 0"
             )
         chips += group
         weights += [source.weight / total / len(group)] * len(group)
-    return Sampler(dataset, tuple(chips), tuple(weights), config, seed)
+    return Sampler(cutter, tuple(chips), tuple(weights), config, seed)
 
 
 def turned(image: FloatArray, turn: int) -> FloatArray:

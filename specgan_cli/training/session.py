@@ -1,27 +1,24 @@
 """Assembling a session: dataset, networks, recipe, folder and loop."""
 
-import dataclasses
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from specgan import checkpoints
-from specgan.header import Bands, Header
 from specgan.perceptual import Trunk, load_trunk
-from specgan.scene import PRESETS, SceneConfig, SceneNetwork
-from specgan_cli.errors import DatasetError, TrainingError
-from specgan_cli.raster.dataset import Dataset
+from specgan_cli.errors import DatasetError
+from specgan_cli.raster.dataset import Dataset, shard_path
 from specgan_cli.training.config import TrainConfig
+from specgan_cli.training.cut import Cutter
+from specgan_cli.training.export import exporter
 from specgan_cli.training.loop import Limits, Listener, Loop
+from specgan_cli.training.networks import make_recipe
 from specgan_cli.training.processes import Team
 from specgan_cli.training.recipe import Recipe
-from specgan_cli.training.recipe_scene import SceneRecipe
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.sampler import make_sampler
 from specgan_cli.training.signals import StopRequest
@@ -92,23 +89,26 @@ def run_session(
     """
     config = session.config
     dataset = open_dataset(session.dataset, config)
+    if team.leads and not session.resume:
+        verify(dataset)
     torch.manual_seed(config.seed)
     trunk = load_trunk(session.perceptual).to(team.device) if session.perceptual else None
-    recipe = make_recipe(session, dataset, trunk, team)
+    recipe = make_recipe(config, session.init, len(dataset.bands), trunk, team)
     folder = RunFolder(session.folder)
     identity = identity_of(session, dataset)
     if team.leads:
         folder.open(identity, resume=session.resume)
         facts = {"device": str(team.device), "world": team.world, "dataset": str(session.dataset)}
         folder.record_surroundings(facts)
+    cutter = Cutter(dataset, recipe.standard(dataset.statistics))
     loop = Loop(
         config=config,
         recipe=recipe,
-        sampler=make_sampler(dataset, dataset.split("train"), config.data, config.seed),
-        validator=make_validator(config, dataset, recipe, trunk, team),
+        sampler=make_sampler(cutter, dataset.split("train"), config.data, config.seed),
+        validator=make_validator(config, cutter, recipe, trunk, team),
         folder=folder,
         team=team,
-        export=_exporter(session, dataset, recipe, folder, team),
+        export=exporter(config, identity["perceptual"], cutter, recipe, folder),
         listener=listener,
         limits=session.limits,
     )
@@ -136,6 +136,24 @@ def open_dataset(path: Path, config: TrainConfig) -> Dataset:
     return dataset
 
 
+def verify(dataset: Dataset) -> None:
+    """Hash every file of a dataset: a damaged one would teach noise and never say so.
+
+    Raises:
+        DatasetError: A file is not the one that was prepared; it is named with both hashes.
+    """
+    for shard in dataset.manifest.shards:
+        for kind, entry in shard.files.items():
+            path = shard_path(dataset.path, shard.name, kind)
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != entry.sha256:
+                raise DatasetError(
+                    f"{path} is damaged: its SHA-256 is {found}, and {entry.sha256} was prepared; "
+                    "copy it again, or prepare the dataset again"
+                )
+
+
 def identity_of(session: Session, dataset: Dataset) -> dict[str, Any]:
     """Return what must not change between the sessions of a run, as plain values."""
     manifest = (session.dataset / "dataset.json").read_bytes()
@@ -147,51 +165,8 @@ def identity_of(session: Session, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def make_recipe(session: Session, dataset: Dataset, trunk: Trunk | None, team: Team) -> Recipe:
-    """Build networks and optimisers, from `init` where it is given.
-
-    Raises:
-        TrainingError: `init` holds a network of another kind or size.
-    """
-    config = session.config
-    if config.recipe == "published":
-        from specgan_cli.training.recipe_published import make_published_recipe
-
-        return make_published_recipe(config, session.init, trunk, team)
-    wanted = scene_config(config, bands=len(dataset.bands))
-    network = SceneNetwork(**dataclasses.asdict(wanted)).to(team.device)
-    if session.init:
-        found = checkpoints.load(session.init)
-        if not isinstance(found, SceneNetwork) or found.config != wanted:
-            raise TrainingError(
-                f"--init {session.init} holds {_described(found)}, and the configuration asks for "
-                f"{wanted}; give the same size and options"
-            )
-        network.load_state_dict(found.state_dict())
-    return SceneRecipe(config=config, network=network, trunk=trunk, team=team)
-
-
-def scene_config(config: TrainConfig, bands: int) -> SceneConfig:
-    """Return the numbers of the scene network: the preset, its options and the bands.
-
-    Raises:
-        TrainingError: An option is unknown.
-    """
-    options: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in config.network.options.items()
-    }
-    known = {entry.name for entry in dataclasses.fields(SceneConfig)} - {"bands"}
-    if not options.keys() <= known:
-        wrong = ", ".join(sorted(options.keys() - known))
-        raise TrainingError(
-            f"network.options: unknown {wrong}; known are {', '.join(sorted(known))}"
-        )
-    return dataclasses.replace(PRESETS[config.network.size], bands=bands, **options)
-
-
 def make_validator(
-    config: TrainConfig, dataset: Dataset, recipe: Recipe, trunk: Trunk | None, team: Team
+    config: TrainConfig, cutter: Cutter, recipe: Recipe, trunk: Trunk | None, team: Team
 ) -> Validator | None:
     """Choose the validation chips; None without any, and in processes that do not lead."""
     if not team.leads:
@@ -199,71 +174,17 @@ def make_validator(
     crop = recipe.smallest_crop()
     factor = config.network.scale if crop else 32
     settings = config.validation
+    dataset = cutter.dataset
     chips = choose_chips(dataset.split("val"), settings.chips, factor, crop)
     if not chips:
         logger.warning("%s has no chip in its val split: nothing is validated", dataset.path)
         return None
     return Validator(
-        dataset=dataset,
+        cutter=cutter,
         chips=chips,
         crop=crop or settings.crop,
         trunk=trunk,
         device=team.device,
         samples=settings.samples,
         factor=factor,
-    )
-
-
-def _described(network: torch.nn.Module) -> str:
-    return str(getattr(network, "config", type(network).__name__))
-
-
-def _exporter(
-    session: Session, dataset: Dataset, recipe: Recipe, folder: RunFolder, team: Team
-) -> Callable[[str, Report | None], None]:
-    def export(name: str, report: Report | None) -> None:
-        path = folder.best if name == "best" else folder.weights
-        header = make_header(session, dataset, recipe, report)
-        checkpoints.save(path, recipe.generator(), header, dtype=torch.float16)
-
-    return export
-
-
-def make_header(
-    session: Session, dataset: Dataset, recipe: Recipe, report: Report | None
-) -> Header:
-    """Say what the weights of a run are.
-
-    Args:
-        session: The run.
-        dataset: Its data.
-        recipe: Its recipe.
-        report: Its newest validation, or None.
-    """
-    config, statistics = session.config, dataset.statistics
-    network: Any = recipe.generator()
-    keywords: Mapping[str, Any] = (
-        dataclasses.asdict(network.config)
-        if dataclasses.is_dataclass(network.config) and not isinstance(network.config, type)
-        else network.config
-    )
-    sources = sorted({chip.source for chip in dataset.split("train")})
-    return Header(
-        architecture=recipe.architecture,
-        config=dict(keywords),
-        scale=int(network.scale),
-        bands=Bands(dataset.bands.wavelengths_nm, dataset.bands.fwhm_nm),
-        hsi_mean=statistics.hsi_mean,
-        hsi_std=statistics.hsi_std,
-        rgb_scaling={"low": statistics.rgb_low, "high": statistics.rgb_high},
-        degradation=dataset.degradation.to_json(),
-        training={
-            "recipe": config.recipe,
-            "data": {"chips": len(dataset.split("train")), "sources": len(sources)},
-            "licence": config.licence,
-            "seed": config.seed,
-            "perceptual": session.perceptual.name if session.perceptual else None,
-        },
-        metrics=dict(report.values) if report else {},
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from specgan.perceptual import Trunk, distance
-from specgan_cli.raster.dataset import ChipRecord, Dataset
+from specgan_cli.raster.dataset import ChipRecord
 from specgan_cli.training import metrics
 from specgan_cli.training.batch import Batch
-from specgan_cli.training.cut import Place, cut
+from specgan_cli.training.cut import Cutter, Place, cut
 from specgan_cli.training.octave_losses import enlarged
 
 HIGHER_IS_BETTER = {"psnr", "ssim", "lr_psnr"}
@@ -46,8 +46,8 @@ class Report:
 class Validator:
     """Measures a generator on fixed chips."""
 
-    dataset: Dataset
-    """Where the chips lie."""
+    cutter: Cutter
+    """Where the chips lie, and how their pixels are scaled."""
 
     chips: tuple[ChipRecord, ...]
     """The chips, in order."""
@@ -119,13 +119,13 @@ class Validator:
 
     def _batch(self, record: ChipRecord, octave: int) -> Batch:
         shape_yx = tuple(min(self.crop, length // self.factor) for length in record.shape_yx)
-        unit = max(self.factor, self.dataset.hsi_factor(record) or 1)
+        unit = max(self.factor, self.cutter.dataset.hsi_factor(record) or 1)
         row, column = (
             (length - pixels * self.factor) // 2 // unit * unit
             for length, pixels in zip(record.shape_yx, shape_yx, strict=True)
         )
         place = Place(row, column, (shape_yx[0], shape_yx[1]), self.factor)
-        sample = cut(self.dataset, record, place, octave, np.random.default_rng(0))
+        sample = cut(self.cutter, record, place, octave, np.random.default_rng(0))
         return Batch(
             lr_rgb=torch.from_numpy(sample.lr_rgb)[None],
             hsi=torch.from_numpy(sample.hsi)[None],
