@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from specgan.consistency import crop
-from specgan.scene_layers import Border, Conv, act
+from specgan.layers import leaky
+from specgan.scene_layers import Border, Conv
 
 
 class ResidualDenseBlock(nn.Module):
@@ -30,11 +31,11 @@ class ResidualDenseBlock(nn.Module):
 
     def forward(self, image: Tensor, border: Border) -> Tensor:
         """Map N x C x H x W to the same channels; EXACT takes one pixel off every side."""
-        first = act(self.layers[0](image, border))
+        first = leaky(self.layers[0](image, border))
         image = crop(image, border.shrink(1))
         features = [image, first]
         for layer in list(self.layers)[1:]:
-            features.append(act(layer(torch.cat(features, 1))))
+            features.append(leaky(layer(torch.cat(features, 1))))
         result: Tensor = image + self.merge(torch.cat(features, 1))
         return result
 
@@ -80,9 +81,7 @@ class NeighbourhoodAttention(nn.Module):
         scale = query.shape[1] ** -0.5
         key = border.pad(self.key(reference), self.reach)
         value = border.pad(self.value(source), self.reach)
-        scores = [
-            (query.unsqueeze(-1) * rows).sum(1) for rows in self._rows(key, query.shape[-2])
-        ]
+        scores = [(query.unsqueeze(-1) * rows).sum(1) for rows in self._rows(key, query.shape[-2])]
         weights = (torch.cat(scores, -1) * scale).softmax(-1).unsqueeze(1)
         attended: Tensor = torch.zeros_like(value[..., : query.shape[-2], : query.shape[-1]])
         for i, rows in enumerate(self._rows(value, query.shape[-2])):
@@ -105,9 +104,7 @@ class FusionStage(nn.Module):
     def __init__(self, *, channels: int, window: int) -> None:
         super().__init__()
         widths = (2 * channels + 2, channels, channels)
-        self.inform = nn.ModuleList(
-            Conv(inputs=a, outputs=b, size=1) for a, b in pairwise(widths)
-        )
+        self.inform = nn.ModuleList(Conv(inputs=a, outputs=b, size=1) for a, b in pairwise(widths))
         self.reference = nn.ModuleList(
             Conv(inputs=channels, outputs=channels, size=1) for _ in range(2)
         )
@@ -130,7 +127,7 @@ class FusionStage(nn.Module):
             flags[:, 1 - i] = 1
             state = torch.cat((x, y, flags), 1)
             for layer in self.inform:
-                state = act(layer(state))
+                state = leaky(layer(state))
             attended = self.attend[i](self.reference[i](state), source, border)
             margin = border.shrink(self.reach)
             state, source = crop(state, margin), crop(source, margin)
@@ -164,9 +161,7 @@ class FusionEncoder(nn.Module):
             DenseBranch(channels=channels, growth=growth, layers=layers, blocks=blocks)
             for _ in range(4)
         )
-        self.stages = nn.ModuleList(
-            FusionStage(channels=channels, window=window) for _ in range(2)
-        )
+        self.stages = nn.ModuleList(FusionStage(channels=channels, window=window) for _ in range(2))
         self.leave_x = Conv(inputs=2 * channels, outputs=channels, size=3)
         self.leave_y = Conv(inputs=2 * channels, outputs=channels, size=3)
         self.reach = 2 + 2 * blocks * ResidualDenseBlock.reach + 2 * (window // 2)
@@ -186,14 +181,14 @@ class FusionEncoder(nn.Module):
         Returns:
             The style feature and the decoder feature, N x channels x H' x W' each.
         """
-        x = act(self.enter_x(torch.cat((hsi * mask, mask), 1)))
-        first_x = act(self.deepen_x(x, border))
+        x = leaky(self.enter_x(torch.cat((hsi * mask, mask), 1)))
+        first_x = leaky(self.deepen_x(x, border))
         y = torch.cat((rgb, gsd.expand_as(rgb[:, :1])), 1)
-        first_y = self.deepen_y(act(self.enter_y(y, border)))
+        first_y = self.deepen_y(leaky(self.enter_y(y, border)))
         x, y = first_x, first_y
         for i, stage in enumerate(self.stages):
             x, y = self.branches[2 * i](x, border), self.branches[2 * i + 1](y, border)
             x, y = stage(x, y, border)
         used = (first_x.shape[-1] - x.shape[-1]) // 2
         both = torch.cat((x + crop(first_x, used), y + crop(first_y, used)), 1)
-        return act(self.leave_x(both, border)), act(self.leave_y(both, border))
+        return leaky(self.leave_x(both, border)), leaky(self.leave_y(both, border))

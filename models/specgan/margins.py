@@ -32,8 +32,6 @@ class Margins:
     """Of each level's image before it is made to keep the coarser one; even."""
     bank_input: tuple[int, ...]
     """Of the coarser level's bank feature that a level starts from."""
-    bank_output: tuple[int, ...]
-    """Of a level's bank feature as its layers leave it."""
     decoder_input: tuple[int, ...]
     """Of what a level's decoder convolves."""
     decoder_before: tuple[int, ...]
@@ -56,9 +54,9 @@ def plan_margins(bank_convs: Sequence[int], border: Border) -> Margins:
     count = len(bank_convs)
     zeros = (0,) * (count + 1)
     if border is Border.LOCAL:
-        return Margins(border, *(zeros,) * 8, codes=1, encoder=0)
+        return Margins(border, *(zeros,) * 7, codes=1, encoder=0)
     image, feature, proposal = [0] * (count + 1), [0] * (count + 1), [0] * (count + 1)
-    bank_input, bank_output = [0] * (count + 1), [0] * (count + 1)
+    bank_input = [0] * (count + 1)
     decoder_input, decoder_before = [0] * (count + 1), [0] * (count + 1)
     image_before = [0] * (count + 1)
     codes = 1
@@ -70,18 +68,16 @@ def plan_margins(bank_convs: Sequence[int], border: Border) -> Margins:
         image_before[level] = _half(decoder_input[level]) + REACH
         convs = bank_convs[level - 1]
         bank_input[level] = _half(decoder_input[level] + convs) + 1
-        bank_output[level] = 2 * (bank_input[level] - 1) - convs
         feature[level - 1] = max(bank_input[level], decoder_before[level])
         image[level - 1] = max(image_before[level], proposal[level] // 2)
         codes = max(codes, -(-bank_input[level] // 2 ** (level - 1)) + 1)
-    codes = max(codes, feature[0] + 2)
+    codes = max(codes, feature[0] + 1)
     return Margins(
         border,
         tuple(image),
         tuple(feature),
         tuple(proposal),
         tuple(bank_input),
-        tuple(bank_output),
         tuple(decoder_input),
         tuple(decoder_before),
         tuple(image_before),

@@ -2,8 +2,8 @@
 
 Every value is a hash of (seed, layer, absolute row, absolute column), so any window of any tiling
 sees the same noise at the same pixel, on every device.  All arithmetic is on 32-bit integers that
-wrap around, hence exact; the normal value is the centred sum of the hash's four bytes (Irwin-Hall of order
-four, 256 levels a byte), which integer arithmetic makes the same to the bit everywhere.
+wrap around, hence exact; the normal value is the centred sum of the hash's four bytes (Irwin-Hall
+of order four, 256 levels a byte), which integer arithmetic makes the same to the bit everywhere.
 """
 
 import torch

@@ -5,6 +5,7 @@ tiling gives the same pixels.  LOCAL layers repeat the edge pixel, so an image k
 the work on small training crops, and the same values away from the edges.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 
 import torch
@@ -12,11 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specgan.consistency import crop
+from specgan.layers import SLOPE, biased_leaky, bilinear_up, demodulation
 from specgan.noise import position_noise
-
-SLOPE = 0.2
-# Keeps the variance of a leaky ReLU's input (StyleGAN2's activation gain).
-GAIN = 2**0.5
 
 
 class Border(Enum):
@@ -36,11 +34,6 @@ class Border(Enum):
         return margin if self is Border.EXACT else 0
 
 
-def act(image: Tensor) -> Tensor:
-    """Apply the leaky ReLU of slope 0.2, without gain."""
-    return F.leaky_relu(image, SLOPE)
-
-
 class Conv(nn.Module):
     """A 1x1 or 3x3 convolution, He-initialised, whose border is chosen by the call."""
 
@@ -57,6 +50,19 @@ class Conv(nn.Module):
         """Convolve N x C x H x W; EXACT shrinks it by `reach` pixels on every side."""
         return F.conv2d(border.pad(image, self.reach), self.weight, self.bias)
 
+    def join(self, images: Sequence[Tensor], border: Border) -> Tensor:
+        """Convolve images as if concatenated along their channels, without the copy.
+
+        Args:
+            images: N x C_i x H x W each; the C_i sum to the layer's inputs.
+            border: As for `forward`.
+        """
+        weights = torch.split(self.weight, [image.shape[1] for image in images], dim=1)
+        result = F.conv2d(border.pad(images[0], self.reach), weights[0], self.bias)
+        for image, weight in zip(images[1:], weights[1:], strict=True):
+            result = result + F.conv2d(border.pad(image, self.reach), weight)
+        return result
+
 
 def double(image: Tensor, border: Border) -> Tensor:
     """Double N x C x H x W bilinearly; EXACT drops what would need pixels outside.
@@ -64,8 +70,7 @@ def double(image: Tensor, border: Border) -> Tensor:
     Returns:
         N x C x 2H x 2W (LOCAL) or N x C x 2(H - 1) x 2(W - 1) (EXACT).
     """
-    fine = F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
-    return crop(fine, border.shrink(2))
+    return crop(bilinear_up(image), border.shrink(2))
 
 
 class SpatialStyledConv(nn.Module):
@@ -86,6 +91,7 @@ class SpatialStyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(outputs))
         self.affine = nn.Conv2d(code, inputs, 1)
         nn.init.normal_(self.affine.weight, std=0.5 / code**0.5)
+        assert self.affine.bias is not None
         nn.init.ones_(self.affine.bias)
 
     def styles(self, codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,8 +101,7 @@ class SpatialStyledConv(nn.Module):
             N x inputs x h x w and N x outputs x h x w.
         """
         style = self.affine(codes)
-        power = self.weight.square().sum(dim=(2, 3))[:, :, None, None]
-        return style, torch.rsqrt(F.conv2d(style.square(), power) + 1e-8)
+        return style, demodulation(self.weight, style)
 
     def forward(
         self,
@@ -133,5 +138,5 @@ class SpatialStyledConv(nn.Module):
             device=image.device,
             dtype=image.dtype,
         )
-        image = image + noise * self.noise_strength[:, None, None] + self.bias[:, None, None]
-        return F.leaky_relu(image, SLOPE) * GAIN
+        strength = self.noise_strength[:, None, None]
+        return biased_leaky(torch.addcmul(image, noise, strength), self.bias)

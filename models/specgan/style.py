@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specgan.consistency import crop
-from specgan.scene_layers import Conv, act
+from specgan.layers import leaky
+from specgan.scene_layers import Conv
 
 # LR pixels on every side of a code that it depends on, interpolation included.
 STYLE_REACH = 5
@@ -47,7 +48,7 @@ class StyleMap(nn.Module):
         ]
         rows, cols = spans
         part = feature[..., rows.first : rows.last, cols.first : cols.last]
-        strided = act(F.conv2d(part, self.stride.weight, self.stride.bias, stride=2))
+        strided = leaky(F.conv2d(part, self.stride.weight, self.stride.bias, stride=2))
         nodes = self.slide(strided)
         for axis, span in ((-2, rows), (-1, cols)):
             nodes = _between(nodes, axis).narrow(axis, span.offset, span.size)

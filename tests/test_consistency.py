@@ -1,0 +1,137 @@
+"""Laws of consistency: smooth corrections, block fixes, exact rounding."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from specgan.consistency import block_fix, keep_coarse, project, quantise, smooth_upsample
+from specgan.errors import ShapeError
+
+
+@pytest.fixture
+def random() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+def uniform(shape: tuple[int, ...], random: torch.Generator) -> torch.Tensor:
+    return torch.rand(shape, generator=random) * 2 - 1
+
+
+def test_smooth_upsample_reproduces_quartics() -> None:
+    """Pixels that are the means of x**4 over unit cells give the means over half cells."""
+    edges = torch.arange(-6.0, 7.0, dtype=torch.float64)
+    coarse = (edges**5 / 5).diff().expand(1, 2, 12, 12)
+    halves = torch.arange(-4.0, 4.25, 0.5, dtype=torch.float64)
+    expected = 2 * (halves**5 / 5).diff()
+    fine = smooth_upsample(coarse)
+    torch.testing.assert_close(fine[0, 0, 3], expected)
+    torch.testing.assert_close(smooth_upsample(coarse.mT)[0, 1, :, 5], expected)
+
+
+def test_smooth_upsample_keeps_means(random: torch.Generator) -> None:
+    coarse = uniform((1, 3, 24, 24), random)
+    means = F.avg_pool2d(smooth_upsample(coarse), 2)
+    torch.testing.assert_close(means, coarse[..., 2:-2, 2:-2], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("factor", [2, 8, 32])
+def test_block_fix_is_exact_and_in_range(factor: int, random: torch.Generator) -> None:
+    coarse = uniform((2, 3, 5, 4), random)
+    coarse[0, 0, 0, 0], coarse[1, 2, 3, 3] = 1.0, -1.0
+    fine = 3 * uniform((2, 3, 5 * factor, 4 * factor), random)
+    fixed = block_fix(fine, coarse)
+    torch.testing.assert_close(F.avg_pool2d(fixed, factor), coarse, atol=2e-6, rtol=0)
+    assert fixed.abs().max() <= 1 + 1e-6
+
+
+def test_block_fix_leaves_a_consistent_image_alone(random: torch.Generator) -> None:
+    fine = uniform((1, 3, 8, 8), random)
+    torch.testing.assert_close(block_fix(fine, F.avg_pool2d(fine, 2)), fine)
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_keep_coarse_keeps_it(smooth: bool, random: torch.Generator) -> None:
+    coarse = uniform((1, 3, 20, 16), random)
+    proposal = 1.5 * uniform((1, 3, 40, 32), random)
+    fine = keep_coarse(proposal, coarse, smooth=smooth)
+    margin = 2 if smooth else 0
+    inner = coarse[..., margin : 20 - margin, margin : 16 - margin]
+    torch.testing.assert_close(F.avg_pool2d(fine, 2), inner, atol=1e-6, rtol=0)
+    assert fine.abs().max() <= 1
+
+
+def test_smooth_correction_prints_less_grid_than_blocks(random: torch.Generator) -> None:
+    """A constant error per block: blocks print steps at their edges, the smooth way does not."""
+    rough = 0.2 * uniform((1, 1, 10, 10), random)
+    coarse = F.interpolate(rough, size=(40, 40), mode="bicubic")
+    flat = torch.zeros(1, 1, 80, 80)
+
+    def edge_ratio(image: torch.Tensor) -> float:
+        steps = image.diff(dim=-1).abs()
+        return float(steps[..., 1::2].mean() / steps[..., 0::2].mean())
+
+    assert edge_ratio(keep_coarse(flat, coarse, smooth=False)) > 100
+    assert edge_ratio(keep_coarse(flat, coarse, smooth=True)) < 1.05
+
+
+@pytest.mark.parametrize("factor", [2, 16, 32])
+def test_project_gives_exact_means(factor: int, random: torch.Generator) -> None:
+    lr = uniform((1, 3, 7, 13), random)
+    lr[0, :, 2, 2] = 1.0
+    sr = uniform((1, 3, 7 * factor, 13 * factor), random)
+    result = project(sr, lr)
+    torch.testing.assert_close(F.avg_pool2d(result, factor), lr, atol=1e-5, rtol=0)
+    assert result.abs().max() <= 1
+
+
+def test_project_of_a_window_with_context_is_that_of_the_whole(random: torch.Generator) -> None:
+    lr = 0.5 * uniform((1, 1, 40, 40), random)
+    sr = 0.1 * uniform((1, 1, 160, 160), random)
+    whole = project(sr, lr)
+    part = project(sr[..., :112, 16:128], lr[..., :28, 4:32])
+    torch.testing.assert_close(part[..., :64, 48:64], whole[..., :64, 64:80], atol=1e-5, rtol=0)
+
+
+def test_project_ignores_masked_pixels(random: torch.Generator) -> None:
+    lr = uniform((1, 1, 6, 6), random)
+    sr = 0.3 * uniform((1, 1, 24, 24), random)
+    mask = torch.ones(1, 1, 6, 6)
+    mask[..., 2:4, 3:5] = 0
+    other = torch.where(mask > 0, lr, -lr)
+    result = project(sr, lr, mask)
+    torch.testing.assert_close(result, project(sr, other, mask))
+    means = F.avg_pool2d(result, 4)
+    torch.testing.assert_close(means[mask > 0], lr[mask > 0], atol=1e-5, rtol=0)
+
+
+def test_project_refuses_other_sizes() -> None:
+    with pytest.raises(ShapeError, match=r"\(1, 3, 9, 8\).*\(1, 3, 4, 4\)"):
+        project(torch.zeros(1, 3, 9, 8), torch.zeros(1, 3, 4, 4))
+
+
+@pytest.mark.parametrize("high", [255.0, 65535.0])
+def test_quantise_keeps_every_level_exactly(high: float, random: torch.Generator) -> None:
+    lr = torch.randint(0, int(high) + 1, (2, 3, 4, 6), generator=random).double()
+    lr[0, 0, 0, :2] = torch.tensor([0.0, high])
+    octaves = [lr]
+    for _ in range(4):
+        coarse = octaves[-1] / (high / 2) - 1
+        fine = 2 * F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        noise = torch.rand(fine.shape, generator=random, dtype=torch.float64)
+        octaves.append((block_fix(fine + noise, coarse) + 1) * (high / 2))
+    whole = quantise(octaves[1:], lr, 0, high)
+    for coarse, fine, wanted in zip([lr, *whole], whole, octaves[1:], strict=False):
+        assert torch.equal(fine, fine.round())
+        assert fine.min() >= 0
+        assert fine.max() <= high
+        assert torch.equal(4 * F.avg_pool2d(fine, 2), 4 * coarse)
+        assert (fine - wanted).abs().max() < 6
+        assert (fine - wanted).abs().mean() < 0.75
+
+
+def test_quantise_fills_blocks_next_to_the_limits() -> None:
+    lr = torch.tensor([[[[1.0]]]])
+    octave = torch.tensor([[[[-0.4, 0.3], [3.9, 0.2]]]])
+    (whole,) = quantise([octave], lr, 0, 255)
+    assert whole.sum() == 4
+    assert whole.min() >= 0
