@@ -83,6 +83,13 @@ def test_layers_activation_has_its_gain() -> None:
     np.testing.assert_allclose(found, [[3 * math.sqrt(2), -0.2 * math.sqrt(2)]], rtol=1e-6)
 
 
+def test_layers_activation_can_be_differentiated_twice() -> None:
+    """As the gradient penalty of a discriminator does."""
+    x, bias = seeded(2, 3, 2, 2).requires_grad_(), seeded(3).requires_grad_()
+    assert torch.autograd.gradcheck(biased_leaky, (x, bias))
+    assert torch.autograd.gradgradcheck(biased_leaky, (x, bias))
+
+
 def test_layers_equalised_scale_is_one_over_root_fan_in() -> None:
     conv = EqualConv2d(in_channels=4, out_channels=1, kernel_size=3, padding=1, activate=False)
     torch.nn.init.ones_(conv.weight)

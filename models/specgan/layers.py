@@ -33,8 +33,10 @@ def biased_leaky(x: Tensor, bias: Tensor) -> Tensor:
     Returns:
         A tensor of the shape of `x`.
     """
+    gain = math.sqrt(2)
     shaped = bias.view(1, -1, *[1] * (x.dim() - 2))
-    return F.leaky_relu(x + shaped, SLOPE) * math.sqrt(2)
+    # The gain commutes with the leaky ReLU: one pass and one new tensor for all but the ReLU.
+    return F.leaky_relu(torch.add(shaped * gain, x, alpha=gain), SLOPE, inplace=True)
 
 
 def fir_kernel(x: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         """Map N x I x H x W and N x style_channels to N x O x size x size."""
         x = self.conv(x, latent, up=self.up)
-        return biased_leaky(x + self.noise_strength * self.noise, self.bias)
+        return biased_leaky(torch.addcmul(x, self.noise_strength, self.noise), self.bias)
 
 
 class ToRGB(nn.Module):
