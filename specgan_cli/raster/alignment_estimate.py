@@ -37,7 +37,7 @@ _REACHES = (4, 40)
 """Coarse pixels; bounds of the displacement looked for by default."""
 _MARGIN = 3
 _VIEWS_PER_AXIS = 3
-_LOCAL_VIEWS_PER_AXIS = 8
+_LOCAL_VIEWS_PER_AXIS = 5
 _CANDIDATES = 4
 _RIVAL = 0.4
 """A peak at a whole pixel, up to half a pixel off its top, below this share of another's top is no
@@ -129,8 +129,14 @@ def _best(views: list[View], reach: int) -> tuple[Motion, list[View]]:
         r = _correlation(views, motion)
         if r > highest and max(map(abs, motion.shift)) <= reach + 1:
             best, highest = motion, r
-    blurred = [view.blurred(blur_variance(views, best)) for view in views]
+    blurred = _blurred(views, best)
     return refine(blurred, best.shift), blurred
+
+
+def _blurred(views: list[View], motion: Motion) -> list[View]:
+    """The views with the blur of the coarse sensor beyond the area of its pixels."""
+    variance = blur_variance(views, motion)
+    return [view.blurred(variance) for view in views]
 
 
 def _with_field(pair: Pair, motion: Motion, views: list[View]) -> tuple[Motion, list[View]]:
@@ -139,7 +145,7 @@ def _with_field(pair: Pair, motion: Motion, views: list[View]) -> tuple[Motion, 
     if len(views) > 1:
         pad = math.ceil(max(map(abs, motion.shift))) + _LOCAL_REACH
         views = pair.views(pad, _LOCAL_VIEWS_PER_AXIS)
-        views = [view.blurred(blur_variance(views, motion)) for view in views]
+        views = _blurred(views, motion)
     row, col, height, width = map(float, (overlap.row, overlap.col, *overlap.shape_yx))
     return refine_locally(views, motion, (row, col, height, width)), views
 

@@ -25,7 +25,7 @@ VISIBLE = Bands.from_wavelengths([650.0, 560.0, 480.0], [70.0, 70.0, 70.0])
 """What the red, green and blue of a camera see of a spectrum."""
 
 _MOST_OVERSAMPLING = 4
-_SINGLE_VIEW = 96
+_SINGLE_VIEW = 160
 """Coarse pixels; an overlap of at most this side is one view."""
 _VIEW = 48
 """Coarse pixels; the side of the views that are spread over a larger overlap."""

@@ -29,6 +29,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_Found = tuple[list[float] | None, list[float] | None]
+"""Centres and widths in nanometres, where a source has them."""
+
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
 _WAVELENGTH_COLUMNS = ("wavelength", "center", "centre", "wl", "lambda", "nm")
@@ -96,18 +99,21 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
     Raises:
         MismatchError: No wavelengths are found, and the cube has not the 48 canonical bands.
     """
-    sources: tuple[tuple[str, Callable[[Any], Bands | None]], ...] = (
-        ("band tags", _from_band_tags),
-        ("ENVI namespace", lambda ds: envi_bands(ds.tags(ns="ENVI"), ds.count)),
-        ("ENVI header", lambda ds: envi_bands(sidecar_header(ds.name), ds.count)),
-        ("IMAGERY domain", _from_imagery),
-        ("band descriptions", _from_descriptions),
+    header = sidecar_header(dataset.name)
+    sources: tuple[tuple[str, Callable[[], _Found]], ...] = (
+        ("band tags", lambda: _from_band_tags(dataset)),
+        ("ENVI namespace", lambda: _from_envi(dataset.tags(ns="ENVI"), dataset.count)),
+        ("ENVI header", lambda: _from_envi(header, dataset.count)),
+        ("IMAGERY domain", lambda: _from_imagery(dataset)),
+        ("band descriptions", lambda: _from_descriptions(dataset)),
     )
-    for label, source in sources:
-        bands = source(dataset)
-        if bands is not None:
+    for index, (label, source) in enumerate(sources):
+        centres, widths = source()
+        if centres is not None:
             logger.info("%s: wavelengths from its %s", name, label)
-            return bands
+            others = (other()[1] for _, other in sources[index + 1 :])
+            widths = widths or next((found for found in others if found is not None), None)
+            return Bands.from_wavelengths(centres, widths)
     if dataset.count == len(CANONICAL):
         logger.warning("%s: names no wavelengths; its 48 bands are taken for 380 to 1050 nm", name)
         return CANONICAL
@@ -115,17 +121,6 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
         f"{name}: its {dataset.count} bands name no wavelengths; "
         "give a table of them with --wavelengths FILE.csv"
     )
-
-
-def envi_bands(header: Mapping[str, str], count: int) -> Bands | None:
-    """The bands in the items of an ENVI header, or None when they are not all there."""
-    centres = envi_list(header.get("wavelength", ""))
-    if len(centres) != count or min(centres) <= 0:
-        return None
-    units = header.get("wavelength_units")
-    widths = envi_list(header.get("fwhm", ""))
-    has_widths = len(widths) == count and min(widths) > 0
-    return _in_nanometres(centres, widths if has_widths else None, units)
 
 
 def envi_list(text: str) -> list[float]:
@@ -180,9 +175,10 @@ def _table_bands(rows: list[list[str]]) -> Bands:
     if not any(re.search("[a-df-z]", cell) for cell in header):
         columns = list(zip(*[[float(cell) for cell in row if cell] for row in rows], strict=True))
         return _in_nanometres(columns[0], columns[1] if len(columns) == 2 else None, None)
-    at = next(
-        i for wanted in _WAVELENGTH_COLUMNS for i, cell in enumerate(header) if wanted in cell
-    )
+    named = [i for name in _WAVELENGTH_COLUMNS for i, cell in enumerate(header) if name in cell]
+    if not named:
+        raise ValueError("no column is named wavelength")
+    at = named[0]
     width_at = next((i for i, cell in enumerate(header) if "fwhm" in cell or "width" in cell), None)
     units = "um" if re.search(r"\bum\b|_um|micro", header[at]) else None
     centres = [float(row[at]) for row in rows[1:]]
@@ -193,52 +189,58 @@ def _table_bands(rows: list[list[str]]) -> Bands:
 def _in_nanometres(
     centres: Sequence[float], widths: Sequence[float] | None, units: str | None
 ) -> Bands:
+    return Bands.from_wavelengths(*_found(centres, widths, units))
+
+
+def _found(
+    centres: Sequence[float], widths: Sequence[float] | None, units: str | None
+) -> tuple[list[float], list[float] | None]:
+    """Centres and widths in nanometres; widths only where there is one for every band."""
     converted = to_nanometres(centres, units)
-    factor = converted[0] / centres[0]
-    return Bands.from_wavelengths(
-        converted, None if widths is None else [factor * width for width in widths]
-    )
+    factor = converted[0] / centres[0] if centres[0] else 1.0
+    complete = widths is not None and len(widths) == len(centres) and min(widths) > 0
+    return converted, [factor * width for width in widths or ()] if complete else None
 
 
-def _from_band_tags(dataset: Any) -> Bands | None:
+def _from_envi(header: Mapping[str, str], count: int) -> _Found:
+    centres = envi_list(header.get("wavelength", ""))
+    if len(centres) != count or min(centres) <= 0:
+        return None, None
+    return _found(centres, envi_list(header.get("fwhm", "")), header.get("wavelength_units"))
+
+
+def _from_band_tags(dataset: Any) -> _Found:
     tags = [{key.lower(): value for key, value in dataset.tags(i).items()} for i in dataset.indexes]
-    key = next((key for key in tags[0] if key == "wavelength"), None) or next(
-        (key for key in tags[0] if "wavelength" in key and "unit" not in key), None
-    )
+    key = "wavelength" if "wavelength" in tags[0] else None
+    key = key or next((key for key in tags[0] if "wavelength" in key and "unit" not in key), None)
     if key is None:
-        return None
-    centres = [_number(tag.get(key)) for tag in tags]
-    if any(centre is None for centre in centres):
-        return None
-    widths = [_number(tag.get("fwhm")) for tag in tags]
-    known = [width for width in widths if width]
-    return _in_nanometres(
-        [centre or 0.0 for centre in centres],
-        known if len(known) == len(tags) else None,
-        tags[0].get("wavelength_units"),
-    )
+        return None, None
+    centres = [centre for tag in tags if (centre := _number(tag.get(key)))]
+    if len(centres) != len(tags):
+        return None, None
+    widths = [width for tag in tags if (width := _number(tag.get("fwhm")))]
+    return _found(centres, widths, tags[0].get("wavelength_units"))
 
 
-def _from_imagery(dataset: Any) -> Bands | None:
+def _from_imagery(dataset: Any) -> _Found:
     tags = [dataset.tags(i, ns="IMAGERY") for i in dataset.indexes]
-    centres = [_number(tag.get("CENTRAL_WAVELENGTH_UM")) for tag in tags]
-    known = [centre for centre in centres if centre]
-    if len(known) != len(tags):
-        return None
+    centres = [centre for tag in tags if (centre := _number(tag.get("CENTRAL_WAVELENGTH_UM")))]
+    if len(centres) != len(tags):
+        return None, None
     widths = [width for tag in tags if (width := _number(tag.get("FWHM_UM")))]
-    return _in_nanometres(known, widths if len(widths) == len(tags) else None, "um")
+    return _found(centres, widths, "um")
 
 
-def _from_descriptions(dataset: Any) -> Bands | None:
+def _from_descriptions(dataset: Any) -> _Found:
     texts = [text or "" for text in dataset.descriptions]
     matches = [match for text in texts if (match := _WITH_UNIT.search(text))]
     if len(matches) == len(texts):
-        return _in_nanometres([float(match[1]) for match in matches], None, matches[0][2])
+        return _found([float(match[1]) for match in matches], None, matches[0][2])
     bare = [number for text in texts if (number := _number(text))]
     if len(bare) != len(texts) or len(bare) < 2 or not 0.2 < min(bare) <= max(bare) < 3e4:
-        return None
+        return None, None
     counts_bands = all(value == i + 1 for i, value in enumerate(bare))
-    return None if counts_bands else _in_nanometres(bare, None, None)
+    return (None, None) if counts_bands else _found(bare, None, None)
 
 
 def _number(text: str | None) -> float | None:
