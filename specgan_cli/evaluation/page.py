@@ -31,11 +31,12 @@ def render(
     """
     parts = [
         _head(evaluation, context),
-        *(_summary(evaluation, set_) for set_ in _sets(evaluation)),
+        _summary(evaluation, None),
+        _pictures(strips),
         _ablation(evaluation),
         _charts(evaluation),
+        *(_summary(evaluation, set_) for set_ in _sets(evaluation)),
         _map(evaluation, places),
-        _pictures(strips),
         _chips(evaluation),
     ]
     style, script = (_asset(name) for name in ("report.css", "report.js"))
@@ -56,8 +57,13 @@ def _asset(name: str) -> str:
     return resources.files("specgan_cli.evaluation").joinpath(name).read_text(encoding="utf-8")
 
 
-def _sets(evaluation: Evaluation) -> list[str | None]:
-    return [None, *evaluation.sets] if len(evaluation.sets) > 1 else [None]
+def _sets(evaluation: Evaluation) -> tuple[str, ...]:
+    return evaluation.sets if len(evaluation.sets) > 1 else ()
+
+
+def _whole_methods(evaluation: Evaluation, set_: str | None = None) -> list[str]:
+    """Return the methods without the variants of the ablation, which has its own tables."""
+    return [name for name in evaluation.methods if ", " not in name and evaluation.of(name, set_)]
 
 
 def _head(evaluation: Evaluation, context: Context) -> str:
@@ -91,7 +97,7 @@ def _table(header: Sequence[str], rows: Sequence[str], name: str) -> str:
 
 
 def _summary(evaluation: Evaluation, set_: str | None) -> str:
-    methods = [name for name in evaluation.methods if evaluation.of(name, set_)]
+    methods = _whole_methods(evaluation, set_)
     rows = []
     for name in evaluation.names:
         info = METRICS[name]
@@ -101,7 +107,7 @@ def _summary(evaluation: Evaluation, set_: str | None) -> str:
             continue
         cells = []
         for interval in intervals:
-            best = len(known) > 1 and all(
+            best = not name.endswith("_truth") and all(
                 value == interval.mean or better(name, interval.mean, value) for value in known
             )
             text, _, spread = shown(interval).partition(" ")
@@ -153,7 +159,7 @@ def _change(entry: dict[str, Any]) -> str:
 
 
 def _charts(evaluation: Evaluation) -> str:
-    methods = list(evaluation.methods)[:5]
+    methods = _whole_methods(evaluation)[:5]
     drawn = []
     for name in CHARTED:
         if name not in evaluation.names:
