@@ -16,6 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetWriter, MemoryFile
 
 from specgan_cli.errors import OutputError
+from specgan_cli.raster.cache import bound_cache
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.tiff import (
     BLOCK_COUNTS,
@@ -95,6 +96,7 @@ def make_head(encoding: Encoding, description: Description, levels: int) -> Head
     Raises:
         OutputError: If GDAL refuses a creation option or the description.
     """
+    bound_cache()
     grid = description.grid
     profile = encoding.profile(grid.shape_yx) | {"sparse_ok": "TRUE"}
     where = {"crs": grid.crs, "transform": grid.transform, "nodata": description.nodata}

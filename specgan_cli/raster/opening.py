@@ -15,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
+from specgan_cli.raster.cache import bound_cache
 from specgan_cli.raster.masks import fits
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def open_dataset(name: str) -> DatasetReader:
     Raises:
         RasterError: If there is nothing there, or nothing that GDAL can read.
     """
+    bound_cache()
     is_plain = "://" not in name and ":" not in name[2:] and not name.startswith("/vsi")
     if is_plain and Path(name).is_dir() and not name.lower().endswith((".zarr", ".gdb")):
         raise RasterError(f"{name}: is a folder; give a raster file")

@@ -39,22 +39,26 @@ def halve(values: Array, valid: Mask) -> tuple[Array, Mask]:
     if odd_y or odd_x:
         values = np.pad(values, ((0, 0), (0, odd_y), (0, odd_x)))
         valid = np.pad(valid, ((0, odd_y), (0, odd_x)))
-    counts = _quad_sum(valid[np.newaxis].astype(np.int32))
-    exact = _sum_dtype(values.dtype)
-    zero = np.zeros((), exact)
-    sums = _quad_sum(np.where(valid, values.astype(exact), zero))
-    some = counts > 0
-    counts = np.maximum(counts, 1)
-    if np.issubdtype(values.dtype, np.inexact):
-        return (sums / counts).astype(values.dtype), some[0]
+    counts = _quad_sum(valid.astype(np.int32))
+    # band by band: the sums of all bands at once would take several times the memory
+    means = np.stack([_means(band, valid, np.maximum(counts, 1)) for band in values])
+    return means, counts > 0
+
+
+def _means(band: Array, valid: Mask, counts: Array) -> Array:
+    exact = _sum_dtype(band.dtype)
+    sums = _quad_sum(np.where(valid, band.astype(exact), np.zeros((), exact)))
+    if np.issubdtype(band.dtype, np.inexact):
+        return (sums / counts).astype(band.dtype)
     means, rest = np.divmod(sums, counts.astype(exact))
     up = (2 * rest > counts) | ((2 * rest == counts) & (means % 2 == 1))
-    return (means + up).astype(values.dtype), some[0]
+    rounded: Array = (means + up).astype(band.dtype)
+    return rounded
 
 
 def _quad_sum(values: Array) -> Array:
-    rows = values[:, ::2] + values[:, 1::2]
-    summed: Array = rows[:, :, ::2] + rows[:, :, 1::2]
+    rows = values[::2] + values[1::2]
+    summed: Array = rows[:, ::2] + rows[:, 1::2]
     return summed
 
 
