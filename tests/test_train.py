@@ -132,6 +132,14 @@ def test_the_average_follows_the_weights(run: Runner, tmp_path: Path) -> None:
     assert_same(dict(state["network"]), dict(state["average"]))
 
 
+def test_events_are_written_for_tensorboard(run: Runner, tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run(limits=Limits(steps=2), overrides=("validation.every=1", "stages.0.crop=1"))
+    events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("l1/x2")] == [1, 2]
+    assert events.Images("samples")[0].encoded_image_string[:4] == b"\x89PNG"
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_the_run_goes_on(
     run: Runner, tmp_path: Path, number: signal.Signals, code: int

@@ -1,7 +1,7 @@
 """The training loop: draw, update, log, validate, save, stop."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,9 @@ from specgan_cli.training.checkpoint import newest_state, save_checkpoint
 from specgan_cli.training.config import TrainConfig
 from specgan_cli.training.export import Export
 from specgan_cli.training.loader import Loader
-from specgan_cli.training.png import write_png
 from specgan_cli.training.processes import Team
 from specgan_cli.training.recipe import Recipe
+from specgan_cli.training.recorder import Recorder
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.sampler import Sampler
 from specgan_cli.training.signals import StopRequest
@@ -22,7 +22,6 @@ from specgan_cli.training.speed import Meter
 from specgan_cli.training.validation import Report, Validator, better
 
 Task = tuple[int, int]
-Listener = Callable[[Mapping[str, Any]], None]
 
 LIMIT_CODE = -1
 """Stopped by a limit of steps or minutes: no signal, exit code 0."""
@@ -64,8 +63,8 @@ class Loop:
     export: Export
     """Writes weights: "weights" or "best", with the newest report."""
 
-    listener: Listener
-    """Hears every line of the metrics."""
+    recorder: Recorder
+    """Tells what happens."""
 
     limits: Limits = field(default_factory=Limits)
     """When the session ends early."""
@@ -92,8 +91,7 @@ class Loop:
             self.step = int(state["step"])
             self.best = dict(state["best"])
             torch.set_rng_state(state["rng"])
-        if self.team.leads:
-            self.folder.forget_after(self.step)
+        self.recorder.open(self.step)
         return state is not None
 
     def run(self, request: StopRequest) -> int:
@@ -119,7 +117,7 @@ class Loop:
                 self.step = step + 1
                 meter.add(losses)
                 if self.step % self.config.log_every == 0:
-                    self._log(meter.flush(loader))
+                    self._tell(meter.flush(loader))
                 if self._is_due(self.config.validation.every):
                     self._validate()
                     meter.restart(loader)
@@ -130,12 +128,13 @@ class Loop:
                     meter.restart(loader)
                 if code:
                     break
+            if code == 0 and not self._is_due(self.config.validation.every):
+                self._validate()
+            if saved != self.step:
+                self._save()
         finally:
             loader.close()
-        if code == 0 and not self._is_due(self.config.validation.every):
-            self._validate()
-        if saved != self.step:
-            self._save()
+            self.recorder.close()
         return max(code, 0)
 
     def _tasks(self) -> Iterator[Task]:
@@ -161,18 +160,8 @@ class Loop:
         code = int(self.team.largest(float(request.code or late)))
         return LIMIT_CODE if code == 1 else code
 
-    def _log(self, values: Mapping[str, float]) -> None:
-        record = {
-            "step": self.step,
-            "stage": self.recipe.moment(self.step - 1).stage,
-            **{name: _short(value) for name, value in values.items()},
-        }
-        self._tell(record)
-
-    def _tell(self, record: Mapping[str, Any]) -> None:
-        if self.team.leads:
-            self.folder.log(record)
-            self.listener(record)
+    def _tell(self, values: Mapping[str, float]) -> None:
+        self.recorder.tell(self.step, self.recipe.moment(self.step - 1).stage, values)
 
     def _validate(self) -> None:
         if self.validator is None:
@@ -180,10 +169,9 @@ class Loop:
         step = self.step - 1
         report = self.validator.measure(self.recipe.predict, self.recipe.last_octave(step))
         self.report = report
-        write_png(self.folder.samples / f"step-{self.step:09d}.png", report.picture)
-        values = {f"val/{name}": _short(value) for name, value in report.values.items()}
+        self.recorder.show(self.step, report.picture)
+        self._tell({f"val/{name}": value for name, value in report.values.items()})
         stage = self.recipe.moment(step).stage
-        self._tell({"step": self.step, "stage": stage, **values})
         value = report.value(self.config.validation.best)
         old = self.best.get("value") if self.best.get("stage") == stage else None
         if value is not None and better(self.config.validation.best, value, old):
@@ -211,7 +199,3 @@ def _steps(loader: Loader[Task, Batch], recipe: Recipe) -> Iterator[tuple[int, l
         if len(batches) == recipe.moment(step).micro:
             yield step, batches
             batches = []
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")

@@ -11,14 +11,16 @@ import torch
 from specgan import checkpoints
 from specgan.perceptual import Trunk, load_trunk
 from specgan_cli.errors import DatasetError
-from specgan_cli.raster.dataset import Dataset, shard_path
+from specgan_cli.raster.dataset import Dataset
+from specgan_cli.raster.dataset_shards import shard_path
 from specgan_cli.training.config import TrainConfig
 from specgan_cli.training.cut import Cutter
 from specgan_cli.training.export import exporter
-from specgan_cli.training.loop import Limits, Listener, Loop
+from specgan_cli.training.loop import Limits, Loop
 from specgan_cli.training.networks import make_recipe
 from specgan_cli.training.processes import Team
 from specgan_cli.training.recipe import Recipe
+from specgan_cli.training.recorder import Listener, Recorder
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.sampler import make_sampler
 from specgan_cli.training.signals import StopRequest
@@ -109,7 +111,7 @@ def run_session(
         folder=folder,
         team=team,
         export=exporter(config, identity["perceptual"], cutter, recipe, folder),
-        listener=listener,
+        recorder=Recorder(folder, listener, team.leads),
         limits=session.limits,
     )
     if loop.resume():

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from specgan_cli.errors import TrainingError
-from specgan_cli.training.loop import Listener
 from specgan_cli.training.processes import team
+from specgan_cli.training.recorder import Listener
 from specgan_cli.training.session import Outcome, Session, run_session
 from specgan_cli.training.signals import stop_requests
 
