@@ -26,6 +26,7 @@ from specgan_cli.main import cli
 from specgan_cli.raster.bands import CANONICAL
 from specgan_cli.raster.chips import Shares
 from specgan_cli.raster.dataset import Dataset
+from specgan_cli.raster.dataset_source import hsi_factor
 from specgan_cli.raster.pairs import read_pairs
 from specgan_cli.workflows import dataset as steps
 from specgan_cli.workflows.prepare import DatasetOptions, prepare_dataset
@@ -132,12 +133,18 @@ def test_cube_lies_where_the_image_lies(tmp_path: Path, wavelengths: Path) -> No
     table.write_text(
         f"rgb,hsi,hsi_scale,wavelengths\n{rgb.name},{cube.name},10000,{wavelengths.name}\n"
     )
-    options = small(chip=12, align=False, shares=Shares(0, 0))
+    options = small(chip=5, align=False, shares=Shares(0, 0))
     prepare_dataset(read_pairs([table]), tmp_path / "out", options)
-    sample = Dataset.open(tmp_path / "out").read(Dataset.open(tmp_path / "out").chips[0])
-    assert sample.hsi is not None and sample.hsi_mask is not None and sample.hsi_mask.all()
-    assert sample.hsi_factor == 8
-    np.testing.assert_allclose(sample.hsi, cube_values(18, 18)[:, 3:15, 3:15], atol=1)
+    dataset = Dataset.open(tmp_path / "out")
+    assert len(dataset.chips) == 4
+    for record in dataset.chips:
+        sample = dataset.read(record)
+        assert sample.hsi is not None and sample.hsi_mask is not None and sample.hsi_mask.all()
+        assert sample.hsi_factor == 8 and record.bounds is not None
+        row = round((ORIGIN[1] + 2.4 - record.bounds[3]) / 0.8)
+        col = round((record.bounds[0] - ORIGIN[0] + 2.4) / 0.8)
+        expected = cube_values(18, 18)[:, row : row + 5, col : col + 5]
+        np.testing.assert_allclose(sample.hsi, expected, atol=1)
 
 
 def test_part_of_image_outside_cube_is_masked(tmp_path: Path, wavelengths: Path) -> None:
@@ -202,6 +209,23 @@ def test_scenes_of_two_crs_share_no_ground(tmp_path: Path) -> None:
     report = prepare_dataset(read_pairs([table]), tmp_path / "out", small())
     assert report.rejected == {"near another split": 1}
     assert {Path(chip.source).stem for chip in Dataset.open(tmp_path / "out").chips} == {"b", "far"}
+
+
+def test_guard_between_crs_is_in_metres_of_ground(tmp_path: Path) -> None:
+    write(tmp_path / "a.tif", textured(1), at(0, 0))
+    write(tmp_path / "far.tif", textured(1), at(3000, 0))
+    # UTM 19 at the same place: 20 m to the east of a's right edge, a little turned.
+    xs, ys = rasterio.warp.transform(
+        "EPSG:32618", "EPSG:32619", [ORIGIN[0] + 26.4], [ORIGIN[1] - 3.2]
+    )
+    transform = Affine(0.1, 0, xs[0], 0, -0.1, ys[0] + 3.2)
+    write(tmp_path / "b.tif", textured(2), transform, crs="EPSG:32619")
+    (tmp_path / "pairs.csv").write_text("rgb,split\na.tif,train\nb.tif,val\nfar.tif,train\n")
+    pairs = read_pairs([tmp_path / "pairs.csv"])
+    apart = prepare_dataset(pairs, tmp_path / "out18", small(guard_m=18.0))
+    near = prepare_dataset(pairs, tmp_path / "out24", small(guard_m=24.0))
+    assert apart.rejected == {}
+    assert near.rejected == {"near another split": 1}
 
 
 def test_blank_and_nodata_chips_are_counted(tmp_path: Path) -> None:
@@ -579,3 +603,74 @@ def test_interrupted_run_exits_130_and_leaves_no_dataset(folder: Path, tmp_path:
     _, errors = child.communicate(timeout=60)
     assert (child.returncode, errors.strip()) == (130, b"specgan: error: interrupted")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("gsd", "cube", "scale", "factor"),
+    [
+        (0.1, 1.0, 32, 8),
+        (0.1, 0.8, 32, 8),
+        (0.1, 10.0, 32, 32),
+        (0.1, 10.0, 4, 4),
+        (0.3, 2.36, 32, 8),
+        (0.3, 2.2, 32, 4),
+        (0.3, 0.2, 32, 1),
+    ],
+)
+def test_cube_is_kept_at_about_its_own_resolution(
+    gsd: float, cube: float, scale: int, factor: int
+) -> None:
+    assert hsi_factor(gsd, cube, scale) == factor
+
+
+def smooth(seed: int, size: int) -> np.ndarray:
+    """Return a random landscape, size x size, 0..1, with structure of a dozen pixels and more."""
+    rng = np.random.default_rng(seed)
+    waves = np.fft.fftfreq(size)
+    low_pass = np.exp(-((waves[:, None] ** 2 + waves[None, :] ** 2) * (12.0**2)))
+    field = np.fft.ifft2(np.fft.fft2(rng.standard_normal((size, size))) * low_pass).real
+    return np.asarray((field - field.min()) / np.ptp(field))
+
+
+def landscape_pair(
+    folder: Path, wavelengths: Path, of_image: np.ndarray, of_cube: np.ndarray
+) -> Path:
+    """Write an image of 240 pixels at 0.1 m, and a cube of 24 pixels at 1 m of the same bounds."""
+    image = np.rint(20 + 200 * of_image).astype(np.uint8)
+    write(folder / "rgb.tif", np.stack([image, image, image]), at(0, 0))
+    coarse = of_cube.reshape(24, 10, 24, 10).mean(axis=(1, 3))
+    values = np.rint(200 + 2000 * coarse).astype(np.int16)
+    write(folder / "hsi.tif", np.repeat(values[None], 48, axis=0), at(0, 0, 1.0))
+    table = folder / "pairs.csv"
+    table.write_text(f"rgb,hsi,hsi_scale,wavelengths\nrgb.tif,hsi.tif,10000,{wavelengths}\n")
+    return table
+
+
+def test_displaced_cube_is_brought_back(tmp_path: Path, wavelengths: Path) -> None:
+    ground = smooth(4, 240)
+    # The georeference puts the cube's content 1.3 m west and 0.7 m south of its place.
+    displaced = np.roll(ground, (7, -13), axis=(0, 1))
+    table = landscape_pair(tmp_path, wavelengths, ground, displaced)
+    correlations = []
+    for aligned in (False, True):
+        out = tmp_path / f"out{aligned}"
+        options = DatasetOptions(scale=8, chip=24, align=aligned, shares=Shares(0, 0))
+        prepare_dataset(read_pairs([table]), out, options)
+        dataset = Dataset.open(out)
+        sample = dataset.read(dataset.chips[0])
+        assert sample.hsi is not None
+        image = sample.rgb[1].reshape(24, 8, 24, 8).mean(axis=(1, 3))
+        inner = np.s_[3:-3, 3:-3]
+        correlations.append(np.corrcoef(image[inner].ravel(), sample.hsi[20][inner].ravel())[0, 1])
+    assert correlations[0] < 0.3 and correlations[1] > 0.85
+    found = dataset.manifest.options["alignments"]["rgb.tif"]
+    assert found["shift_xy"] == pytest.approx([1.3, 0.7], abs=0.05)
+
+
+def test_cube_of_other_ground_is_rejected_as_misaligned(tmp_path: Path, wavelengths: Path) -> None:
+    table = landscape_pair(tmp_path, wavelengths, smooth(4, 240), smooth(5, 240))
+    write(tmp_path / "good.tif", textured(1, 192, 192), at(500, 0))
+    pairs = [*read_pairs([table]), *read_pairs([tmp_path / "good.tif"])]
+    report = prepare_dataset(pairs, tmp_path / "out", small(scale=32))
+    assert report.rejected == {"misaligned": 1}
+    assert report.pairs == {"none": 1}

@@ -117,7 +117,7 @@ def _cut(length: int, chip: int, overlap: int, scale: int) -> Iterator[tuple[int
         yield start * scale, chip * scale
         start += chip - overlap
     rest = pixels - start
-    if rest - overlap >= max(1, chip // 2):
+    if rest - overlap >= (chip + 1) // 2:
         yield start * scale, rest * scale
 
 

@@ -26,6 +26,10 @@ COMMON_PLANE = "EPSG:3857"
 """Conformal plane on which chips of different CRSs are compared, with its local scale."""
 
 _HSI_LIMITS = (-32767, 32767)
+_SQUARENESS = 0.1
+"""How much the sides of a pixel may differ when a cube is laid over an image by its corners."""
+_FINER = 0.05
+"""How much finer than the dataset's HSI pixels a cube's own may be, relatively."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,9 @@ def cube_gsd(cube: Cube, gsd: float) -> float:
 
 
 def hsi_factor(gsd: float, cube_gsd: float, scale: int) -> int:
-    """Return the largest power of two whose pixels are no larger than the cube's, up to `scale`."""
+    """Return the largest power of two whose pixels are about the cube's or finer, up to `scale`."""
     factor = 1
-    while factor * 2 <= scale and factor * 2 * gsd <= cube_gsd * (1 + 1e-6):
+    while factor * 2 <= scale and factor * 2 * gsd <= cube_gsd * (1 + _FINER):
         factor *= 2
     return factor
 
@@ -147,8 +151,9 @@ def open_cube(pair: Pair, grid: Grid, options: CubeOptions) -> Iterator[Cube]:
 
 
 def _spread(cube: Grid, grid: Grid, name: str) -> Grid:
+    """Lay a cube without a place exactly over an image without one."""
     ratio_y, ratio_x = (hr / lr for hr, lr in zip(grid.shape_yx, cube.shape_yx, strict=True))
-    if abs(ratio_y - ratio_x) > 1e-6 * ratio_y:
+    if abs(ratio_y / ratio_x - 1) > _SQUARENESS:
         raise MismatchError(
             f"{name} has {cube.shape_yx} pixels and the image {grid.shape_yx}: without a CRS both "
             "must have the same proportions"
