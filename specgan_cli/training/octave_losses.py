@@ -123,7 +123,10 @@ def content_terms(
             l1 = masked_l1(level.output, level.truth, level.mask)
             terms[f"l1/{name}"] = Term(l1, stage.l1 / len(levels))
         if stage.perceptual and trunk is not None:
-            far = distance(trunk, enlarged(level.output), enlarged(level.truth)).mean()
+            output, truth = (
+                rolled(enlarged(image), level.draws) for image in (level.output, level.truth)
+            )
+            far = distance(trunk, output, truth).mean()
             terms[f"perceptual/{name}"] = Term(far, stage.perceptual / len(levels))
     return terms
 
@@ -202,6 +205,20 @@ def enlarged(image: Tensor, short_side: int = SHORT_SIDE) -> Tensor:
     if factor == 1:
         return image
     return functional.interpolate(image, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def rolled(image: Tensor, draws: Tensor) -> Tensor:
+    """Roll N x C x H x W around by up to 15 pixels on both axes.
+
+    A trunk's strides put a lattice on what it likes; a lattice that always lies on the octave's
+    own grid is learnt, and shows.  15 is one less than the strides of either trunk together.
+
+    Args:
+        image: N x C x H x W.
+        draws: N x augment.DRAWS uniform numbers; those of the first image decide.
+    """
+    down, right = (int(draw * 16) for draw in draws[0, :2])
+    return torch.roll(image, (down, right), dims=(2, 3))
 
 
 def _discriminator(discriminators: nn.ModuleList, level: Level) -> OctaveDiscriminator:
