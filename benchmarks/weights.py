@@ -85,6 +85,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--probe", action="store_true", help="train the linear probes as well")
+    parser.add_argument("--probe-limit", type=int, default=12, help="training chips a class")
     parser.add_argument("--probe-set", default="ucmerced", help="set whose labels are classes")
     parser.add_argument("--no-ablation", dest="ablation", action="store_false")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="probe features")
@@ -147,9 +148,11 @@ def add_probes(
 
     The probe trained on bicubic images says what the input alone tells about the class.
     """
-    records = [
-        chip for chip in dataset.split("train") if set_of(chip) == options.probe_set and chip.label
-    ]
+    by_class: dict[str, list[ChipRecord]] = {}
+    for chip in dataset.split("train"):
+        if set_of(chip) == options.probe_set and chip.label:
+            by_class.setdefault(chip.label, []).append(chip)
+    records = [chip for chips in by_class.values() for chip in chips[: options.probe_limit]]
     labels = [record.label for record in records]
     ids = [record.id for record in records]
     for kind, bicubic in (("probe_accuracy", False), ("bicubic_probe", True)):

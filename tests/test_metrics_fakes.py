@@ -1,11 +1,14 @@
 """Calibration: known fakes rank as each metric says they must (the table of docs/metrics.md)."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from specgan_cli.evaluation.catalogue import METRICS
 from specgan_cli.evaluation.suite import Suite, Units
 from specgan_cli.evaluation.tiles import whole
 
@@ -107,3 +110,22 @@ def test_a_shift_is_found_in_lr_pixels(figures):
     expected = math.hypot(2, 2) / SCALE
     assert figures["shifted"]["spatial"] == pytest.approx(expected, abs=0.15)
     assert figures["truth"]["spatial"] == pytest.approx(0, abs=0.06)
+
+
+DOCS = Path(__file__).parents[1] / "docs" / "metrics.md"
+
+
+def test_the_documented_table_is_what_is_measured(figures):
+    rows = re.findall(r"^\| `(\w+)` \| ([-\w. +|]+) \|$", DOCS.read_text(encoding="utf-8"), re.M)
+    table = {name: cells.split(" | ") for name, cells in rows}
+    assert set(table) == set(figures["truth"])
+    for name, cells in table.items():
+        written = [math.nan if cell == "-" else float(cell) for cell in cells]
+        measured = [figures[fake][name] for fake in figures]
+        assert written == pytest.approx(measured, rel=2e-3, abs=1e-9, nan_ok=True), name
+
+
+def test_every_metric_is_documented():
+    text = DOCS.read_text(encoding="utf-8")
+    for name in METRICS:
+        assert re.search(rf"^\| `{name}` \|", text, re.M), name

@@ -145,7 +145,7 @@ class Windows:
         self.uqi += other.uqi
 
     def results(self) -> dict[str, float]:
-        """Return SSIM, MS-SSIM and UQI; NaN where no window fits (MS-SSIM: under 161 pixels)."""
+        """Return SSIM, MS-SSIM and UQI; NaN where no window fits (MS-SSIM: under 176 pixels)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             ssim, contrast = self.ssim / self.counts, self.contrast / self.counts
             uqi = float(np.float64(self.uqi) / self.counts[0])

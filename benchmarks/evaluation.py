@@ -1,0 +1,116 @@
+"""How fast chips are measured, and whether memory grows with their number.
+
+    python benchmarks/evaluation.py --chips 1000
+
+Invented chips of 256 pixels, every metric without a trunk, bicubic and nearest at x32; with
+--weights and --perceptual the networks and the trunk too.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from specgan_cli.evaluation.catalogue import check_names
+from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
+from specgan_cli.evaluation.perception import Judge
+from specgan_cli.evaluation.runner import run
+from specgan_cli.evaluation.suite import Units
+from specgan_cli.raster.dataset import ChipRecord, Dataset, DatasetWriter, Sample
+
+SIDE = 256
+
+
+def main() -> None:
+    """Make the chips, measure them, and print one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--chips", type=int, default=1000)
+    parser.add_argument("-x", "--scale", type=int, default=32)
+    parser.add_argument("--metrics", default="", help="names with commas between them")
+    parser.add_argument("--weights", help="a network as well")
+    parser.add_argument("--perceptual", type=Path, help="a trunk as well")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = Dataset.open(write(Path(folder) / "chips", options.chips))
+        print(json.dumps(measure(dataset, options)))
+
+
+def write(folder: Path, count: int) -> Path:
+    """Write chips of grain over gradients; all different, none compressible."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(40, 200, SIDE)[None, None]
+    mask = np.ones((SIDE, SIDE), np.uint8)
+    with DatasetWriter(folder) as writer:
+        for index in range(count):
+            rgb = (ramp + rng.normal(0, 20, (3, SIDE, SIDE))).clip(0, 255).astype(np.uint8)
+            record = ChipRecord(
+                id=f"chip{index}",
+                split="val" if index else "train",
+                group=f"chip{index}",
+                label=None,
+                source=f"chip{index}.tif",
+                hsi_source=None,
+                hsi_kind="none",
+                crs=None,
+                bounds=None,
+                gsd=0.3,
+                shape_yx=(SIDE, SIDE),
+                shard="",
+                index=0,
+            )
+            writer.add(record, Sample(rgb, mask, None, None, None, 0.3))
+    return folder
+
+
+def measure(dataset: Dataset, options: argparse.Namespace) -> dict[str, float | int | str]:
+    """Return chips a second and the peak memory after a tenth and after all of the chips."""
+    device = torch.device(options.device)
+    low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
+    methods: list[Method] = [Interpolation("bicubic"), Interpolation("nearest")]
+    if options.weights:
+        network = load_network(options.weights, options.scale, dataset.bands, device)
+        methods.append(Network("network", network, device))
+    judge = Judge.load(options.perceptual, low, high, device) if options.perceptual else None
+    peaks: list[float] = []
+
+    def chips() -> Iterator[Chip]:
+        for place, record in enumerate(dataset.chips):
+            if place == len(dataset.chips) // 10:
+                peaks.append(peak_mebibytes())
+            yield read_chip(dataset, record, options.scale)
+
+    names = check_names([name for name in options.metrics.split(",") if name])
+    started, cpu = time.perf_counter(), time.process_time()
+    run(chips(), methods, names, Units(low, high, options.scale), judge=judge)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    count = len(dataset.chips)
+    return {
+        "chips": count,
+        "methods": len(methods),
+        "chips_per_second": round(count / seconds, 2),
+        "chips_per_cpu_second": round(count / cpu, 2),
+        "peak_mib_after_a_tenth": round(peaks[0]),
+        "peak_mib": round(peak_mebibytes()),
+        "device": options.device,
+    }
+
+
+def peak_mebibytes() -> float:
+    """Return the largest resident memory of this process so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    main()
