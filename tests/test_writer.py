@@ -222,6 +222,26 @@ def test_creation_options_that_cannot_be_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("co", [{"COMPRES": "ZSTD"}, {"COMPRESS": "ZIPPY"}, {"LEVEL": "many"}])
+def test_options_of_a_cog_are_checked_before_anything_is_written(
+    tmp_path: Path, co: dict[str, str]
+) -> None:
+    with pytest.raises(OutputError, match="creation option"):
+        RasterWriter(tmp_path / "out.tif", grid_of(), of="COG", co=co).open()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("co", [{"COMPRESS": "ZSTD"}, {"COMPRESS": "NONE"}, {"BLOCKSIZE": "128"}])
+def test_options_of_a_cog_are_heeded(tmp_path: Path, co: dict[str, str]) -> None:
+    values = coordinates((3, *SHAPE), "uint8")
+    with RasterWriter(tmp_path / "out.tif", grid_of(), of="COG", co=co) as writer:
+        writer.write(values, writer.grid.full_window)
+    with rasterio.open(writer.path) as dataset:
+        assert (dataset.read() == values).all()
+        assert dataset.profile.get("compress", "none") == co.get("COMPRESS", "deflate").lower()
+        assert dataset.block_shapes[0] == (int(co.get("BLOCKSIZE", 512)),) * 2
+
+
 def test_a_huge_output_is_a_bigtiff_with_a_small_head(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """The block encoder: GDAL compresses blocks in memory, so every creation option works."""
 
-import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from rasterio.io import DatasetWriter, MemoryFile
 
 from specgan_cli.errors import OutputError
 from specgan_cli.raster.cache import bound_cache
+from specgan_cli.raster.complaints import strict_options
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.tiff import (
     BLOCK_COUNTS,
@@ -103,7 +103,7 @@ def make_head(encoding: Encoding, description: Description, levels: int) -> Head
     try:
         with (
             _quiet(),
-            _strict_options(),
+            strict_options(),
             _in_memory() as memory,
         ):
             with memory.open(**profile, **where) as dataset:
@@ -180,36 +180,3 @@ def _quiet() -> Iterator[None]:
 def _in_memory() -> Iterator[MemoryFile]:
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile(ext=".tif") as memory:
         yield memory
-
-
-class _Complaints(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if "creation option" in message:
-            self.messages.append(message.split(":", 1)[-1].strip())
-
-
-@contextmanager
-def _strict_options() -> Iterator[None]:
-    """Raise for creation options that GDAL would ignore with a warning in its log.
-
-    Raises:
-        OutputError: With GDAL's words.
-    """
-    complaints, log = _Complaints(), logging.getLogger("rasterio._env")
-    level, propagate = log.level, log.propagate
-    log.addHandler(complaints)
-    log.setLevel(logging.WARNING)
-    log.propagate = False
-    try:
-        yield
-    finally:
-        log.removeHandler(complaints)
-        log.setLevel(level)
-        log.propagate = propagate
-    if complaints.messages:
-        raise OutputError(f"--co: {complaints.messages[0]}")

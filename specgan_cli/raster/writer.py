@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rasterio.enums import ColorInterp
 
 from specgan_cli.raster.blocks import OpenBlocks, whole_blocks
-from specgan_cli.raster.cog import copy_to_cog
+from specgan_cli.raster.cog import check_cog_options, copy_to_cog
 from specgan_cli.raster.encoder import RGB, Description, Encoding, Item, keeps_crs, make_head
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.image import Image
@@ -162,6 +162,8 @@ class RasterWriter:
         left = temporary_of(self.path)
         needed -= left.stat().st_size if left.is_file() else 0
         check_output(self.path, overwrite=self.overwrite, needed=needed)
+        if self.of == "COG":
+            check_cog_options(self.co)
         head = make_head(self.encoding, self._description(), self.levels)
         self._crs_kept = self.grid.crs is None or keeps_crs(head, self.grid)
         job = hashlib.sha256(
