@@ -107,7 +107,7 @@ def _panel_grid(grid: Grid) -> Grid:
     rows, cols = grid.shape_yx
     step = max(rows, cols) / _PANEL
     shape = max(round(rows / step), 1), max(round(cols / step), 1)
-    return Grid(grid.crs, grid.transform * Affine.scale(cols / shape[1], rows / shape[0]), shape)
+    return Grid(grid.crs, grid.transform @ Affine.scale(cols / shape[1], rows / shape[0]), shape)
 
 
 def _scene_panel(scene: Scene, grid: Grid) -> tuple[Image, Mask]:
