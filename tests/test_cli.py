@@ -257,11 +257,11 @@ def test_broken_pipe_is_quiet() -> None:
     assert done.returncode in (0, 1)
 
 
-def test_missing_scene_fails_with_one_line_and_no_output(tmp_path) -> None:
+def test_missing_scene_fails_with_one_line_and_no_output(tmp_path, capsys) -> None:
     output = tmp_path / "out.tif"
-    done = run("upscale", str(tmp_path / "none.tif"), "-o", str(output))
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert "none.tif" in done.stderr and "Traceback" not in done.stderr
+    assert exit_code("upscale", str(tmp_path / "none.tif"), "-o", str(output)) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "none.tif" in shown.err and "Traceback" not in shown.err
     assert not output.exists()
