@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
-from rasterio.crs import CRS
-from tiny_networks import specgan, tiny_weights
+from tiny_networks import make_cube, specgan, tiny_weights
 
 
 def refused(code: int, *words: object, out: Path) -> str:
@@ -122,28 +120,6 @@ def test_upscale_refuses_corrupt_weights(uint8_scene: Path, tmp_path: Path) -> N
     assert done.code == 1
     assert "bad.safetensors" in done.stderr
     assert not out.exists()
-
-
-def make_cube(path: Path, *, left: float, noise: bool = False) -> Path:
-    """Write a cube of 48 bands with wavelengths on a 20 x 20 grid of 3.2 m."""
-    values = np.random.default_rng(0).integers(500, 4000, (48, 20, 20)).astype("int16")
-    if not noise:
-        values[:] = np.arange(20)[:, None] * 100 + 500
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=20,
-        height=20,
-        count=48,
-        dtype="int16",
-        crs=CRS.from_epsg(32618),
-        transform=Affine(3.2, 0, left, 0, -3.2, 4699080.0),
-    ) as cube:
-        cube.write(values)
-        for band in range(1, 49):
-            cube.update_tags(band, wavelength=str(380 + 14.25 * band), wavelength_units="nm")
-    return path
 
 
 def test_upscale_refuses_a_cube_elsewhere(uint8_scene: Path, tmp_path: Path) -> None:

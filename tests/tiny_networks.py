@@ -8,10 +8,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import rasterio
 import torch
+from affine import Affine
+from rasterio.crs import CRS
 
 from specgan import checkpoints
 from specgan.header import CANONICAL_BANDS, Header
+from specgan.published import PublishedNetwork
 from specgan.scene import SceneConfig, SceneNetwork
 from specgan_cli.main import main
 
@@ -85,3 +90,45 @@ def tiny_weights() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="specgan-tiny-"))
     network = tiny_network()
     return checkpoints.save(folder / "tiny.safetensors", network, header(network))
+
+
+@functools.cache
+def tiny_published(scale: int) -> Path:
+    """Return a weights file of a small network of the published structure."""
+    sizes = {"features": 8, "fusion_channels": 4, "growth": 4, "layers": 1, "blocks": 1}
+    config = {"scale": scale, **sizes}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = PublishedNetwork(**config)
+    described = Header(
+        architecture="published",
+        config=config,
+        scale=scale,
+        bands=CANONICAL_BANDS,
+        hsi_mean=(0.5,) * 48,
+        hsi_std=(2.0,) * 48,
+    )
+    folder = Path(tempfile.mkdtemp(prefix="specgan-tiny-"))
+    return checkpoints.save(folder / f"published_x{scale}.safetensors", network, described)
+
+
+def make_cube(path: Path, *, left: float, noise: bool = False) -> Path:
+    """Write a cube of 48 bands with wavelengths on a 20 x 20 grid of 3.2 m."""
+    values = np.random.default_rng(0).integers(500, 4000, (48, 20, 20)).astype("int16")
+    if not noise:
+        values[:] = np.arange(20)[:, None] * 100 + 500
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=20,
+        height=20,
+        count=48,
+        dtype="int16",
+        crs=CRS.from_epsg(32618),
+        transform=Affine(3.2, 0, left, 0, -3.2, 4699080.0),
+    ) as cube:
+        cube.write(values)
+        for band in range(1, 49):
+            cube.update_tags(band, wavelength=str(380 + 14.25 * band), wavelength_units="nm")
+    return path

@@ -3,20 +3,18 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from specgan.scene import SceneNetwork
 from specgan_cli.inference.job import Job
+from specgan_cli.inference.models import Model
 from specgan_cli.inference.networks import Networks
-from specgan_cli.inference.settle import OutputType, settle
-from specgan_cli.inference.tile import Floats, Mask, Pixels, TileInput, TileResult
+from specgan_cli.inference.settings import Settings
+from specgan_cli.inference.settle import settle
+from specgan_cli.inference.tile import Mask, Pixels, TileInput, TileResult
 from specgan_cli.raster.grid import Window
-from specgan_cli.raster.radiometry import Radiometry
 
 logger = logging.getLogger(__name__)
 
@@ -24,37 +22,14 @@ logger = logging.getLogger(__name__)
 _SMALLEST_TILE = 2
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a scene's every tile is computed with."""
-
-    scale: int
-    """Output pixels per LR pixel along one axis."""
-
-    gsd: float
-    """LR pixel size of the whole scene in metres."""
-
-    radiometry: Radiometry
-    """How file units become [-1, 1]."""
-
-    output: OutputType
-    """The values that the file can hold."""
-
-    seed: int = 0
-    """Seed of the noise, which depends on absolute position alone."""
-
-    fidelity: float = 0.0
-    """0 for the network's full detail, 1 for its most cautious result."""
-
-
 class Engine:
-    """A scene network on one device, with the settings of one scene."""
+    """A model on one device, with the settings of one scene."""
 
-    def __init__(self, network: SceneNetwork, settings: Settings, device: torch.device) -> None:
-        self.network = network
+    def __init__(self, model: Model, settings: Settings, device: torch.device) -> None:
+        self.model = model
         self.settings = settings
         self.device = device
-        self.halo: int = network.halo
+        self.halo = model.halo
         self.busy_seconds = 0.0
         """Time spent in `predict`."""
 
@@ -111,30 +86,8 @@ class Engine:
         ]
 
     def octaves(self, tile: TileInput) -> list[Tensor]:
-        """Run the network on one tile.
-
-        Returns:
-            For each octave k = 1, 2, ... a tensor 1 x 3 x 2^k H x 2^k W in [-1, 1].
-        """
-        s = self.settings
-        w = tile.window
-        guided = tile.hsi is not None
-        with torch.inference_mode():
-            return self.network.octaves(
-                self._batch(tile.lr_unit),
-                self._batch(tile.hsi) if guided else None,
-                self._batch(tile.hsi_mask) if guided else None,
-                gsd=s.gsd,
-                scale=s.scale,
-                origin_yx=(w.row, w.col),
-                seed=s.seed,
-                padded=True,
-                fidelity=s.fidelity,
-            )
-
-    def _batch(self, array: Floats | None) -> Tensor:
-        assert array is not None
-        return torch.from_numpy(array)[None].to(self.device, torch.float32)
+        """Return the octaves of one tile, 1 x 3 x 2^k H x 2^k W in [-1, 1] for k = 1, 2, ..."""
+        return self.model.octaves(tile, self.settings, self.device)
 
     def _result(self, tile: TileInput, values: Pixels | None) -> TileResult:
         s = self.settings
@@ -156,10 +109,9 @@ def make_engines(job: Job, networks: Networks) -> list[Engine]:
         seed=compute.seed,
         fidelity=compute.fidelity,
     )
-    return [
-        Engine(cast("SceneNetwork", network), settings, device)
-        for network, device in networks.copies
-    ]
+    for model, _ in networks.copies:
+        model.start()
+    return [Engine(model, settings, device) for model, device in networks.copies]
 
 
 def repeat_mask(mask: Mask, scale: int) -> Mask:

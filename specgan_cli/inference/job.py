@@ -17,7 +17,7 @@ from specgan_cli.inference.settle import OutputType
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry
-from specgan_cli.raster.scene import Scene
+from specgan_cli.raster.scene import Scene, redact
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ def open_job(request: Request, networks: Networks) -> Iterator[Job]:
         MismatchError: They do not overlap, or the cube cannot be placed reliably.
     """
     inputs = request.inputs
+    check_weights(request, networks)
     with ExitStack() as stack:
         scene = stack.enter_context(
             Scene.open(inputs.scene, bands=inputs.bands, src_nodata=inputs.src_nodata)
@@ -90,6 +91,24 @@ def open_job(request: Request, networks: Networks) -> Iterator[Job]:
             output=output,
             mask=mask,
             alignment=alignment,
+        )
+
+
+def check_weights(request: Request, networks: Networks) -> None:
+    """Raise unless the weights can do what is asked.
+
+    Raises:
+        MismatchError: They need a cube and there is none, or a spread and know no chance.
+    """
+    if networks.needs_cube and request.inputs.hsi is None:
+        raise MismatchError(
+            f"{redact(request.inputs.scene)}: the published weights need a cube; "
+            "give --hsi CUBE, or use the scene network"
+        )
+    if request.output.uncertainty and not networks.random:
+        raise MismatchError(
+            f"{request.output.uncertainty}: the published weights have no chance in them, so there "
+            "is no spread over seeds; leave --uncertainty out, or use the scene network"
         )
 
 

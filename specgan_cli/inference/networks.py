@@ -1,16 +1,17 @@
 """The networks of a run: loaded once, one copy a device, for any number of scenes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import nn
 
 from specgan import checkpoints
 from specgan.header import Header
+from specgan.published import PublishedNetwork
+from specgan.scene import SceneNetwork
 from specgan_cli.errors import WeightsError
 from specgan_cli.inference.devices import parse_devices
+from specgan_cli.inference.models import Model, SceneModel
+from specgan_cli.inference.published import PublishedModel
 from specgan_cli.inference.request import SCALES, ComputeOptions
 
 
@@ -24,14 +25,28 @@ class Networks:
     sha256: str
     """Of the weights file."""
 
-    copies: tuple[tuple[nn.Module, torch.device], ...]
-    """The network and its device, for each device."""
+    copies: tuple[tuple[Model, torch.device], ...]
+    """The model and its device, for each device."""
 
     @property
     def halo(self) -> int:
         """LR pixels of context that the network needs on every side."""
-        network: Any = self.copies[0][0]
-        return int(network.halo)
+        return self.copies[0][0].halo
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights on one device."""
+        return self.copies[0][0].weight_bytes
+
+    @property
+    def random(self) -> bool:
+        """Whether the results depend on the seed."""
+        return self.copies[0][0].random
+
+    @property
+    def needs_cube(self) -> bool:
+        """Whether the weights cannot work on RGB alone."""
+        return self.header.architecture == "published"
 
     @property
     def devices(self) -> list[str]:
@@ -50,9 +65,17 @@ def load_networks(compute: ComputeOptions) -> Networks:
     header = checkpoints.read_header(compute.weights)
     check_scale(header, compute)
     dtype = getattr(torch, compute.dtype)
-    load: Callable[..., nn.Module] = checkpoints.load
-    copies = tuple((load(compute.weights, device, dtype), device) for device in devices)
+    copies = tuple(
+        (make_model(checkpoints.load(compute.weights, device, dtype)), device) for device in devices
+    )
     return Networks(header, checkpoints.sha256(compute.weights), copies)
+
+
+def make_model(network: SceneNetwork | PublishedNetwork) -> Model:
+    """Return the model that tiles go through."""
+    if isinstance(network, SceneNetwork):
+        return SceneModel(network)
+    return PublishedModel(network)
 
 
 def check_scale(header: Header, compute: ComputeOptions) -> None:

@@ -147,20 +147,10 @@ def plan_job(job: Job, networks: Networks) -> Plan:
 
 def network_costs(networks: Networks, scale: int) -> Costs:
     """Return what the loaded network takes at a scale."""
-    network: Any = networks.copies[0][0]
-    config = network.config
-    finest = config.channels[scale.bit_length() - 1]
-    return Costs(
-        fixed_bytes=_FIXED_BYTES,
-        bytes_per_lr_pixel=_LR_BYTES_PER_CHANNEL * config.encoder_channels,
-        bytes_per_hr_pixel=_HR_BYTES_PER_CHANNEL * finest,
-        halo=networks.halo,
-    )
+    lr_bytes, hr_bytes = networks.copies[0][0].bytes_per_pixel(scale)
+    return Costs(_FIXED_BYTES + networks.weight_bytes, lr_bytes, hr_bytes, networks.halo)
 
 
-# Peak bytes for each channel and pixel, on the LR grid (encoder) and on the finest one, measured.
-_LR_BYTES_PER_CHANNEL = 350
-_HR_BYTES_PER_CHANNEL = 45
 # The interpreter, torch, rasterio, and the pipeline's queues.
 _FIXED_BYTES = 500_000_000
 

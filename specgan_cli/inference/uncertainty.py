@@ -22,7 +22,7 @@ class SpreadEngine:
     def __init__(self, engine: Engine, samples: int) -> None:
         first = engine.settings.seed
         self._engines = [
-            Engine(engine.network, replace(engine.settings, seed=first + i), engine.device)
+            Engine(engine.model, replace(engine.settings, seed=first + i), engine.device)
             for i in range(samples)
         ]
 

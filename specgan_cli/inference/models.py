@@ -1,0 +1,89 @@
+"""What an engine computes tiles with: a network, and how tiles go through it."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from specgan.scene import SceneNetwork
+from specgan_cli.inference.settings import Settings
+from specgan_cli.inference.tile import Floats, TileInput
+
+
+class Model(Protocol):
+    """A network that turns tiles with context into octaves."""
+
+    @property
+    def halo(self) -> int:
+        """LR pixels of context that a tile needs on every side."""
+
+    @property
+    def random(self) -> bool:
+        """Whether the result depends on the seed."""
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights."""
+
+    def start(self) -> None:
+        """Begin with another scene."""
+
+    def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
+        """Return the peak memory for each LR pixel (halo included) and each output pixel."""
+
+    def octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
+        """Compute one tile.
+
+        Returns:
+            For each octave k = 1, 2, ... a tensor 1 x 3 x 2^k H x 2^k W in [-1, 1], without halo.
+        """
+
+
+# Peak bytes for each channel and pixel, on the LR grid (encoder) and on the finest one, measured.
+_LR_BYTES_PER_CHANNEL = 350
+_HR_BYTES_PER_CHANNEL = 45
+
+
+class SceneModel:
+    """The scene network: every tile is computed as a part of the whole scene."""
+
+    random = True
+
+    def __init__(self, network: SceneNetwork) -> None:
+        self._network = network
+        self.weight_bytes = parameter_bytes(network)
+        self.halo: int = network.halo
+
+    def start(self) -> None:
+        """See `Model`."""
+
+    def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
+        """See `Model`."""
+        config = self._network.config
+        finest = config.channels[scale.bit_length() - 1]
+        return _LR_BYTES_PER_CHANNEL * config.encoder_channels, _HR_BYTES_PER_CHANNEL * finest
+
+    def octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
+        """See `Model`."""
+        with torch.inference_mode():
+            return self._network.octaves(
+                batch_of_one(tile.lr_unit, device),
+                None if tile.hsi is None else batch_of_one(tile.hsi, device),
+                None if tile.hsi_mask is None else batch_of_one(tile.hsi_mask, device),
+                gsd=settings.gsd,
+                scale=settings.scale,
+                origin_yx=(tile.window.row, tile.window.col),
+                seed=settings.seed,
+                padded=True,
+                fidelity=settings.fidelity,
+            )
+
+
+def parameter_bytes(network: nn.Module) -> int:
+    """Return the memory of a network's weights."""
+    return sum(value.nbytes for value in network.state_dict().values())
+
+
+def batch_of_one(array: Floats, device: torch.device) -> Tensor:
+    """Return C x H x W as a tensor 1 x C x H x W on a device."""
+    return torch.from_numpy(array)[None].to(device, torch.float32)
