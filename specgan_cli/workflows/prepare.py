@@ -270,13 +270,15 @@ def _fingerprint(
     plans: Sequence[ShardPlan], sources: Sequence[Source], options: DatasetOptions, storage: Storage
 ) -> str:
     """Name a run by all that its shards depend on: plan, options, and the state of its inputs."""
-    files = []
-    for source in sources:
-        for name in (source.pair.rgb, source.pair.hsi, source.pair.wavelengths):
-            path = source.pair.path(name) if name else None
-            if path is not None and path.is_file():
-                state = path.stat()
-                files.append((str(path), state.st_size, state.st_mtime_ns))
+    named = [
+        source.pair.path(name)
+        for source in sources
+        for name in (source.pair.rgb, source.pair.hsi, source.pair.wavelengths)
+        if name
+    ]
+    named += [Path(options.cubes.wavelengths)] if options.cubes.wavelengths else []
+    states = [(str(path), path.stat()) for path in named if path.is_file()]
+    files = [(path, state.st_size, state.st_mtime_ns) for path, state in states]
     document = (
         [asdict(plan) for plan in plans],
         asdict(options),
