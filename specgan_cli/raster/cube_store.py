@@ -72,8 +72,9 @@ class RasterStore:
             raise RasterError(f"{name}: cannot open the cube ({error})") from error
         dataset = self._dataset
         if dataset.count == 0 or (dataset.transform.is_identity and dataset.gcps[0]):
-            self._dataset.close()
-            raise RasterError(_unplaced(name, dataset.count))
+            message = _unplaced(name, dataset.count)
+            dataset.close()
+            raise RasterError(message)
         envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
         gains, offsets = _stored_scale(dataset, envi)
         self.name = name
@@ -107,7 +108,9 @@ def open_store(name: str) -> CubeStore:
         RasterError: No reader can open it.
         MissingExtraError: Its reader needs `h5py`, which is not installed.
     """
-    return RasterStore(name)
+    from specgan_cli.raster.sensors import open_sensor
+
+    return open_sensor(name) or RasterStore(name)
 
 
 def _unplaced(name: str, count: int) -> str:
