@@ -232,6 +232,33 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
 
 
+def test_a_file_is_never_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    checkpoint.write_atomically(path, b"old")
+
+    def dies(self: Path, target: Path) -> None:
+        raise OSError(errno.EIO, "the machine stops here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", dies)
+        with pytest.raises(TrainingError):
+            checkpoint.write_atomically(path, b"new and longer")
+    assert path.read_bytes() == b"old"
+
+
+def test_lines_beyond_the_checkpoint_are_made_again(run: Runner, tmp_path: Path) -> None:
+    quiet = ("validation.every=0",)
+    run(overrides=quiet, limits=Limits(steps=1))
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    first = metrics.read_text()
+    metrics.write_text(first + json.dumps({"step": 2, "stage": 1}) + '\n{"step": 3, "sta')
+    run(overrides=quiet, resume=True, limits=Limits(steps=2))
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 1, 2, 2]  # losses and validation of each
+    assert "l1/x2" in lines[2]
+    assert metrics.read_text().startswith(first)
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     for step in range(1, 6):
         checkpoint.save_checkpoint(tmp_path, step, {"step": step})

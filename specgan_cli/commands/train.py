@@ -103,7 +103,8 @@ def train(
     )
     with _Progress(quiet=(context.obj or {}).get("quiet", False)) as progress:
         outcome = workflow.train(session, device, progress.show)
-    _tell(outcome, as_json=as_json, resumable=outcome.step < outcome.steps)
+    if outcome.leads:
+        _tell(outcome, as_json=as_json, resumable=outcome.step < outcome.steps)
     return int(outcome.code)
 
 

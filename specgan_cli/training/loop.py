@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from specgan_cli.errors import TrainingError
 from specgan_cli.training.batch import Batch
 from specgan_cli.training.checkpoint import newest_state, save_checkpoint
 from specgan_cli.training.config import TrainConfig
@@ -82,7 +83,7 @@ class Loop:
         """Take up the newest checkpoint, if there is one.
 
         Raises:
-            TrainingError: There are checkpoints and none can be read.
+            TrainingError: There are checkpoints and none can be read, or processes differ.
         """
         state = newest_state(self.folder.checkpoints)
         self.step = self.recipe.first
@@ -91,6 +92,11 @@ class Loop:
             self.step = int(state["step"])
             self.best = dict(state["best"])
             torch.set_rng_state(state["rng"])
+        if self.team.largest(self.step) != self.team.average(self.step):
+            raise TrainingError(
+                f"the processes of this run do not find the same checkpoint in {self.folder.path}; "
+                "put the run folder where all hosts see it"
+            )
         self.recorder.open(self.step)
         return state is not None
 

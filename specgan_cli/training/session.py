@@ -74,6 +74,9 @@ class Outcome:
     weights: Path
     """The averaged weights."""
 
+    leads: bool = True
+    """Whether this process is the one that writes and speaks."""
+
 
 def run_session(
     session: Session, team: Team, request: StopRequest, listener: Listener = lambda record: None
@@ -117,7 +120,7 @@ def run_session(
     if loop.resume():
         logger.info("resumed %s at step %d", folder.path, loop.step)
     code = loop.run(request)
-    return Outcome(code, loop.step, recipe.steps, loop.report, folder.weights)
+    return Outcome(code, loop.step, recipe.steps, loop.report, folder.weights, team.leads)
 
 
 def open_dataset(path: Path, config: TrainConfig) -> Dataset:
