@@ -15,6 +15,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from specgan_cli.errors import OutputError
@@ -97,7 +98,7 @@ def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
             with rasterio.open(temporary, "w", **profile) as dataset:
                 dataset.write(image)
         os.replace(temporary, target)
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CPLE_BaseError, OSError) as error:
         temporary.unlink(missing_ok=True)
         raise OutputError(f"{target}: the picture cannot be written ({error})") from error
 

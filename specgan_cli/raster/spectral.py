@@ -28,6 +28,8 @@ FWHM_PER_SIGMA = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
 _REACH_SIGMAS = 5.0
 _SAME_BAND_NM = 1e-3
 _POINT_NM = 1e-3
+_SAME_WIDTH = 1.001
+"""Ratio of two widths up to which they differ by the rounding of a file alone."""
 
 
 def resampling_matrix(
@@ -122,7 +124,8 @@ def _row(
 ) -> NDArray[np.float64]:
     """Weights on the source centres of one target band."""
     own = float(np.interp(centre, centres, widths))
-    sigma = np.sqrt(max(width**2 - own**2, 0.0)) / FWHM_PER_SIGMA
+    missing = width**2 - own**2 if width > own * _SAME_WIDTH else 0.0
+    sigma = np.sqrt(missing) / FWHM_PER_SIGMA
     reach = min(_REACH_SIGMAS * sigma, centre - centres[0], centres[-1] - centre)
     if reach < _POINT_NM:
         return _interpolation_row(centres, centre)

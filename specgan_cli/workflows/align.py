@@ -119,17 +119,17 @@ def wavelength_items(bands: Bands) -> list[Item]:
             0,
             "ENVI",
             {
-                "wavelength": "{" + ", ".join(f"{nm:.4f}" for nm in centres) + "}",
-                "fwhm": "{" + ", ".join(f"{nm:.4f}" for nm in widths) + "}",
+                "wavelength": "{" + ", ".join(f"{nm:.6f}" for nm in centres) + "}",
+                "fwhm": "{" + ", ".join(f"{nm:.6f}" for nm in widths) + "}",
                 "wavelength_units": "Nanometers",
             },
         )
     ]
     for index, (centre, width) in enumerate(zip(centres, widths, strict=True), start=1):
-        named = {"wavelength": f"{centre:.4f}", "wavelength_units": "nm", "fwhm": f"{width:.4f}"}
+        named = {"wavelength": f"{centre:.6f}", "wavelength_units": "nm", "fwhm": f"{width:.6f}"}
         imagery = {
-            "CENTRAL_WAVELENGTH_UM": f"{centre / 1000:.7f}",
-            "FWHM_UM": f"{width / 1000:.7f}",
+            "CENTRAL_WAVELENGTH_UM": f"{centre / 1000:.9f}",
+            "FWHM_UM": f"{width / 1000:.9f}",
         }
         items += [(index, None, named), (index, "IMAGERY", imagery)]
     return items
