@@ -23,6 +23,17 @@ def test_masked_l1_averages_valid_pixels_sample_by_sample() -> None:
     assert float(losses.masked_l1(output, truth, mask * 0)) == 0
 
 
+def test_chroma_sees_colour_and_no_brightness() -> None:
+    output = torch.zeros(1, 3, 1, 2)
+    mask = torch.ones(1, 1, 1, 2)
+    brighter = output + 0.7
+    assert losses.masked_chroma(output, brighter, mask).item() == pytest.approx(0, abs=1e-7)
+    redder = output + torch.tensor([0.3, 0.0, 0.0])[:, None, None]
+    # Less its mean, the change is (0.2, -0.1, -0.1).
+    assert losses.masked_chroma(output, redder, mask).item() == pytest.approx(0.4 / 3)
+    assert losses.masked_chroma(output, redder, mask * 0).item() == 0
+
+
 def test_composite_hides_the_output_outside_the_mask() -> None:
     output = noise(1, 3, 2, 2).requires_grad_(True)
     truth = noise(1, 3, 2, 2, seed=1)

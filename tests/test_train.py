@@ -180,6 +180,22 @@ def test_init_begins_from_weights(run: Runner, tmp_path: Path) -> None:
         run("third", overrides=("network.options.code=4",), init=str(source))
 
 
+def test_init_begins_from_a_run_with_its_discriminators(run: Runner, tmp_path: Path) -> None:
+    quiet = ("validation.every=0", "stages.0.gan=0.1", "stages.0.crop=1")
+    run("first", overrides=quiet, limits=Limits(steps=2))
+    old = newest(tmp_path / "first")["recipe"]
+    still = (*quiet, "stages.0.lr=1e-9", "stages.0.discriminator_lr=1e-9")
+    run("second", overrides=still, init=str(tmp_path / "first"), limits=Limits(steps=1))
+    new = newest(tmp_path / "second")["recipe"]
+    for name, wanted in (("network", old["average"]), ("discriminators", old["discriminators"])):
+        for key, value in new[name].items():
+            torch.testing.assert_close(value, wanted[key], rtol=0, atol=1e-6)
+    with pytest.raises(TrainingError, match="another recipe, size"):
+        run("third", overrides=("discriminator.channels=8",), init=str(tmp_path / "first"))
+    with pytest.raises(TrainingError, match="without checkpoints"):
+        run("fourth", init=str(tmp_path))
+
+
 def test_an_existing_folder_is_not_overwritten(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(OutputError, match="--resume"):
@@ -192,6 +208,16 @@ def test_resuming_with_another_configuration_names_the_keys(run: Runner) -> None
         run(resume=True, overrides=("validation.every=0", "stages.1.gan=0.2", "log_every=3"))
     assert "seed" not in str(caught.value)
     assert "log_every" not in str(caught.value)
+
+
+def test_runs_of_older_versions_resume(run: Runner, tmp_path: Path) -> None:
+    run(limits=Limits(steps=1), overrides=("validation.every=0",))
+    path = tmp_path / "run" / "config.json"
+    content = json.loads(path.read_text())
+    del content["stages"][0]["chroma"]  # as written before that key existed
+    path.write_text(json.dumps(content))
+    outcome = run(limits=Limits(steps=2), overrides=("validation.every=0",), resume=True)
+    assert outcome.step == 2
 
 
 def test_divergence_stops_with_step_loss_and_advice(

@@ -26,6 +26,26 @@ def masked_l1(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     return (difference.sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp(min=1)).mean()
 
 
+def masked_chroma(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+    """Average the absolute difference of colour, whatever the brightness, over valid pixels.
+
+    The colour of a pixel is its bands less their mean.  Within an LR pixel it varies far less than
+    the brightness, so this term can be weighed heavily: it takes away coloured speckle, which
+    perceptual trunks tolerate, and leaves the texture to the others.
+
+    Args:
+        output: N x C x H x W.
+        truth: N x C x H x W.
+        mask: N x 1 x H x W, 1 where the truth is known.
+
+    Returns:
+        A scalar.
+    """
+    difference = output - truth
+    colour = difference - difference.mean(dim=1, keepdim=True)
+    return masked_l1(colour, torch.zeros_like(colour), mask)
+
+
 def composite(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     """Put the truth where it is not known to be one, so that no loss sees a difference there.
 

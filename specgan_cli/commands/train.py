@@ -47,7 +47,7 @@ Examples:
     type=click.Path(path_type=Path),
     help="Perceptual weights: a file of stlpips-pytorch, or torchvision's VGG16 state dict.",
 )
-@click.option("--init", help="Begin from these weights: a shipped name or a file.")
+@click.option("--init", help="Begin from a run folder, a weights file or a shipped name.")
 @click.option("--resume", is_flag=True, help="Go on with the run folder, if it exists.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="End after so many steps of the run.")
 @click.option(

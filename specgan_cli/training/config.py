@@ -144,6 +144,9 @@ class StageConfig:
     l1: float = 1.0
     """Weight of the mean absolute difference."""
 
+    chroma: float = 0.0
+    """Weight of the mean absolute difference of colour without brightness."""
+
     perceptual: float = 1.0
     """Weight of the perceptual distance, where a trunk was given."""
 

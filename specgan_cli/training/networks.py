@@ -1,6 +1,7 @@
 """Building the networks that a configuration asks for."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,11 +11,13 @@ from specgan.perceptual import Trunk
 from specgan.scene import SceneNetwork
 from specgan.scene_config import PRESETS, SceneConfig
 from specgan_cli.errors import TrainingError
+from specgan_cli.training.checkpoint import newest_state
 from specgan_cli.training.config import TrainConfig
 from specgan_cli.training.processes import Team
 from specgan_cli.training.recipe import Recipe
 from specgan_cli.training.recipe_published import make_published_recipe
 from specgan_cli.training.recipe_scene import SceneRecipe
+from specgan_cli.training.run_folder import RunFolder
 
 
 def make_recipe(
@@ -24,14 +27,8 @@ def make_recipe(
 
     Args:
         config: The run's configuration.
-        init: Weights to begin from: a shipped name or a file.
-        bands: Bands of the dataset's cubes.
-        trunk: Perceptual trunk on the team's device, or None.
-        team: The processes of the run.
-
-    Args:
-        config: The run's configuration.
-        init: Weights to begin from: a shipped name or a file.
+        init: What to begin from: a run folder (generator and discriminators of its newest
+            checkpoint), a shipped name or a weights file (the generator alone).
         bands: Bands of the dataset's cubes.
         trunk: Perceptual trunk on the team's device, or None.
         team: The processes of the run.
@@ -39,8 +36,44 @@ def make_recipe(
     Raises:
         TrainingError: `init` holds a network of another kind or size.
     """
+    state = run_state(init)
+    weights = None if state else init
+    recipe: Recipe
     if config.recipe == "published":
-        return make_published_recipe(config, init, trunk, team)
+        recipe = make_published_recipe(config, weights, trunk, team)
+    else:
+        recipe = _make_scene_recipe(config, weights, bands, trunk, team)
+    if state:
+        try:
+            recipe.begin_from(state["recipe"])
+        except (KeyError, RuntimeError) as error:
+            raise TrainingError(
+                f"--init {init} is a run of another recipe, size or discriminator; give the same, "
+                f"or its weights file ({' '.join(str(error).split())[:100]})"
+            ) from error
+    return recipe
+
+
+def run_state(init: str | None) -> dict[str, Any] | None:
+    """Return the newest checkpoint of a run folder to begin from, or None for anything else.
+
+    Args:
+        init: A run folder, or other weights, or None.
+
+    Raises:
+        TrainingError: The folder holds no checkpoint that can be read.
+    """
+    if init is None or not Path(init).is_dir():
+        return None
+    state = newest_state(RunFolder(Path(init)).checkpoints)
+    if state is None:
+        raise TrainingError(f"--init {init} is a folder without checkpoints; give a run folder")
+    return state
+
+
+def _make_scene_recipe(
+    config: TrainConfig, init: str | None, bands: int, trunk: Trunk | None, team: Team
+) -> SceneRecipe:
     wanted = scene_config(config, bands=bands)
     network = SceneNetwork(**dataclasses.asdict(wanted)).to(team.device)
     if init:

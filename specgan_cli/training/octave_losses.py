@@ -13,6 +13,7 @@ from specgan.losses import (
     discriminator_gan,
     feature_matching,
     generator_gan,
+    masked_chroma,
     masked_l1,
     r1_penalty,
 )
@@ -122,6 +123,9 @@ def content_terms(
         if stage.l1:
             l1 = masked_l1(level.output, level.truth, level.mask)
             terms[f"l1/{name}"] = Term(l1, stage.l1 / len(levels))
+        if stage.chroma:
+            chroma = masked_chroma(level.output, level.truth, level.mask)
+            terms[f"chroma/{name}"] = Term(chroma, stage.chroma / len(levels))
         if stage.perceptual and trunk is not None:
             output, truth = (
                 rolled(enlarged(image), level.draws) for image in (level.output, level.truth)
@@ -208,17 +212,18 @@ def enlarged(image: Tensor, short_side: int = SHORT_SIDE) -> Tensor:
 
 
 def rolled(image: Tensor, draws: Tensor) -> Tensor:
-    """Roll N x C x H x W around by up to 15 pixels on both axes.
+    """Roll each of N x C x H x W around by up to 15 pixels on both axes.
 
     A trunk's strides put a lattice on what it likes; a lattice that always lies on the octave's
     own grid is learnt, and shows.  15 is one less than the strides of either trunk together.
 
     Args:
         image: N x C x H x W.
-        draws: N x augment.DRAWS uniform numbers; those of the first image decide.
+        draws: N x augment.DRAWS uniform numbers, of which the first two decide.
     """
-    down, right = (int(draw * 16) for draw in draws[0, :2])
-    return torch.roll(image, (down, right), dims=(2, 3))
+    shifts = (draws[:, :2] * 16).long().tolist()
+    moved = [torch.roll(one, shift, dims=(1, 2)) for one, shift in zip(image, shifts, strict=True)]
+    return torch.stack(moved)
 
 
 def _discriminator(discriminators: nn.ModuleList, level: Level) -> OctaveDiscriminator:

@@ -66,6 +66,10 @@ class Recipe(Protocol):
         """Take up a state that `state` returned."""
         ...
 
+    def begin_from(self, state: Mapping[str, Any]) -> None:
+        """Take over the networks of another run's state, but not its optimisers."""
+        ...
+
     def keywords(self) -> dict[str, Any]:
         """Return the keywords that rebuild the generator."""
         ...

@@ -158,6 +158,11 @@ class PublishedRecipe:
         self.optimiser.load_state_dict(state["optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
 
+    def begin_from(self, state: Mapping[str, Any]) -> None:
+        """Take over another run's generator and discriminator."""
+        self.network.load_state_dict(state["network"])
+        self.discriminator.load_state_dict(state["discriminator"])
+
     def keywords(self) -> dict[str, Any]:
         """Return scale and sizes of the generator."""
         return {"scale": self.network.scale, **self.options}

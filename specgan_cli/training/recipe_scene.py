@@ -157,6 +157,12 @@ class SceneRecipe:
         self.optimiser.load_state_dict(state["optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
 
+    def begin_from(self, state: Mapping[str, Any]) -> None:
+        """Take over another run's averaged generator and its discriminators."""
+        self.network.load_state_dict(state["average"])
+        self.average.network.load_state_dict(state["average"])
+        self.discriminators.load_state_dict(state["discriminators"])
+
     def keywords(self) -> dict[str, Any]:
         """Return the numbers of the scene network."""
         return dataclasses.asdict(self.network.config)

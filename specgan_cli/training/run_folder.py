@@ -16,9 +16,12 @@ import torch
 from specgan._version import __version__
 from specgan_cli.errors import OutputError, TrainingError
 from specgan_cli.training.checkpoint import write_atomically
-from specgan_cli.training.config_file import differences
+from specgan_cli.training.config_file import config_from_dict, differences
 
 logger = logging.getLogger(__name__)
+
+IDENTITY_KEYS = ("dataset_sha256", "perceptual", "init")
+"""What `config.json` holds beside the configuration."""
 
 SESSION_KEYS = ("data.workers", "log_every", "checkpoint_every", "compile")
 """Settings that may change between sessions: no weight depends on them."""
@@ -126,6 +129,9 @@ class RunFolder:
             old = json.loads(self.config.read_text())
         except ValueError as error:
             raise TrainingError(f"{self.config} is damaged: {error}") from error
+        # Keys that an older version did not know have their defaults.
+        known = {key: value for key, value in old.items() if key not in IDENTITY_KEYS}
+        old = {**old, **json.loads(json.dumps(config_from_dict(known).to_dict()))}
         changed = [
             text for text in differences(old, config) if text.split(":")[0] not in SESSION_KEYS
         ]

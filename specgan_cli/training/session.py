@@ -13,6 +13,7 @@ from specgan.perceptual import Trunk, load_trunk
 from specgan_cli.errors import DatasetError
 from specgan_cli.raster.dataset import Dataset
 from specgan_cli.raster.dataset_shards import shard_path
+from specgan_cli.training.checkpoint import checkpoints as saved_checkpoints
 from specgan_cli.training.config import TrainConfig
 from specgan_cli.training.cut import Cutter
 from specgan_cli.training.export import exporter
@@ -46,7 +47,7 @@ class Session:
     """Weights of a perceptual trunk."""
 
     init: str | None = None
-    """Weights to begin from: a shipped name or a file."""
+    """What to begin from: a run folder, a shipped name or a weights file."""
 
     resume: bool = False
     """Whether an existing folder is continued."""
@@ -166,8 +167,17 @@ def identity_of(session: Session, dataset: Dataset) -> dict[str, Any]:
     return session.config.to_dict() | {
         "dataset_sha256": hashlib.sha256(manifest).hexdigest(),
         "perceptual": trunk,
-        "init": session.init and checkpoints.sha256(session.init),
+        "init": session.init and _sha256_of(session.init),
     }
+
+
+def _sha256_of(init: str) -> str:
+    """Hash what a run begins from: weights, or the newest checkpoint of a run folder."""
+    if not Path(init).is_dir():
+        return checkpoints.sha256(init)
+    newest = saved_checkpoints(RunFolder(Path(init)).checkpoints)[-1]
+    with newest.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_validator(
