@@ -74,6 +74,12 @@ def test_refining_keeps_the_exact_bounds(grid: Grid, s: int) -> None:
     assert exact_bounds(grid.refine(s)) == exact_bounds(grid)
 
 
+@given(grids())
+def test_bounds_are_those_of_exact_arithmetic(grid: Grid) -> None:
+    rounding = 8 * math.ulp(max(map(abs, (*grid.bounds, 1.0)))) / min(grid.res_xy)
+    assert pixels_apart(grid, exact_bounds(grid)) <= rounding
+
+
 @given(grids(), factors)
 def test_bounds_of_the_refined_grid_are_the_same_floats(grid: Grid, s: int) -> None:
     assert grid.refine(s).bounds == grid.bounds
