@@ -31,7 +31,14 @@ from specgan_cli.evaluation.methods import (
 )
 from specgan_cli.evaluation.perception import Judge
 from specgan_cli.evaluation.runner import Evaluation, run
-from specgan_cli.evaluation.semantics import cache_name, score, summaries, train_probe
+from specgan_cli.evaluation.semantics import (
+    Collector,
+    cache_name,
+    score,
+    score_cubes,
+    summaries,
+    train_probe,
+)
 from specgan_cli.evaluation.suite import Units
 from specgan_cli.raster.dataset import ChipRecord, Dataset
 
@@ -127,9 +134,13 @@ def measure(
         methods.append(method)
         if options.ablation:
             methods += ablation(method, partners)
-    result = run(progress(dataset, records, scale), methods, check_names(NAMES), units, judge=judge)
+    collector = Collector()
+    chips = progress(dataset, records, scale)
+    names = check_names(NAMES)
+    result = run(chips, methods, names, units, judge=judge, observe=collector)
     if judge is not None and options.probe:
-        add_probes(result, dataset, scale, judge, options)
+        add_probes(result, collector, dataset, scale, judge, options)
+        score_cubes(result, collector)
     return report(result, tags)
 
 
@@ -142,7 +153,12 @@ def progress(dataset: Dataset, records: list[ChipRecord], scale: int) -> Any:
 
 
 def add_probes(
-    result: Evaluation, dataset: Dataset, scale: int, judge: Judge, options: argparse.Namespace
+    result: Evaluation,
+    collector: Collector,
+    dataset: Dataset,
+    scale: int,
+    judge: Judge,
+    options: argparse.Namespace,
 ) -> None:
     """Train one probe on true chips and one on bicubic ones, and score all outputs with the first.
 
@@ -162,31 +178,7 @@ def add_probes(
         features = summaries(chips, judge, bicubic=bicubic, cache=options.cache / name)
         probe = train_probe(features, labels)
         if probe is not None:
-            score(result, {options.probe_set: probe}, kind)
-            if not bicubic:
-                score_truth(result, dataset, scale, judge, probe, options)
-
-
-def score_truth(
-    result: Evaluation,
-    dataset: Dataset,
-    scale: int,
-    judge: Judge,
-    probe: Any,
-    options: argparse.Namespace,
-) -> None:
-    """Score the truth itself: the ceiling."""
-    held = [
-        record
-        for record in choose(dataset, options)
-        if set_of(record) == options.probe_set and record.label in probe.classes
-    ]
-    if not held:
-        return
-    chips = (read_chip(dataset, record, scale) for record in held)
-    features = summaries(chips, judge, bicubic=False)
-    accuracy = probe.accuracy(features, [str(record.label) for record in held])
-    result.extra[options.probe_set, "truth", "probe_accuracy"] = accuracy
+            score(result, collector, {options.probe_set: probe}, kind)
 
 
 def report(result: Evaluation, tags: list[str]) -> dict[str, Any]:

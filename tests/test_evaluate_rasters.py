@@ -10,7 +10,7 @@ from evaluation_data import picture
 from rasterio.crs import CRS
 from tiny_networks import specgan
 
-from specgan_cli.evaluation import rasters
+from specgan_cli.evaluation import comparison, rasters
 from specgan_cli.evaluation.baselines import interpolate
 from specgan_cli.evaluation.catalogue import check_names
 from specgan_cli.evaluation.suite import Suite, Units
@@ -83,7 +83,7 @@ def test_tiled_rasters_measure_as_the_whole_image_in_memory(paths, images, monke
     monkeypatch.setattr(rasters, "BLOCK", block)
     truth, sr, lr = images
     truth_path, sr_path, lr_path = (str(path) for path in paths)
-    pair = rasters.prepare(sr_path, truth_path, lr_path)
+    pair = comparison.prepare(sr_path, truth_path, lr_path)
     result = rasters.compare(pair, check_names(NAMES))
     pair.close()
     valid = (sr != 0).all(0)

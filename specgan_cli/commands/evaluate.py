@@ -118,7 +118,7 @@ def evaluate(ctx: click.Context, /, **given: Any) -> None:
     a dataset are means over chips with 95 % bootstrap intervals over groups of neighbours.
     """
     _check(given)
-    from specgan_cli.workflows.evaluate import Request
+    from specgan_cli.evaluation.request import Request
     from specgan_cli.workflows.evaluate import evaluate as run
 
     as_json = given.pop("as_json")

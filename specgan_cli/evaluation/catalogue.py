@@ -70,10 +70,11 @@ METRICS: dict[str, MetricInfo] = {
     "perceptual": _info("", "0..inf", "lower", "perceptual", "perceptual distance"),
     "trunk_frechet": _info("", "0..inf", "lower", "perceptual", "trunk Frechet distance"),
     "probe_accuracy": _info("", "0..1", "higher", "probe", "linear-probe accuracy"),
+    "hsi_agreement": _info("", "0..1", "higher", "probe", "agreement with the cube's classes"),
 }
 """Every metric; the formulas are in docs/metrics.md."""
 
-POOLED_ONLY = ("spectrum_pooled", "trunk_frechet", "probe_accuracy")
+POOLED_ONLY = ("spectrum_pooled", "trunk_frechet", "probe_accuracy", "hsi_agreement")
 """Metrics of all chips together, without a value for each chip."""
 
 

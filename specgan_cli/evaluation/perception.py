@@ -23,6 +23,8 @@ class Features:
     """1 x C x h x w a stage, unit length along the channels."""
     positions: Array
     """N x C: features of every position of the Frechet stage, as the trunk gives them."""
+    grid_yx: tuple[int, int]
+    """Rows and columns of those positions."""
     summary: Array
     """Mean and standard deviation over space of the last two stages, for linear probes."""
 
@@ -57,14 +59,15 @@ class Judge:
         tensor = torch.from_numpy(np.clip(unit, -1, 1)).to(self.device, torch.float32)[None]
         with torch.inference_mode():
             raw = self.trunk(tensor)
-            positions = raw[FRECHET_STAGE - 1][0].flatten(1).T.double().cpu().numpy()
+            map_ = raw[FRECHET_STAGE - 1][0]
+            positions = map_.flatten(1).T.double().cpu().numpy()
             parts = [part for stage in raw[-2:] for part in (stage.mean((2, 3)), stage.std((2, 3)))]
             summary = torch.cat(parts, 1)[0].double().cpu().numpy()
             lengths = [torch.linalg.vector_norm(stage, dim=1, keepdim=True) for stage in raw]
             stages = tuple(
                 stage / (length + 1e-10) for stage, length in zip(raw, lengths, strict=True)
             )
-        return Features(stages, positions, summary)
+        return Features(stages, positions, (map_.shape[1], map_.shape[2]), summary)
 
     def distance(self, first: Features, second: Features) -> float:
         """Return the LPIPS distance (Zhang et al. 2018, eq. 1) of two images' features.

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from specgan_cli.evaluation.bootstrap import Interval, mean_interval
 from specgan_cli.evaluation.catalogue import POOLED_ONLY
@@ -19,6 +20,12 @@ from specgan_cli.evaluation.perception import (
 from specgan_cli.evaluation.seams import Steps
 from specgan_cli.evaluation.suite import Suite, Units
 from specgan_cli.evaluation.tiles import Array, Tile
+
+TRUTH = "truth"
+"""Name of the truth among methods, for observers."""
+
+Observer = Callable[[Chip, str, Features], None]
+"""Called with a chip, a method's name (or TRUTH) and what the trunk sees."""
 
 Watcher = Callable[[Chip, str, list[Array]], None]
 """Called with every chip, method name and outputs (x2, x4, ... or the last alone)."""
@@ -56,10 +63,6 @@ class Pool:
     """Per octave factor: 2 x 2 steps of the outputs."""
     truth_steps: dict[int, Steps] = field(default_factory=dict)
     """Per octave factor: 2 x 2 steps of the truth averaged to the same grid."""
-    summaries: list[Array] = field(default_factory=list)
-    """One feature vector a chip, for probes."""
-    labels: list[str | None] = field(default_factory=list)
-    """Their classes."""
 
 
 @dataclass
@@ -145,6 +148,7 @@ def run(
     *,
     judge: Judge | None = None,
     watch: Watcher | None = None,
+    observe: Observer | None = None,
 ) -> Evaluation:
     """Measure every method on every chip; chips are read one at a time.
 
@@ -155,12 +159,16 @@ def run(
         units: Units and factor of the chips.
         judge: Trunk for the perceptual metrics; without one they are NaN.
         watch: Called with every output, for pictures and progress.
+        observe: Called with what the trunk sees in every output, and in the truth (TRUTH).
     """
     result = Evaluation(units, names, tuple(method.name for method in methods))
     for chip in chips:
         record = chip.record
         subject = Subject(record.id, record.group, set_of(record), record.label)
         seen = look_at_truth(chip.compare(chip.hr_truth), judge)
+        told = None if observe is None else partial(observe, chip)
+        if told is not None and seen is not None:
+            told(TRUTH, seen)
         for method in methods:
             if not method.applies(chip):
                 continue
@@ -169,7 +177,7 @@ def run(
                 result.skipped[method.name] = result.skipped.get(method.name, 0) + 1
                 continue
             tile = chip.compare(octaves[-1])
-            _add_steps(add(result, subject, method.name, tile, judge, seen), chip, octaves)
+            _add_steps(add(result, subject, method.name, tile, judge, seen, told), chip, octaves)
             if watch is not None:
                 watch(chip, method.name, octaves)
     return result
@@ -204,6 +212,7 @@ def add(
     tile: Tile,
     judge: Judge | None,
     seen: Features | None,
+    observe: Callable[[str, Features], None] | None = None,
 ) -> Pool:
     """Add one output to the figures, as a row and to its pool; return the pool.
 
@@ -214,6 +223,7 @@ def add(
         tile: The output beside the reference.
         judge: Trunk for the perceptual metrics, or None.
         seen: What the trunk sees in the same tile's reference, from `look_at_truth`.
+        observe: Called with the method's name and what the trunk sees in the output.
     """
     suite = Suite(result.units, result.names)
     pool = result.pools.setdefault((subject.set, method), Pool(Suite(result.units, result.names)))
@@ -227,8 +237,8 @@ def add(
             values["perceptual"] = judge.distance(features, seen)
             pool.output.add(features.positions)
             pool.truth.add(seen.positions)
-            pool.summaries.append(features.summary)
-            pool.labels.append(subject.label)
+            if observe is not None:
+                observe(method, features)
     kept = {name: values.get(name, math.nan) for name in result.names if name not in POOLED_ONLY}
     result.rows.append(Row(subject.name, subject.group, subject.set, method, subject.label, kept))
     return pool

@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from specgan_cli.evaluation.baselines import interpolate
 from specgan_cli.evaluation.chips import Chip, read_chip, set_of
-from specgan_cli.evaluation.perception import Judge, blend_invalid
+from specgan_cli.evaluation.cube_classes import CLASSES, agreement, cell_features, kmeans
+from specgan_cli.evaluation.perception import Features, Judge, blend_invalid
 from specgan_cli.evaluation.probe import Probe, fit
-from specgan_cli.evaluation.runner import Evaluation
+from specgan_cli.evaluation.runner import TRUTH, Evaluation
 from specgan_cli.evaluation.tiles import Array
 from specgan_cli.raster.dataset import Dataset
 
@@ -69,36 +71,96 @@ def train_probe(features: Array, labels: Sequence[str | None]) -> Probe | None:
     return fit(features[np.array(keep)], names) if len(set(names)) > 1 else None
 
 
-def score(evaluation: Evaluation, probes: dict[str, Probe], metric: str = "probe_accuracy") -> None:
-    """Add the probe accuracy of every set and method to an evaluation.
+@dataclass
+class Collector:
+    """Keeps what probes need of every output: an observer for `runner.run`.
+
+    One vector a chip and, for chips with a cube, one a LR pixel: the price is a few kilobytes a
+    chip and method.
+    """
+
+    summaries: dict[tuple[str, str], list[tuple[str | None, Array]]] = field(default_factory=dict)
+    """By set and method: label and feature vector of every chip."""
+    cells: dict[tuple[str, str], list[Array]] = field(default_factory=dict)
+    """By set and method: features of the valid LR pixels of every chip with a cube."""
+    spectra: dict[str, list[Array]] = field(default_factory=dict)
+    """By set: the cubes' spectra at the same LR pixels."""
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    """By set: the group of each of those LR pixels."""
+
+    def __call__(self, chip: Chip, method: str, features: Features) -> None:
+        """Take note of one output, or of the truth."""
+        set_ = set_of(chip.record)
+        entry = (chip.record.label, features.summary)
+        self.summaries.setdefault((set_, method), []).append(entry)
+        if chip.hsi is None or chip.hsi_valid is None:
+            return
+        known = (chip.hsi_valid & chip.lr_valid).ravel()
+        cells = cell_features(features, (chip.lr.shape[1], chip.lr.shape[2]))[known]
+        self.cells.setdefault((set_, method), []).append(cells)
+        if method == TRUTH:
+            spectra = chip.hsi.reshape(chip.hsi.shape[0], -1).T[known].astype(np.float64)
+            self.spectra.setdefault(set_, []).append(spectra)
+            self.groups.setdefault(set_, []).extend([chip.record.group] * int(known.sum()))
+
+
+def score(
+    evaluation: Evaluation,
+    collector: Collector,
+    probes: dict[str, Probe],
+    metric: str = "probe_accuracy",
+) -> None:
+    """Add the probe accuracy of every set and method, the truth among them, to an evaluation.
 
     Args:
-        evaluation: Figures with one feature vector a chip.
+        evaluation: Where the figures go.
+        collector: Feature vectors of the outputs.
         probes: By set; sets without one are left out.
         metric: Name to store the accuracy under.
     """
-    for (set_, method), pool in evaluation.pools.items():
-        probe = probes.get(set_)
-        if probe is None:
+    for (set_, method), entries in collector.summaries.items():
+        if set_ not in probes:
             continue
-        known = [place for place, name in enumerate(pool.labels) if name in probe.classes]
+        probe = probes[set_]
+        known = [(name, vector) for name, vector in entries if name in probe.classes]
         if known:
-            features = np.stack([pool.summaries[place] for place in known])
-            labels = [str(pool.labels[place]) for place in known]
-            evaluation.extra[set_, method, metric] = probe.accuracy(features, labels)
+            features = np.stack([vector for _, vector in known])
+            accuracy = probe.accuracy(features, [str(name) for name, _ in known])
+            evaluation.extra[set_, method, metric] = accuracy
 
 
-def probe_labels(evaluation: Evaluation, dataset: Dataset, scale: int, judge: Judge) -> list[str]:
+def score_cubes(evaluation: Evaluation, collector: Collector) -> None:
+    """Add the agreement with the cubes' own classes of every set and method to an evaluation."""
+    for set_, parts in collector.spectra.items():
+        spectra = np.concatenate(parts)
+        if len(spectra) < CLASSES:
+            continue
+        outputs = {
+            method: np.concatenate(cells)
+            for (name, method), cells in collector.cells.items()
+            if name == set_ and sum(map(len, cells)) == len(spectra)
+        }
+        found = agreement(outputs[TRUTH], outputs, kmeans(spectra), collector.groups[set_])
+        for method, share in found.items():
+            evaluation.extra[set_, method, "hsi_agreement"] = share
+
+
+def probe_labels(
+    evaluation: Evaluation, collector: Collector, dataset: Dataset, scale: int, judge: Judge
+) -> list[str]:
     """Train a probe per set on the training split's true chips and score every method with it.
 
+    Sets whose chips have cubes are also scored by the cubes' own classes.
+
     Args:
-        evaluation: Figures with feature vectors.
+        evaluation: Where the figures go.
+        collector: Feature vectors of the outputs.
         dataset: Whose training chips have the labels.
         scale: Factor.
         judge: The trunk.
 
     Returns:
-        Notes: the accuracy that the probe has on true images is not among the methods' figures.
+        Notes, with the figures of the truth itself: the ceiling.
     """
     probes: dict[str, Probe] = {}
     notes = []
@@ -119,5 +181,9 @@ def probe_labels(evaluation: Evaluation, dataset: Dataset, scale: int, judge: Ju
         notes.append(
             f"{set_}: linear probe over {len(probe.classes)} classes, {len(records)} chips"
         )
-    score(evaluation, probes)
+    score(evaluation, collector, probes)
+    score_cubes(evaluation, collector)
+    for (set_, method, metric), value in evaluation.extra.items():
+        if method == TRUTH:
+            notes.append(f"{set_}: {metric} of the truth is {value:.3f}")
     return notes

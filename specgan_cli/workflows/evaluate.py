@@ -1,15 +1,12 @@
 """Measure weights on a dataset, or an output beside a reference, and write a report."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from specgan_cli.errors import DatasetError, MismatchError, OutputError, SpecganError
-from specgan_cli.evaluation import document, page, panels, rasters
-from specgan_cli.evaluation.catalogue import METRICS, POOLED_ONLY, better, check_names
+from specgan_cli.errors import DatasetError, MismatchError, SpecganError
+from specgan_cli.evaluation import comparison, document, panels, rasters
+from specgan_cli.evaluation.catalogue import POOLED_ONLY, check_names
 from specgan_cli.evaluation.chips import Chip, read_chip
 from specgan_cli.evaluation.methods import (
     Interpolation,
@@ -20,10 +17,12 @@ from specgan_cli.evaluation.methods import (
     label,
     load_network,
 )
+from specgan_cli.evaluation.outcome import Outcome, check_output, thresholds, write
 from specgan_cli.evaluation.perception import Judge
 from specgan_cli.evaluation.places import places_of
+from specgan_cli.evaluation.request import Request
 from specgan_cli.evaluation.runner import Evaluation, run, with_progress
-from specgan_cli.evaluation.semantics import probe_labels
+from specgan_cli.evaluation.semantics import Collector, probe_labels
 from specgan_cli.evaluation.suite import Units
 from specgan_cli.inference.devices import parse_devices
 from specgan_cli.raster.dataset import ChipRecord, Dataset
@@ -31,74 +30,6 @@ from specgan_cli.raster.dataset import ChipRecord, Dataset
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for."""
-
-    dataset: Path | None = None
-    """Folder of chips; None to compare rasters."""
-    weights: tuple[str, ...] = ()
-    """Names or files."""
-    sr: str | None = None
-    """Output raster."""
-    reference: str | None = None
-    """What the output should look like."""
-    lr: str | None = None
-    """Input of the output."""
-    scale: int | None = None
-    """Factor; 32 for datasets and found from the rasters when None."""
-    split: tuple[str, ...] = ("test", "val")
-    """Splits of the dataset."""
-    limit: int | None = None
-    """At most so many chips, spread evenly over the split."""
-    metrics: tuple[str, ...] = ()
-    """Names; all when empty."""
-    perceptual: Path | None = None
-    """Trunk weights."""
-    probe: bool = False
-    """Train a linear probe on the training split's labels."""
-    ablate: bool = False
-    """Also run without the cube, with another place's, and with three bands."""
-    value_range: tuple[float, float] | None = None
-    """Black and white of the reference raster, file units."""
-    sr_range: tuple[float, float] | None = None
-    """Black and white of the output raster, where its units differ."""
-    fidelity: float = 0.0
-    """0 full detail, 1 the smooth interpolation."""
-    device: str = "auto"
-    """Where networks and trunk run."""
-    output: Path | None = None
-    """Folder of the report."""
-    overwrite: bool = False
-    """Replace a report that is there."""
-    fail_under: tuple[tuple[str, float], ...] = ()
-    """Metric and the worst value that passes."""
-    command: str = ""
-    """The command line, for the report."""
-
-
-@dataclass
-class Outcome:
-    """What came out."""
-
-    evaluation: Evaluation
-    """All figures."""
-    context: document.Context
-    """Names and notes."""
-    failures: list[str] = field(default_factory=list)
-    """Thresholds that were missed, in words."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report's JSON document, the missed thresholds included."""
-        return {**document.build(self.evaluation, self.context), "failures": self.failures}
-
-    def to_text(self) -> str:
-        """Return the summary for a terminal, with the notes below it."""
-        lines = [document.text(self.evaluation, self.evaluation.methods)]
-        lines += [f"note: {note}" for note in self.context.notes]
-        return "\n".join(lines).rstrip()
 
 
 def evaluate(request: Request, *, progress: Progress | None = None) -> Outcome:
@@ -158,9 +89,11 @@ def _dataset(
             progress(done, len(records))
 
     chips = with_progress((read_chip(dataset, record, scale) for record in records), advance)
-    evaluation = run(chips, methods, names, Units(low, high, scale), judge=judge)
-    if judge is not None and request.probe:
-        context.notes += probe_labels(evaluation, dataset, scale, judge)
+    collector = Collector() if judge is not None and request.probe else None
+    units = Units(low, high, scale)
+    evaluation = run(chips, methods, names, units, judge=judge, observe=collector)
+    if judge is not None and collector is not None:
+        context.notes += probe_labels(evaluation, collector, dataset, scale, judge)
     _say_skipped(context, evaluation)
     drawn: list[panels.Strip] = []
     if request.output is not None:
@@ -254,7 +187,7 @@ def _draw(
 
 def _rasters(request: Request, names: tuple[str, ...], progress: Progress | None) -> tuple[Outcome]:
     assert request.sr is not None and request.reference is not None
-    pair = rasters.prepare(
+    pair = comparison.prepare(
         request.sr,
         request.reference,
         request.lr,
@@ -288,62 +221,3 @@ def _say_trunk(context: document.Context, judge: Judge | None, request: Request)
 def _say_skipped(context: document.Context, evaluation: Evaluation) -> None:
     for method, count in evaluation.skipped.items():
         context.notes.append(f"{method} cannot take {count} of the chips: of a size it is not for")
-
-
-def thresholds(evaluation: Evaluation, wanted: Sequence[tuple[str, float]]) -> list[str]:
-    """Return the thresholds that a measured method misses, in words; an unmeasured one misses."""
-    judged = [
-        name
-        for name in evaluation.methods
-        if name not in ("bicubic", "nearest") and ", " not in name
-    ] or list(evaluation.methods[:1])
-    missed = []
-    for name, limit in wanted:
-        for method in judged:
-            value = evaluation.mean(name, method).mean
-            if value == limit or better(name, value, limit):
-                continue
-            side = "over" if METRICS[name].better == "lower" else "under"
-            if value != value:
-                missed.append(f"{name} of {method} could not be measured")
-            else:
-                missed.append(f"{name} of {method} is {value:.4g}, {side} {limit:g}")
-    return missed
-
-
-def check_output(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that cannot take the report, before anything is measured.
-
-    Raises:
-        OutputError: It holds a report and may not be overwritten, or is a file.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; give a folder for the report")
-    if (folder / "report.json").exists() and not overwrite:
-        raise OutputError(f"{folder}: holds a report already; give --overwrite to replace it")
-    if not folder.absolute().parent.is_dir():
-        raise OutputError(f"{folder.absolute().parent}: no such folder; make it first")
-
-
-def write(
-    outcome: Outcome,
-    folder: Path,
-    drawn: Sequence[panels.Strip],
-    places: dict[str, tuple[float, float]],
-) -> None:
-    """Write report.json, chips.csv and index.html, each under a temporary name first.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    text = json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n"
-    html = page.render(outcome.evaluation, outcome.context, drawn, places)
-    files = {"chips.csv": document.table(outcome.evaluation), "index.html": html}
-    try:
-        folder.mkdir(exist_ok=True)
-        for name, content in {**files, "report.json": text}.items():
-            temporary = folder / f".{name}.part"
-            temporary.write_text(content, encoding="utf-8")
-            temporary.replace(folder / name)
-    except OSError as error:
-        raise OutputError(f"{folder}: the report cannot be written: {error}") from error

@@ -1,0 +1,50 @@
+"""What an evaluation is asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    dataset: Path | None = None
+    """Folder of chips; None to compare rasters."""
+    weights: tuple[str, ...] = ()
+    """Names or files."""
+    sr: str | None = None
+    """Output raster."""
+    reference: str | None = None
+    """What the output should look like."""
+    lr: str | None = None
+    """Input of the output."""
+    scale: int | None = None
+    """Factor; 32 for datasets and found from the rasters when None."""
+    split: tuple[str, ...] = ("test", "val")
+    """Splits of the dataset."""
+    limit: int | None = None
+    """At most so many chips, spread evenly over the split."""
+    metrics: tuple[str, ...] = ()
+    """Names; all when empty."""
+    perceptual: Path | None = None
+    """Trunk weights."""
+    probe: bool = False
+    """Train a linear probe on the training split's labels."""
+    ablate: bool = False
+    """Also run without the cube, with another place's, and with three bands."""
+    value_range: tuple[float, float] | None = None
+    """Black and white of the reference raster, file units."""
+    sr_range: tuple[float, float] | None = None
+    """Black and white of the output raster, where its units differ."""
+    fidelity: float = 0.0
+    """0 full detail, 1 the smooth interpolation."""
+    device: str = "auto"
+    """Where networks and trunk run."""
+    output: Path | None = None
+    """Folder of the report."""
+    overwrite: bool = False
+    """Replace a report that is there."""
+    fail_under: tuple[tuple[str, float], ...] = ()
+    """Metric and the worst value that passes."""
+    command: str = ""
+    """The command line, for the report."""
