@@ -26,9 +26,7 @@ def main() -> None:
     parser.add_argument("--perceptual", help="perceptual weights, as for `specgan train`")
     parser.add_argument("--batch", type=int, help="samples a step, instead of each stage's own")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--steps", type=int, default=8, help="steps measured, after as many more"
-    )
+    parser.add_argument("--steps", type=int, default=8, help="steps measured, after as many more")
     parser.add_argument("--stages", type=int, nargs="+", default=list(range(1, 7)))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

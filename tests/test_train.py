@@ -140,6 +140,15 @@ def test_events_are_written_for_tensorboard(run: Runner, tmp_path: Path) -> None
     assert events.Images("samples")[0].encoded_image_string[:4] == b"\x89PNG"
 
 
+def test_feature_matching_stands_in_for_a_missing_trunk(run: Runner) -> None:
+    seen: list[Mapping[str, Any]] = []
+    quiet = ("validation.every=0", "stages.0.gan=0.1", "stages.0.crop=1")
+    run("with", overrides=quiet, limits=Limits(steps=1), listener=seen.append)
+    without = (*quiet, "stages.0.perceptual=0.0")
+    run("without", overrides=without, limits=Limits(steps=1), listener=seen.append)
+    assert ["features/x2" in record for record in seen if "gradient" in record] == [True, False]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_the_run_goes_on(
     run: Runner, tmp_path: Path, number: signal.Signals, code: int

@@ -126,7 +126,8 @@ class StageConfig:
     """Learning rate of the discriminators."""
 
     factors: tuple[int, ...] = (32, 16, 8)
-    """Factors between LR and the stored truth; those below 2**first octave are not used."""
+    """Factors between LR and the stored truth; those that reach no octave of the stage are
+    not used."""
 
     factor_weights: tuple[float, ...] = (0.6, 0.25, 0.15)
     """Shares of the factors."""
@@ -157,7 +158,8 @@ class StageConfig:
     """Steps over which the adversarial weight grows from 0."""
 
     feature_matching: float = 0.0
-    """Weight of the difference of discriminator features; needs `gan`."""
+    """Weight of the difference of discriminator features; needs `gan`.  Without a perceptual trunk
+    it stands in for that term, with its weight, where it is 0 itself."""
 
     r1: float = 0.05
     """Weight of the R1 penalty on the discriminators."""
@@ -267,11 +269,14 @@ class TrainConfig:
 
 
 DEFAULT_STAGES = (
-    StageConfig(octaves=(1, 1), steps=4000, crop=12, batch=16, perceptual=0.5),
-    StageConfig(octaves=(2, 2), steps=3000, crop=12, batch=8, teacher=True, gan=0.02),
-    StageConfig(octaves=(3, 3), steps=2000, crop=8, batch=8, teacher=True, gan=0.02),
-    StageConfig(octaves=(4, 4), steps=1500, crop=6, batch=4, teacher=True, gan=0.02),
-    StageConfig(octaves=(5, 5), steps=1500, crop=4, batch=4, teacher=True, gan=0.02),
-    StageConfig(octaves=(1, 5), steps=4000, crop=6, batch=4, lr=2e-4, gan=0.02),
+    StageConfig(octaves=(1, 1), steps=4000, crop=12, batch=16, gan=0.1, chroma=1.0),
+    StageConfig(octaves=(1, 2), steps=3000, crop=12, batch=8, teacher=True, gan=0.1, chroma=1.0),
+    StageConfig(octaves=(1, 3), steps=2500, crop=8, batch=8, teacher=True, gan=0.1, chroma=1.0),
+    StageConfig(octaves=(1, 4), steps=2000, crop=6, batch=4, teacher=True, gan=0.1, chroma=1.0),
+    StageConfig(octaves=(1, 5), steps=1500, crop=4, batch=4, teacher=True, gan=0.1, chroma=1.0),
+    StageConfig(octaves=(1, 5), steps=4000, crop=6, batch=4, lr=2e-4, gan=0.1, chroma=1.0),
 )
-"""Octave by octave from true coarser images, then all together on the network's own."""
+"""One octave more a stage, made from true coarser images, then all on the network's own.
+
+The octaves before it keep their losses: all share the encoder, which would drift away from them.
+"""

@@ -86,12 +86,12 @@ def _check_stage(name: str, stage: StageConfig) -> None:
     usable = [
         weight
         for factor, weight in zip(stage.factors, stage.factor_weights, strict=True)
-        if factor >= 2**first
+        if factor >= 2**last
     ]
     if not set(stage.factors) <= {2, 4, 8, 16, 32} or not sum(usable) > 0:
         raise TrainingError(
             f"{name}.factors: {list(stage.factors)}; give numbers out of 2, 4, 8, 16, 32 of which "
-            f"one at least reaches octave {first} (x{2**first}) with a weight above 0"
+            f"one at least reaches octave {last} (x{2**last}) with a weight above 0"
         )
     if stage.teacher and stage.context == "halo":
         raise TrainingError(f'{name}.context: teacher forcing works with "local" and "mirror"')

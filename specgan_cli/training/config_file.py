@@ -39,7 +39,8 @@ def load_config(
         key, equals, value = text.partition("=")
         if not equals:
             raise TrainingError(f"--set {text}: give key=value, such as seed=1")
-        content.setdefault("stages", _stages_for(key))
+        if key.strip().startswith("stages."):
+            content.setdefault("stages", [dataclasses.asdict(stage) for stage in DEFAULT_STAGES])
         _assign(content, key.strip(), _value(value.strip()))
     return config_from_dict(content)
 
@@ -91,12 +92,6 @@ def _numbered(values: Sequence[Any]) -> dict[str, Any]:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _stages_for(key: str) -> list[dict[str, Any]]:
-    if not key.strip().startswith("stages."):
-        return []
-    return [dataclasses.asdict(stage) for stage in DEFAULT_STAGES]
 
 
 def _read(path: Path) -> dict[str, Any]:

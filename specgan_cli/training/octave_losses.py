@@ -137,8 +137,8 @@ def content_terms(
 
 def adversarial_terms(
     levels: Sequence[Level],
-    stage: StageConfig,
     weight: float,
+    matching: float,
     discriminators: nn.ModuleList,
     changes: tuple[Change, ...],
 ) -> dict[str, Term]:
@@ -146,8 +146,8 @@ def adversarial_terms(
 
     Args:
         levels: The stage's octaves.
-        stage: The weight of feature matching.
         weight: The adversarial weight at this step.
+        matching: The weight of feature matching.
         discriminators: One an octave, frozen.
         changes: Augmentation.
     """
@@ -158,11 +158,11 @@ def adversarial_terms(
         fake = pair(level.output, level.output_coarser)
         logits, features = judge.judge(augment(fake, level.draws, changes))
         terms[f"gan/{name}"] = Term(generator_gan(logits), weight / len(levels))
-        if stage.feature_matching:
+        if matching:
             real = pair(level.truth, level.truth_coarser)
             _, wanted = judge.judge(augment(real, level.draws, changes))
-            matching = feature_matching(features, wanted)
-            terms[f"features/{name}"] = Term(matching, stage.feature_matching / len(levels))
+            far = feature_matching(features, wanted)
+            terms[f"features/{name}"] = Term(far, matching / len(levels))
     return terms
 
 

@@ -108,7 +108,7 @@ class SceneRecipe:
                 terms = content_terms(levels, place.stage, self.trunk)
                 if weight:
                     terms |= adversarial_terms(
-                        levels, place.stage, weight, self.discriminators, self.changes
+                        levels, weight, self._matching(place), self.discriminators, self.changes
                     )
             loss = total(terms) / len(batches)
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub
@@ -178,6 +178,13 @@ class SceneRecipe:
     def smallest_crop(self) -> int | None:
         """Return None: the scene network takes any size."""
         return None
+
+    def _matching(self, place: Position) -> float:
+        """Return the weight of feature matching, which stands in for a missing trunk."""
+        stage = place.stage
+        if stage.feature_matching or self.trunk is not None:
+            return stage.feature_matching
+        return stage.perceptual
 
     def _set_rates(self, place: Position) -> None:
         share = rate_share(place)
