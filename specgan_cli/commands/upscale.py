@@ -113,6 +113,11 @@ Examples:
     help="Tiles that go through the network together.",
 )
 @click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Compute on a Dask cluster: tcp://HOST:PORT, or local:N workers here.",
+)
+@click.option(
     "--max-memory",
     type=Size(),
     help="Memory to stay under, such as 4G; half of what is free by default.",
@@ -121,7 +126,7 @@ Examples:
     "-f",
     "--of",
     "of",
-    type=click.Choice(["GTiff", "COG"], case_sensitive=False),
+    type=click.Choice(["GTiff", "COG", "VRT"], case_sensitive=False),
     default="GTiff",
     show_default=True,
     help="Output format.",
@@ -174,6 +179,10 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("give --bounds or --window, not both")
     if given["out_dir"] is not None and (given["preview"] or given["uncertainty"]):
         raise click.UsageError("--preview and --uncertainty go with -o, for one scene")
+    if given["of"] == "VRT" and not given["dask"]:
+        raise click.UsageError("-f VRT goes with --dask, whose parts it shows as one raster")
+    if given["uncertainty"] and given["dask"]:
+        raise click.UsageError("--uncertainty is computed on one machine; leave --dask out")
     if given["overwrite"] and given["skip_existing"]:
         raise click.UsageError("give --overwrite or --skip-existing, not both")
 
@@ -267,6 +276,7 @@ def make_request(given: dict[str, Any], words: list[str]) -> Any:
             tile=given["tile"],
             batch=given["batch"],
             max_memory=given["max_memory"],
+            dask=given["dask"],
         ),
         output=request.OutputOptions(
             path=given["output"] or given["out_dir"],

@@ -57,7 +57,11 @@ class Guide:
 
 
 def open_guide(
-    stack: ExitStack, scene: Scene, inputs: InputOptions, header: Header
+    stack: ExitStack,
+    scene: Scene,
+    inputs: InputOptions,
+    header: Header,
+    known: dict[str, Any] | None = None,
 ) -> tuple[Guide, dict[str, Any]]:
     """Open the cube, and find where it lies on the scene.
 
@@ -66,6 +70,7 @@ def open_guide(
         scene: The open scene.
         inputs: Names the cube, and says whether and how far it may be moved.
         header: What the network expects.
+        known: Where the cube lies, as JSON values, when that was found before.
 
     Returns:
         The guide, and the alignment as JSON values.
@@ -80,5 +85,10 @@ def open_guide(
         raise MismatchError(
             f"{cube.path} does not overlap {scene.name}; give a cube of the same ground"
         )
-    alignment = align(scene, cube, max_shift=inputs.max_shift) if inputs.align else UNALIGNED
+    if known is not None:
+        alignment = Alignment.from_json(known)
+    elif inputs.align:
+        alignment = align(scene, cube, max_shift=inputs.max_shift)
+    else:
+        alignment = UNALIGNED
     return Guide(cube, alignment, header), alignment.to_json()

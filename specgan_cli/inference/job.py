@@ -59,12 +59,15 @@ class Job:
 
 
 @contextmanager
-def open_job(request: Request, networks: Networks) -> Iterator[Job]:
+def open_job(
+    request: Request, networks: Networks, known: dict[str, Any] | None = None
+) -> Iterator[Job]:
     """Open the scene and the cube, find the cube's place, and settle range and nodata.
 
     Args:
         request: What was asked.
         networks: The loaded weights, which say what they need.
+        known: Where the cube lies, as JSON values, when that was found before.
 
     Raises:
         RasterError: The scene or the cube cannot be used.
@@ -81,7 +84,7 @@ def open_job(request: Request, networks: Networks) -> Iterator[Job]:
         if inputs.hsi is not None:
             from specgan_cli.inference.guide import open_guide
 
-            guide, alignment = open_guide(stack, scene, inputs, networks.header)
+            guide, alignment = open_guide(stack, scene, inputs, networks.header, known)
         mask, output = choose_output(scene, request.output)
         yield Job(
             request=request,

@@ -1,10 +1,12 @@
 """The output of a job: its writer, and the sink that takes finished tiles."""
 
+import hashlib
 import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from specgan_cli.inference.job import Job
@@ -33,29 +35,53 @@ def make_writer(job: Job, plan: Plan, weights_sha256: str) -> RasterWriter:
         weights_sha256: Of the weights file.
     """
     options = job.request.output
-    tags = provenance_tags(
+    return RasterWriter(
+        options.path,
+        job.grid,
+        **_values(job, plan),
+        of="COG" if options.of == "COG" else "GTiff",
+        overviews=options.overviews,
+        tags=job_tags(job, weights_sha256),
+        overwrite=options.overwrite,
+        resume=options.resume,
+        keep_partial=True,
+        job=job_key(job, weights_sha256),
+    )
+
+
+def make_part_writer(job: Job, part: Plan, path: Path) -> RasterWriter:
+    """Return the writer of a part of a job's output, not yet opened.
+
+    Args:
+        job: The opened inputs.
+        part: The part's tiles.
+        path: The part's file; one that exists is replaced.
+    """
+    grid = job.scene.grid.window(part.crop).refine(part.scale)
+    return RasterWriter(path, grid, **_values(job, part), overwrite=True)
+
+
+def _values(job: Job, plan: Plan) -> dict[str, Any]:
+    """Return what a job's output and its parts have in common."""
+    co = job.request.output.co
+    return {
+        "dtype": job.output.dtype,
+        "nodata": job.output.nodata,
+        "mask": job.mask,
+        "co": co,
+        "scales": job.scene.scales,
+        "offsets": job.scene.offsets,
+        "block": None if _names_block(co) else fitting_block(plan),
+    }
+
+
+def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
+    """Return the provenance tags of a job's output."""
+    return provenance_tags(
         job.request,
         weights_sha256=weights_sha256,
         radiometry=job.radiometry,
         alignment=job.alignment,
-    )
-    return RasterWriter(
-        options.path,
-        job.grid,
-        dtype=job.output.dtype,
-        nodata=job.output.nodata,
-        mask=job.mask,
-        of="COG" if options.of == "COG" else "GTiff",
-        co=options.co,
-        overviews=options.overviews,
-        tags=tags,
-        scales=job.scene.scales,
-        offsets=job.scene.offsets,
-        overwrite=options.overwrite,
-        block=None if _names_block(options.co) else fitting_block(plan),
-        resume=options.resume,
-        keep_partial=True,
-        job=job_key(job, weights_sha256),
     )
 
 
@@ -73,11 +99,11 @@ def fitting_block(plan: Plan) -> int:
     return fitting if fitting >= min(SMALLEST_BLOCK, usual) else usual
 
 
-def job_key(job: Job, weights_sha256: str) -> str:
+def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
     """Return what a run must share with the killed run that it goes on with.
 
     All that decides the pixels: the inputs with their sizes and dates, the weights and the
-    options; not how fast or where it runs.
+    options; not how fast or where it runs.  Parts of a cluster's run share the tile too.
     """
     compute, inputs = job.request.compute, job.request.inputs
     content: dict[str, Any] = {
@@ -85,6 +111,7 @@ def job_key(job: Job, weights_sha256: str) -> str:
         "scene": identity(inputs.scene),
         "hsi": identity(inputs.hsi),
         "weights": weights_sha256,
+        "tile": tile,
         "scale": compute.scale,
         "seed": compute.seed,
         "fidelity": compute.fidelity,
@@ -93,7 +120,8 @@ def job_key(job: Job, weights_sha256: str) -> str:
         "overviews": job.request.output.overviews,
         "of": job.request.output.of,
     }
-    return json.dumps(content, sort_keys=True, default=str)
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def resumed_plan(plan: Plan, notes: tuple[str, ...]) -> tuple[Plan, int]:

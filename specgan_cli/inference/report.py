@@ -5,7 +5,6 @@ from typing import Any
 
 from specgan_cli.errors import SpecganError
 from specgan_cli.inference.devices import peak_memory
-from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.networks import Networks
 from specgan_cli.inference.plan import Plan
@@ -82,26 +81,33 @@ class Report:
         return content
 
 
-def make_report(
-    job: Job,
-    plan: Plan,
-    networks: Networks,
-    engines: list[Engine],
-    *,
-    resumed_tiles: int,
-    seconds: float,
-) -> Report:
+@dataclass(frozen=True)
+class Done:
+    """How the tiles of a job were computed."""
+
+    plan: Plan
+    """The tiles."""
+
+    devices: list[str]
+    """Where the network ran."""
+
+    resumed_tiles: int
+    """How many tiles an earlier run had made."""
+
+    network_seconds: float
+    """Time that the networks were busy here, summed over devices."""
+
+
+def make_report(job: Job, networks: Networks, done: Done, *, seconds: float) -> Report:
     """Gather what was done.
 
     Args:
         job: The scene.
-        plan: Its tiles.
         networks: The weights.
-        engines: What computed the tiles.
-        resumed_tiles: How many of them an earlier run had made.
+        done: The tiles.
         seconds: Wall time of the whole run.
     """
-    grid, inputs = job.grid, job.request.inputs
+    grid, inputs, plan = job.grid, job.request.inputs, done.plan
     return Report(
         scene=job.scene.name,
         output=str(job.request.output.path),
@@ -117,10 +123,10 @@ def make_report(
         alignment=job.alignment,
         tile=plan.tile,
         tiles=plan.tile_count,
-        resumed_tiles=resumed_tiles,
-        devices=networks.devices,
+        resumed_tiles=done.resumed_tiles,
+        devices=done.devices,
         seconds=round(seconds, 3),
-        network_seconds=round(sum(engine.busy_seconds for engine in engines), 3),
+        network_seconds=round(done.network_seconds, 3),
         peak_memory_bytes=peak_memory(),
     )
 

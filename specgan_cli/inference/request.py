@@ -77,6 +77,9 @@ class ComputeOptions:
     max_memory: int | None = None
     """Bytes that the run may take at its peak; None for half of what is free."""
 
+    dask: str | None = None
+    """tcp://HOST:PORT of a Dask scheduler, or local:N; None for this process alone."""
+
 
 @dataclass(frozen=True)
 class OutputOptions:

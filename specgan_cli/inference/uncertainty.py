@@ -8,10 +8,9 @@ import torch
 
 from specgan_cli.inference.engine import Engine, repeat_mask
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.output import Progress
+from specgan_cli.inference.output import Progress, job_tags
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import Plan
-from specgan_cli.inference.provenance import provenance_tags
 from specgan_cli.inference.tile import Floats, TileInput, TileResult
 from specgan_cli.raster.writer import RasterWriter
 
@@ -72,12 +71,7 @@ def write_uncertainty(
     """
     options = job.request.output
     assert options.uncertainty is not None
-    tags = provenance_tags(
-        job.request,
-        weights_sha256=weights_sha256,
-        radiometry=job.radiometry,
-        alignment=job.alignment,
-    )
+    tags = job_tags(job, weights_sha256)
     tags["SPECGAN_UNCERTAINTY_SEEDS"] = str(options.samples)
     writer = RasterWriter(
         options.uncertainty,

@@ -6,15 +6,17 @@ from typing import Any
 
 from specgan_cli.errors import SpecganError
 from specgan_cli.inference.checks import check_batch, check_outputs
+from specgan_cli.inference.cluster import compute_parts, open_cluster, remove_parts
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.estimate import Estimate, estimate
-from specgan_cli.inference.job import open_job
+from specgan_cli.inference.job import Job, open_job
+from specgan_cli.inference.mosaic import copy_parts, write_vrt
 from specgan_cli.inference.networks import Networks, load_networks
-from specgan_cli.inference.output import Progress, TileSink, make_writer, resumed_plan
+from specgan_cli.inference.output import Progress, TileSink, job_tags, make_writer, resumed_plan
 from specgan_cli.inference.pipeline import run_pipeline
-from specgan_cli.inference.plan import plan_job
+from specgan_cli.inference.plan import Plan, plan_job
 from specgan_cli.inference.preview import write_preview
-from specgan_cli.inference.report import Report, failure, make_report, skipped
+from specgan_cli.inference.report import Done, Report, failure, make_report, skipped
 from specgan_cli.inference.request import Request
 from specgan_cli.inference.uncertainty import write_uncertainty
 
@@ -40,24 +42,45 @@ def upscale(
     networks = networks or load_networks(request.compute)
     with open_job(request, networks) as job:
         plan = plan_job(job, networks)
-        engines = make_engines(job, networks)
-        with make_writer(job, plan, networks.sha256) as writer:
-            plan, done = resumed_plan(plan, writer.committed)
-            run_pipeline(
-                plan.tiles[done:],
-                job.reader.read,
-                [engine.predict for engine in engines],
-                TileSink(writer, plan, done, progress).write,
-                batch=plan.batch,
-            )
-        report = make_report(
-            job, plan, networks, engines, resumed_tiles=done, seconds=time.monotonic() - start
-        )
+        run = run_on_cluster if request.compute.dask else run_here
+        done = run(job, plan, networks, progress)
+        report = make_report(job, networks, done, seconds=time.monotonic() - start)
         if request.output.preview:
             write_preview(job, plan)
         if request.output.uncertainty:
-            write_uncertainty(job, plan, engines, networks.sha256, progress)
+            write_uncertainty(
+                job, done.plan, make_engines(job, networks), networks.sha256, progress
+            )
     return report
+
+
+def run_here(job: Job, plan: Plan, networks: Networks, progress: Progress | None) -> Done:
+    """Compute a job's tiles in this process, and write its output."""
+    engines = make_engines(job, networks)
+    with make_writer(job, plan, networks.sha256) as writer:
+        plan, resumed = resumed_plan(plan, writer.committed)
+        run_pipeline(
+            plan.tiles[resumed:],
+            job.reader.read,
+            [engine.predict for engine in engines],
+            TileSink(writer, plan, resumed, progress).write,
+            batch=plan.batch,
+        )
+    return Done(plan, networks.devices, resumed, sum(engine.busy_seconds for engine in engines))
+
+
+def run_on_cluster(job: Job, plan: Plan, networks: Networks, progress: Progress | None) -> Done:
+    """Have a job's tiles computed by Dask workers, and put their parts together."""
+    address, path = str(job.request.compute.dask), job.request.output.path
+    with open_cluster(address) as client:
+        parts = compute_parts(job, plan, networks, client, progress)
+    if job.request.output.of == "VRT":
+        write_vrt(path, job.grid, parts, job_tags(job, networks.sha256))
+    else:
+        with make_writer(job, plan, networks.sha256) as writer:
+            copy_parts(parts, plan, writer)
+        remove_parts(path)
+    return Done(plan, [f"dask {address}"], 0, 0.0)
 
 
 def plan_upscale(request: Request, *, networks: Networks | None = None) -> Estimate:

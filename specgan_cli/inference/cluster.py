@@ -1,0 +1,208 @@
+"""One scene on many machines: a Dask task for each row of tiles, each writing its own GeoTIFF part.
+
+The parts lie on storage that driver and workers share, in a folder beside the output.  In the end
+they are copied into one file, in the order of a run on one machine, so that its bytes are the same;
+or they stay, and a VRT shows them as one.
+"""
+
+import functools
+import importlib
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from specgan_cli.errors import MissingExtraError, SpecganError, WeightsError
+from specgan_cli.inference.engine import make_engines
+from specgan_cli.inference.job import Job, open_job
+from specgan_cli.inference.networks import Networks, load_networks
+from specgan_cli.inference.output import Progress, TileSink, job_key, make_part_writer
+from specgan_cli.inference.pipeline import run_pipeline
+from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.request import ComputeOptions, Request
+from specgan_cli.raster.grid import Window
+from specgan_cli.raster.partial import writing
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 20
+"""How long a scheduler may take to answer."""
+
+RETRIES = 3
+"""How often a row is done again when its worker fails or is lost."""
+
+
+@dataclass(frozen=True)
+class RowTask:
+    """One row of tiles, as it is sent to a worker."""
+
+    request: Request
+    """The scene, with the range that the driver found."""
+
+    alignment: dict[str, Any] | None
+    """Where the driver found the cube to lie, as JSON values."""
+
+    plan: Plan
+    """The row's own plan: its crop is the row."""
+
+    path: Path
+    """The part to write, on shared storage."""
+
+    weights_sha256: str
+    """Of the driver's weights; a worker's must be the same."""
+
+
+@contextmanager
+def open_cluster(address: str) -> Iterator[Any]:
+    """Connect to a scheduler, or start workers on this machine.
+
+    Args:
+        address: tcp://HOST:PORT, or local:N for N worker processes here.
+
+    Yields:
+        A `distributed.Client`.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        SpecganError: The scheduler cannot be reached, or the address makes no sense.
+    """
+    try:
+        distributed: Any = importlib.import_module("distributed")
+    except ImportError as error:
+        raise MissingExtraError(
+            'a cluster needs Dask, which is not installed; pip install "specgan[distributed]"'
+        ) from error
+    if not logger.isEnabledFor(logging.INFO):
+        logging.getLogger("distributed").setLevel(logging.ERROR)
+    kind, _, rest = address.partition(":")
+    if kind == "local":
+        if not rest.isdigit() or int(rest) < 1:
+            raise SpecganError(f"--dask {address}: give local:N with N worker processes")
+        with (
+            distributed.LocalCluster(
+                n_workers=int(rest), threads_per_worker=1, dashboard_address=":0"
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = distributed.Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SpecganError(
+            f"--dask {address}: no scheduler answers; start one with `dask scheduler`, "
+            "or give local:N for workers on this machine"
+        ) from error
+    with client:
+        yield client
+
+
+def compute_parts(
+    job: Job, plan: Plan, networks: Networks, client: Any, progress: Progress | None
+) -> list[Path]:
+    """Have every row of tiles computed by the workers.
+
+    Args:
+        job: The opened inputs; the driver has aligned the cube and chosen the range.
+        plan: The tiles of the whole.
+        networks: The driver's weights.
+        client: The cluster.
+        progress: Told after each row.
+
+    Returns:
+        The parts, from top to bottom.
+
+    Raises:
+        SpecganError: A row failed more often than `RETRIES` times, or a worker lacks the weights.
+    """
+    distributed: Any = importlib.import_module("distributed")
+    folder = parts_folder(job.request.output.path)
+    if not job.request.output.resume:
+        remove_parts(job.request.output.path)
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+    tasks = row_tasks(job, plan, networks.sha256, folder)
+    todo = [task for task in tasks if not task.path.exists()]
+    done = sum(task.plan.tile_count for task in tasks) - sum(t.plan.tile_count for t in todo)
+    counts = {str(task.path): task.plan.tile_count for task in todo}
+    futures = client.map(upscale_row, todo, retries=RETRIES, pure=False)
+    try:
+        for _, path in distributed.as_completed(futures, with_results=True):
+            done += counts[path]
+            if progress is not None:
+                progress(done, plan.tile_count)
+    except (distributed.KilledWorker, distributed.CancelledError) as error:
+        raise SpecganError(
+            f"{job.scene.name}: workers were lost {RETRIES} times over one row: {error}; "
+            "give them more memory or a smaller --tile, then --resume"
+        ) from error
+    finally:
+        client.cancel(futures)
+    return [task.path for task in tasks]
+
+
+def row_tasks(job: Job, plan: Plan, weights_sha256: str, folder: Path) -> list[RowTask]:
+    """Return one task for each row of tiles; a part's name says which job it belongs to."""
+    fixed = replace(
+        job.request,
+        inputs=replace(job.request.inputs, rgb_range=(job.radiometry.low, job.radiometry.high)),
+        compute=replace(job.request.compute, dask=None),
+    )
+    key = job_key(job, weights_sha256, plan.tile)
+    tasks = []
+    for row in range(plan.tile_rows):
+        top = row * plan.tile
+        height = min(plan.tile, plan.crop.height - top)
+        crop = Window(plan.crop.row + top, plan.crop.col, height, plan.crop.width)
+        shape_yx = (height * plan.scale, plan.shape_yx[1])
+        part = replace(plan, crop=crop, shape_yx=shape_yx)
+        path = folder / f"{key[:16]}-{row:05d}.tif"
+        tasks.append(RowTask(fixed, job.alignment, part, path, weights_sha256))
+    return tasks
+
+
+def upscale_row(task: RowTask) -> str:
+    """Compute one row of tiles and write its part; runs on a worker.
+
+    Returns:
+        The part's path.
+
+    Raises:
+        SpecganError: The inputs or the weights are not the driver's.
+    """
+    networks = _networks(task.request.compute)
+    if networks.sha256 != task.weights_sha256:
+        raise WeightsError(
+            f"{task.request.compute.weights}: a worker has other weights of this name "
+            f"({networks.sha256[:12]}, not {task.weights_sha256[:12]}); copy the driver's there"
+        )
+    with open_job(task.request, networks, task.alignment) as job:
+        engines = make_engines(job, networks)
+        with make_part_writer(job, task.plan, task.path) as writer:
+            run_pipeline(
+                task.plan.tiles,
+                job.reader.read,
+                [engine.predict for engine in engines],
+                TileSink(writer, task.plan, 0, None).write,
+                batch=task.plan.batch,
+            )
+    return str(task.path)
+
+
+@functools.lru_cache(maxsize=1)
+def _networks(compute: ComputeOptions) -> Networks:
+    """Load the weights once for each worker."""
+    return load_networks(compute)
+
+
+def parts_folder(path: Path) -> Path:
+    """Return the folder of an output's parts, beside it."""
+    return path.with_name(f"{path.stem}.parts")
+
+
+def remove_parts(path: Path) -> None:
+    """Remove the parts of an output that holds them now."""
+    shutil.rmtree(parts_folder(path), ignore_errors=True)
