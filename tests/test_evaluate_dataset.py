@@ -11,6 +11,7 @@ import torch
 from evaluation_data import write_dataset
 from tiny_networks import specgan, tiny_weights
 
+from specgan.errors import ShapeError
 from specgan_cli.evaluation.baselines import interpolate
 from specgan_cli.evaluation.catalogue import METRICS, check_names
 from specgan_cli.evaluation.chips import read_chip
@@ -222,6 +223,49 @@ def test_three_bands_are_the_visible_ones():
     centres = np.linspace(380, 1050, 48)
     kept = np.flatnonzero(keep_bands(cube, centres)[:, 0, 0])
     assert np.abs(centres[kept] - [450, 550, 650]).max() < 8
+
+
+def test_several_weights_stand_side_by_side(folder):
+    words = ("--weights", tiny_weights(), "--weights", tiny_weights(), "--metrics", "psnr")
+    outcome = specgan("evaluate", folder, *words, "-x", "4", "--limit", "2", "--json")
+    document = json.loads(outcome.stdout)
+    assert document["methods"] == ["tiny", "tiny (2)", "bicubic", "nearest"]
+    summary = document["summary"]["all"]
+    assert summary["tiny"] == summary["tiny (2)"]
+    assert len(document["weights"]["tiny"]) == 64
+
+
+def test_full_fidelity_is_smoother_than_full_detail(folder):
+    words = ("evaluate", folder, "--weights", tiny_weights(), "-x", "8", "--limit", "4", "--json")
+    strengths = []
+    for fidelity in ("0", "1"):
+        outcome = specgan(*words, "--metrics", "edge_strength", "--fidelity", fidelity)
+        summary = json.loads(outcome.stdout)["summary"]["all"]
+        strengths.append(summary["tiny"]["edge_strength"]["mean"])
+    assert strengths[1] < strengths[0]
+
+
+class Picky:
+    """A method that takes chips of one size only, as the published networks do."""
+
+    name = "picky"
+
+    def applies(self, chip):
+        """Want to take every chip."""
+        return True
+
+    def predict(self, chip):
+        """Refuse chips with a cube."""
+        if chip.hsi is not None:
+            raise ShapeError("8 x 8 only")
+        return [chip.hr_truth]
+
+
+def test_chips_that_a_network_cannot_take_are_counted(dataset):
+    chips = (read_chip(dataset, record, 8) for record in dataset.split("val"))
+    result = run(chips, [Picky()], check_names(["psnr"]), Units(0, 255, 8))
+    assert result.skipped == {"picky": 4}
+    assert len(result.rows) == 4
 
 
 def test_memory_does_not_grow_with_the_number_of_chips(dataset):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from specgan_cli.evaluation.tiles import Array, Mask, Tile, whole
 from specgan_cli.raster.dataset import ChipRecord, Dataset
+from specgan_cli.raster.dataset_statistics import HSI_UNIT
 from specgan_cli.raster.degradation import hsi_to_lr
 from specgan_cli.raster.radiometry import Radiometry, fill_invalid
 
@@ -78,7 +79,7 @@ def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> Chip:
     hsi_valid: Mask | None = None
     if sample.hsi is not None and sample.hsi_mask is not None and sample.hsi_factor:
         hsi, hsi_mask = hsi_to_lr(sample.hsi, sample.hsi_mask, sample.hsi_factor, scale)
-        hsi = hsi[:, : height // scale, : width // scale] / np.float32(10000)
+        hsi = hsi[:, : height // scale, : width // scale] / np.float32(HSI_UNIT)
         hsi_valid = hsi_mask[: height // scale, : width // scale].astype(bool)
     middle = (radiometry.low + radiometry.high) / 2
     return Chip(
