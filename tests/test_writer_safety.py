@@ -88,6 +88,11 @@ def test_a_folder_as_output_is_refused(tmp_path: Path) -> None:
         writer_of(tmp_path, overwrite=True).open()
 
 
+def test_a_device_as_output_is_refused() -> None:
+    with pytest.raises(OutputError, match="is not a regular file"):
+        check_output(os.devnull, overwrite=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_write_permission_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "locked"

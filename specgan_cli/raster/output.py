@@ -118,6 +118,8 @@ def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) 
     folder = path.parent
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is not a regular file; choose another output")
     if not folder.is_dir():
         raise OutputError(f"{folder}: no such folder; make it, or choose another output")
     if path.exists() and not overwrite:
