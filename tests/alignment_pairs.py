@@ -87,6 +87,33 @@ def see_warped(image: np.ndarray, ratio: int, pad: int, warp: Warp, parts: int =
     return total / parts**2
 
 
+def see_anywhere(
+    image: np.ndarray,
+    transform: Affine,
+    shape: tuple[int, int],
+    to_scene: Warp,
+    shift: tuple[float, float],
+) -> np.ndarray:
+    """What a box sensor on any grid sees of a scene's ground, `shift` metres (x, y) away.
+
+    `to_scene` takes coordinates of the grid to those of the scene.
+    """
+    total = np.zeros((3, *shape))
+    parts = (np.arange(8) + 0.5) / 8
+    for by_row in parts:
+        for by_col in parts:
+            row, col = np.meshgrid(
+                np.arange(shape[0]) + by_row, np.arange(shape[1]) + by_col, indexing="ij"
+            )
+            x = transform.a * col + transform.b * row + transform.c
+            y = transform.d * col + transform.e * row + transform.f
+            x, y = to_scene(x, y)
+            c, r = ~scene_transform() @ (x + shift[0], y + shift[1])
+            at = r - 0.5, c - 0.5
+            total += np.stack([map_coordinates(band, at, order=1) for band in image])
+    return total / 64
+
+
 def cube_of(rgb: np.ndarray, bands: int = 64, snr: float = 500, ramp: bool = False) -> np.ndarray:
     """Reflectance (bands x height x width) of what was seen, with noise and a brightness ramp."""
     _, weights = spectra(bands)

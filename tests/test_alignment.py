@@ -104,30 +104,11 @@ def test_thirty_percent_nodata_does_not_mislead(tmp_path, ground, which, shape):
     assert residual(found(scene, path), shift) <= 0.016
 
 
-def see_anywhere(ground, transform, crs, shape, to_scene, shift):
-    """What a box sensor on any grid sees of the scene's ground, `shift` metres (x, y) away."""
-    total = np.zeros((3, *shape))
-    parts = (np.arange(8) + 0.5) / 8
-    for by_row in parts:
-        for by_col in parts:
-            row, col = np.meshgrid(
-                np.arange(shape[0]) + by_row, np.arange(shape[1]) + by_col, indexing="ij"
-            )
-            x = transform.a * col + transform.b * row + transform.c
-            y = transform.d * col + transform.e * row + transform.f
-            x, y = to_scene(x, y)
-            c, r = ~pairs.scene_transform() @ (x + shift[0], y + shift[1])
-            total += np.stack(
-                [pairs.map_coordinates(band, (r - 0.5, c - 0.5), order=1) for band in ground]
-            )
-    return total / 64
-
-
 def test_a_cube_turned_by_two_degrees_is_aligned(tmp_path, ground, scene_path):
     middle = Affine.translation(pairs.CORNER[0] + 20, pairs.CORNER[1] - 20)
     transform = middle @ Affine.rotation(2) @ Affine.scale(1, -1) @ Affine.translation(-15, -15)
     shift = (1.37, -0.82)
-    seen = see_anywhere(ground, transform, pairs.UTM, (30, 30), lambda x, y: (x, y), shift)
+    seen = pairs.see_anywhere(ground, transform, (30, 30), lambda x, y: (x, y), shift)
     path = pairs.write_cube(tmp_path / "c.tif", pairs.cube_of(seen), transform)
     assert residual(found(scene_path, path, local=False), shift) <= 0.016
 
@@ -144,7 +125,7 @@ def test_a_cube_in_another_crs_is_aligned(tmp_path, ground, scene_path):
         return tuple(np.reshape(values, x.shape) for values in moved)
 
     shift = (0.23, 0.41)
-    seen = see_anywhere(ground, transform, other, (30, 30), to_scene, shift)
+    seen = pairs.see_anywhere(ground, transform, (30, 30), to_scene, shift)
     path = pairs.write_cube(tmp_path / "c.tif", pairs.cube_of(seen), transform, crs=other)
     assert residual(found(scene_path, path, local=False), shift) <= 0.016
 

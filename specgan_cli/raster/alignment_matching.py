@@ -18,6 +18,7 @@ Values = NDArray[np.float64]
 
 _REACH = 4
 _NEIGHBOURHOOD = 7
+_FULL_SHARE = 0.5
 _ROUNDS = 6
 _OUTLIER = 1.5
 """Coarse pixels from the smooth field at which a match has lost half of its weight."""
@@ -55,29 +56,47 @@ def _matches(view: View, motion: Motion) -> tuple[Values, Values]:
     """Best displacement (2 x height x width) of every pixel's neighbourhood; its correlation."""
     best = np.zeros((2, *view.shape_yx))
     highest = np.full(view.shape_yx, -1.0)
+    fine, origin = _fine_around(view, motion)
     coarse = np.where(view.valid, view.coarse, 0.0)
-    for by_row in range(-_REACH, _REACH + 1):
-        for by_col in range(-_REACH, _REACH + 1):
-            shift = motion.shift[0] + by_row, motion.shift[1] + by_col
-            sample = view.sample_shifted(shift)
-            weight = (view.valid & (sample.share >= 0.5)).astype(np.float64)
-            fine = high_pass(sample.value, weight, HIGH_PASS)
-            ours = high_pass(coarse, weight, HIGH_PASS)
-            r = _local_correlation(fine, ours)
+    coarse = high_pass(coarse, view.valid.astype(np.float64), HIGH_PASS)
+    power = _near(coarse**2)
+    height, width = view.shape_yx
+    for by_row in range(2 * _REACH + 1):
+        for by_col in range(2 * _REACH + 1):
+            part = fine[:, by_row : by_row + height, by_col : by_col + width]
+            product, other = _near(coarse * part), _near(part * part)
+            r = (product / np.sqrt(np.maximum(power * other, 1e-30))).mean(axis=0)
             better = r > highest
             highest[better] = r[better]
-            best[:, better] = np.array([[by_row], [by_col]])
+            best[:, better] = np.array([[origin[0] + by_row], [origin[1] + by_col]])
     return best, highest
 
 
-def _local_correlation(first: Values, second: Values) -> Values:
-    """Correlation over each pixel's neighbourhood, mean over the channels."""
-    size = (1, _NEIGHBOURHOOD, _NEIGHBOURHOOD)
-    ab, aa, bb = (
-        uniform_filter(product, size, mode="constant")
-        for product in (first * second, first * first, second * second)
+def _fine_around(view: View, motion: Motion) -> tuple[Values, tuple[float, float]]:
+    """The fine image, high-passed, at whole pixels up to the reach around a displacement.
+
+    Returns:
+        Channels x height + 2 reach x width + 2 reach, and the displacement of its first pixel
+        relative to the motion.
+    """
+    m = view.oversampling
+    starts = [round((view.pad + shift - _REACH) * m) for shift in motion.shift]
+    cells = [
+        np.clip(start + m * np.arange(size + 2 * _REACH), 0, limit - 1)
+        for start, size, limit in zip(starts, view.shape_yx, view.share.shape, strict=True)
+    ]
+    at = np.ix_(*cells)
+    weight = (view.share[at] >= _FULL_SHARE).astype(np.float64)
+    row, col = (
+        start / m - view.pad - shift for start, shift in zip(starts, motion.shift, strict=True)
     )
-    return np.asarray((ab / np.sqrt(np.maximum(aa * bb, 1e-30))).mean(axis=0))
+    return high_pass(view.boxed[:, at[0], at[1]], weight, HIGH_PASS), (row, col)
+
+
+def _near(images: Values) -> Values:
+    """Means over each pixel's neighbourhood."""
+    size = (1, _NEIGHBOURHOOD, _NEIGHBOURHOOD)
+    return np.asarray(uniform_filter(images, size, mode="constant"))
 
 
 def _smooth(basis: Values, match: Values, weight: Values) -> Values:

@@ -214,12 +214,18 @@ def _filled(images: Values, valid: Mask) -> Values:
 
 def _spline_taps(positions: Values, size: int) -> tuple[NDArray[np.intp], Values]:
     """First of four coefficients, and weights (value, first, second derivative) x ... x 4."""
-    first = np.clip(np.floor(positions).astype(np.intp) - 1, 0, size - 4)
-    u = np.clip(positions - first - 1, -1.0, 2.0)[..., None]
-    distance = u + 1 - np.arange(4)
-    near, sign = np.abs(distance), np.sign(distance)
-    inner, outer = near < 1, (near >= 1) & (near < 2)
-    value = np.where(inner, 2 / 3 - near**2 + near**3 / 2, np.where(outer, (2 - near) ** 3 / 6, 0))
-    slope = np.where(inner, 1.5 * near**2 - 2 * near, np.where(outer, -((2 - near) ** 2) / 2, 0))
-    bend = np.where(inner, 3 * near - 2, np.where(outer, 2 - near, 0))
-    return first, np.stack((value, slope * sign, bend))
+    inside = np.clip(positions, 1.0, size - 2.0 - 1e-9)
+    base = np.floor(inside)
+    t = inside - base
+    s = 1.0 - t
+    weights = np.empty((3, *np.shape(positions), 4))
+    value, slope, bend = weights
+    value[..., 0], value[..., 3] = s**3 / 6, t**3 / 6
+    value[..., 1] = 2 / 3 - t * t * (1 - t / 2)
+    value[..., 2] = 2 / 3 - s * s * (1 - s / 2)
+    slope[..., 0], slope[..., 3] = -s * s / 2, t * t / 2
+    slope[..., 1] = t * (1.5 * t - 2)
+    slope[..., 2] = -s * (1.5 * s - 2)
+    bend[..., 0], bend[..., 3] = s, t
+    bend[..., 1], bend[..., 2] = 3 * t - 2, 3 * s - 2
+    return base.astype(np.intp) - 1, weights
