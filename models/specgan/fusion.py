@@ -15,6 +15,10 @@ from specgan.consistency import crop
 from specgan.layers import leaky
 from specgan.scene_layers import Border, Conv
 
+# Standard deviations at which spectra saturate: ground that training never saw (snow, metal roofs
+# among forests) lies far outside, and would print patterns.
+_HSI_RANGE = 4.0
+
 
 class ResidualDenseBlock(nn.Module):
     """Densely connected layers, the first 3x3 and the others 1x1, around a residual; reach 1."""
@@ -181,7 +185,8 @@ class FusionEncoder(nn.Module):
         Returns:
             The style feature and the decoder feature, N x channels x H' x W' each.
         """
-        x = leaky(self.enter_x(torch.cat((hsi * mask, mask), 1)))
+        hsi = _HSI_RANGE * torch.tanh(hsi / _HSI_RANGE) * mask
+        x = leaky(self.enter_x(torch.cat((hsi, mask), 1)))
         first_x = leaky(self.deepen_x(x, border))
         y = torch.cat((rgb, gsd.expand_as(rgb[:, :1])), 1)
         first_y = self.deepen_y(leaky(self.enter_y(y, border)))
