@@ -88,7 +88,9 @@ class SpatialStyledConv(nn.Module):
         self.up = up
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) / (9 * inputs) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.noise_strength = nn.Parameter(torch.zeros(outputs))
+        # StyleGAN2 starts at zero; then a short training finds its texture in the grid instead of
+        # in the noise, and a lattice shows.
+        self.noise_strength = nn.Parameter(0.25 * torch.randn(outputs))
         self.affine = nn.Conv2d(code, inputs, 1)
         nn.init.normal_(self.affine.weight, std=0.5 / code**0.5)
         assert self.affine.bias is not None
