@@ -104,6 +104,27 @@ def test_the_command_prints_all_three_methods(paths):
     assert all(name in outcome.stdout for name in ("output", "bicubic", "nearest", "psnr (dB)"))
 
 
+def test_the_report_of_rasters_shows_its_blocks(paths, folder):
+    truth, sr, lr = paths
+    out = folder / "report"
+    words = ("--sr", sr, "--reference", truth, "--lr", lr, "--metrics", "psnr", "-o", out)
+    assert specgan("evaluate", *words).code == 0
+    page = (out / "index.html").read_text(encoding="utf-8")
+    for title in ("LR input", "output", "error of output", "truth", "bicubic", "nearest"):
+        assert f'alt="{title}"' in page
+    chips = json.loads((out / "report.json").read_text())["chips"]
+    assert {chip["chip"] for chip in chips} == {"0_0"}
+
+
+def test_the_range_of_floats_is_estimated_over_all_of_the_raster(folder):
+    truth = np.full((1, 600, 40), 0.2, np.float32)
+    truth[:, 300:] = 0.8
+    truth += np.random.default_rng(3).normal(0, 0.01, truth.shape).astype(np.float32)
+    words = ("--sr", write(folder / "e.tif", truth), "--reference", write(folder / "g.tif", truth))
+    low, high = evaluated(*words, "--metrics", "psnr")["range"]
+    assert low < 0.2 < 0.8 < high < 1.2
+
+
 def test_only_the_shared_ground_counts(folder, images, paths):
     truth, sr, lr = images
     part = write(folder / "part.tif", sr[:, 16:176, 40:], corner=(CORNER[0] + 20, CORNER[1] - 8))

@@ -168,11 +168,8 @@ def _range_of(source: Source, window: Window, given: Range | None, notes: list[s
         return given
     if source.dtype == "uint8":
         return 0.0, 255.0
-    step = max(window.height, window.width) // 1024 + 1
-    part = Window(window.row, window.col, window.height // step or 1, window.width // step or 1)
-    values, valid = source.read(part)
     try:
-        radiometry = Radiometry.of_sample(source.dtype, values[:, valid])
+        radiometry = Radiometry.of_sample(source.dtype, source.sample(window))
     except ValueError:
         return 0.0, 1.0
     notes.append(

@@ -1,7 +1,7 @@
 """The best, median and worst chips as pictures side by side."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from specgan_cli.evaluation.chips import Chip
 from specgan_cli.evaluation.methods import Method, Network, can_run
 from specgan_cli.evaluation.png import data_uri, heat, picture
 from specgan_cli.evaluation.runner import Evaluation, Row
-from specgan_cli.evaluation.tiles import Array
+from specgan_cli.evaluation.tiles import Array, Tile
 
 SEEDS = (1, 2, 3, 4)
 """Seeds whose spread is shown as uncertainty."""
@@ -123,6 +123,53 @@ def _uncertainty(method: Network, chip: Chip, top: float) -> list[Panel]:
     uri = data_uri(heat(spread, chip.hr_valid, top))
     note = f"{len(SEEDS)} seeds, 0 to {top:g}"
     return [Panel(f"uncertainty of {method.name}", uri, note)]
+
+
+def draw_blocks(
+    chosen: Sequence[tuple[Row, str]],
+    tiles: Callable[[str], Iterable[tuple[str, Tile]]],
+    evaluation: Evaluation,
+    metric: str,
+) -> list[Strip]:
+    """Draw chosen blocks of a raster.
+
+    Args:
+        chosen: Rows and their ranks, from `choose`.
+        tiles: Reads, by a block's name, the methods' tiles.
+        evaluation: Figures for the captions.
+        metric: The one that ranked them.
+    """
+    low, high = evaluation.units.low, evaluation.units.high
+    top = (high - low) / 4
+    figures = {(row.chip, row.method): row.values for row in evaluation.rows}
+    strips = []
+    for row, rank in chosen:
+        panels: list[Panel] = []
+        for method, tile in tiles(row.chip):
+            valid, truth = tile.core_valid, tile.core_truth
+            note = caption(figures.get((row.chip, method), {}))
+            uri = data_uri(picture(tile.core_sr, valid, low, high))
+            panels.append(Panel(method, uri, note))
+            if method != "output":
+                continue
+            error = np.abs(tile.core_sr - truth).mean(0)
+            uri = data_uri(heat(error, valid, top))
+            panels.append(Panel("error of output", uri, f"0 to {top:g} file units"))
+            panels.append(Panel("truth", data_uri(picture(truth, valid, low, high))))
+            if tile.lr is not None and tile.lr_valid is not None:
+                uri = data_uri(picture(tile.lr, tile.lr_valid, low, high))
+                panels.insert(0, Panel("LR input", uri))
+        strips.append(Strip(row.chip, f"{rank} by {METRICS[metric].title}", tuple(panels)))
+    return strips
+
+
+def ranking(evaluation: Evaluation, method: str) -> str | None:
+    """Return the metric that ranks chips: perceptual, PSNR, or the first that was measured."""
+    rows = evaluation.of(method)
+    for name in ("perceptual", "psnr", *evaluation.names):
+        if any(math.isfinite(row.values.get(name, math.nan)) for row in rows):
+            return name
+    return None
 
 
 def caption(values: dict[str, float]) -> str:

@@ -66,6 +66,15 @@ def compare(
     return result
 
 
+def block_window(pair: Comparison, name: str) -> Window:
+    """Return the window of a block by the name that its rows carry."""
+    row, col = (int(part) for part in name.split("_"))
+    side = tile_side(pair.scale)
+    window = Window(row, col, side, side).intersection(Window(0, 0, *pair.window.shape_yx))
+    assert window is not None
+    return window
+
+
 def tile_side(scale: int) -> int:
     """Return the side of tile cores: about 512, and a multiple of the factor and of 16."""
     step = math.lcm(scale, ALIGNMENT)

@@ -64,6 +64,27 @@ class Source:
         valid[place] = known
         return values, valid
 
+    def sample(self, window: Window, side: int = 512) -> Array:
+        """Return valid values of a window, thinned to at most `side` pixels along each axis.
+
+        Args:
+            window: On the reference's grid.
+            side: Most rows and columns to read.
+
+        Returns:
+            C x N in file units.
+        """
+        moved = window.shifted(-self.offset_yx[0], -self.offset_yx[1])
+        inside = moved.intersection(Window(0, 0, self.dataset.height, self.dataset.width))
+        if inside is None:
+            return np.zeros((len(self.bands), 0))
+        shape = (len(self.bands), min(inside.height, side), min(inside.width, side))
+        options = {"window": inside.rasterio(), "out_shape": shape}
+        found = self.dataset.read(list(self.bands), **options).astype(np.float64)
+        known = (self.dataset.read_masks(list(self.bands), **options) > 0).all(0)
+        known &= np.isfinite(found).all(0)
+        return np.asarray(found[:, known])
+
     def close(self) -> None:
         """Close the raster."""
         self.dataset.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 from specgan_cli.errors import DatasetError, MismatchError, SpecganError
 from specgan_cli.evaluation import comparison, document, panels, rasters
-from specgan_cli.evaluation.catalogue import POOLED_ONLY, check_names
+from specgan_cli.evaluation.catalogue import check_names
 from specgan_cli.evaluation.chips import Chip, read_chip
 from specgan_cli.evaluation.methods import (
     Interpolation,
@@ -55,7 +55,7 @@ def evaluate(request: Request, *, progress: Progress | None = None) -> Outcome:
     if request.dataset is not None:
         outcome, drawn, places = _dataset(request, names, progress)
     else:
-        outcome, drawn, places = *_rasters(request, names, progress), [], {}
+        (outcome, drawn), places = _rasters(request, names, progress), {}
     outcome.failures = thresholds(outcome.evaluation, request.fail_under)
     if request.output is not None:
         write(outcome, request.output, drawn, places)
@@ -95,6 +95,7 @@ def _dataset(
     if judge is not None and collector is not None:
         context.notes += probe_labels(evaluation, collector, dataset, scale, judge)
     _say_skipped(context, evaluation)
+    _say_unseen(context, evaluation, judge)
     drawn: list[panels.Strip] = []
     if request.output is not None:
         drawn = _draw(evaluation, dataset, records, scale, methods)
@@ -164,17 +165,7 @@ def _draw(
 ) -> list[panels.Strip]:
     by_name = {record.id: record for record in records}
     shown = [method for method in methods if method.name != "nearest" and ", " not in method.name]
-    rows = evaluation.of(shown[0].name)
-    metric = next(
-        (
-            name
-            for name in ("perceptual", "psnr", *evaluation.names)
-            if name in evaluation.names
-            and name not in POOLED_ONLY
-            and any(row.values[name] == row.values[name] for row in rows)
-        ),
-        None,
-    )
+    metric = panels.ranking(evaluation, shown[0].name)
     if metric is None:
         return []
 
@@ -185,7 +176,9 @@ def _draw(
     return panels.draw(chosen, read, [shown[-1], *shown[:-1]], evaluation, metric)
 
 
-def _rasters(request: Request, names: tuple[str, ...], progress: Progress | None) -> tuple[Outcome]:
+def _rasters(
+    request: Request, names: tuple[str, ...], progress: Progress | None
+) -> tuple[Outcome, list[panels.Strip]]:
     assert request.sr is not None and request.reference is not None
     pair = comparison.prepare(
         request.sr,
@@ -203,7 +196,19 @@ def _rasters(request: Request, names: tuple[str, ...], progress: Progress | None
             judge = Judge.load(request.perceptual, pair.units.low, pair.units.high, device)
         _say_trunk(context, judge, request)
         context.notes += pair.notes
-        return (Outcome(rasters.compare(pair, names, judge=judge, progress=progress), context),)
+        evaluation = rasters.compare(pair, names, judge=judge, progress=progress)
+        _say_unseen(context, evaluation, judge)
+        drawn: list[panels.Strip] = []
+        metric = panels.ranking(evaluation, "output")
+        if request.output is not None and metric is not None:
+            chosen = panels.choose(evaluation, "output", metric)
+            drawn = panels.draw_blocks(
+                chosen,
+                lambda name: rasters.tiles_of(pair, rasters.block_window(pair, name)),
+                evaluation,
+                metric,
+            )
+        return Outcome(evaluation, context), drawn
     finally:
         pair.close()
 
@@ -221,3 +226,12 @@ def _say_trunk(context: document.Context, judge: Judge | None, request: Request)
 def _say_skipped(context: document.Context, evaluation: Evaluation) -> None:
     for method, count in evaluation.skipped.items():
         context.notes.append(f"{method} cannot take {count} of the chips: of a size it is not for")
+
+
+def _say_unseen(context: document.Context, evaluation: Evaluation, judge: Judge | None) -> None:
+    if judge is None or "perceptual" not in evaluation.names:
+        return
+    if all(row.values["perceptual"] != row.values["perceptual"] for row in evaluation.rows):
+        context.notes.append(
+            "No perceptual figures: the trunk wants three bands and sides of 24 pixels or more"
+        )
