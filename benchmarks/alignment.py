@@ -64,7 +64,7 @@ def measure(scene: Path, cube: Path, **options: Any) -> Run:
     return Run(alignment, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def tiles(data: Path, names: tuple[str, ...] = TILES) -> Iterator[tuple[str, np.ndarray]]:
+def tiles(data: Path, names: tuple[str, ...]) -> Iterator[tuple[str, np.ndarray]]:
     """Real tiles of 400 x 400 pixels: 3 x 400 x 400, 0..255."""
     for name in names:
         with rasterio.open(data / "neon_rgb" / f"{name}.tif") as dataset:
@@ -79,7 +79,7 @@ def residual(run: Run, shift: tuple[float, float], pixel: float) -> float:
     return math.hypot(east - shift[0] * pixel, north - shift[1] * pixel)
 
 
-def accuracy(data: Path, folder: Path) -> None:
+def accuracy(data: Path, folder: Path, names: tuple[str, ...]) -> None:
     """The displacements of the easy and the hard case at three ratios."""
     print("| ratio | case | residual m: median | largest | of a cube pixel | wall s | cpu s |")
     print("|---|---|---|---|---|---|---|")
@@ -90,7 +90,7 @@ def accuracy(data: Path, folder: Path) -> None:
     for ratio, pad in ((10, 40), (3, 12), (1, 12)):
         for case, kind in cases.items():
             errors, runs = [], []
-            for _, image in tiles(data):
+            for _, image in tiles(data, names):
                 for shift in pairs.SHIFTS:
                     seen = pairs.see(image, ratio, pad, shift, kind["psf"])
                     cube = pairs.cube_of(seen, snr=kind["snr"], ramp=kind["ramp"])
@@ -99,7 +99,7 @@ def accuracy(data: Path, folder: Path) -> None:
             print(_row(f"{ratio} | {case}", errors, GSD * ratio, runs), flush=True)
 
 
-def conditions(data: Path, folder: Path) -> None:
+def conditions(data: Path, folder: Path, names: tuple[str, ...]) -> None:
     """Missing pixels, rotation and another CRS, at ratio 10."""
     print("| condition | residual m: median | largest | of a cube pixel | wall s | cpu s |")
     print("|---|---|---|---|---|---|")
@@ -112,14 +112,14 @@ def conditions(data: Path, folder: Path) -> None:
     }
     for name, make in makers.items():
         errors, runs = [], []
-        for _, image in tiles(data):
+        for _, image in tiles(data, names):
             for shift in pairs.SHIFTS[:2]:
                 runs.append(make(folder, image, shift))
                 errors.append(residual(runs[-1], shift, 1.0))
         print(_row(name, errors, 1.0, runs), flush=True)
 
 
-def warp(data: Path, folder: Path) -> None:
+def warp(data: Path, folder: Path, names: tuple[str, ...]) -> None:
     """A smooth warp of 1.5 cube pixels amplitude, and a plain shift that needs no field."""
     print("| wavelength of the warp, cube px | median residual px | 95 % | wall s |")
     print("|---|---|---|---|")
@@ -133,7 +133,7 @@ def warp(data: Path, folder: Path) -> None:
             return 1.5 * np.sin(k * c + 0.4), 1.5 * np.cos(k * r + 0.2)
 
         errors, seconds = [], []
-        for _, image in tiles(data):
+        for _, image in tiles(data, names):
             cube = pairs.cube_of(pairs.see_warped(image, 10, pad, bent))
             run = _aligned(folder, image, cube, 10, pad)
             seconds.append(run.wall_s)
@@ -146,7 +146,7 @@ def warp(data: Path, folder: Path) -> None:
         print(f"| {period} | {max(medians):.4f} (worst tile) | {high:.3f} | {max(seconds):.2f} |")
 
 
-def reliability(data: Path, folder: Path) -> None:
+def reliability(data: Path, folder: Path, names: tuple[str, ...]) -> None:
     """Real plots with their own cubes and with those of other plots.
 
     Nothing is fitted to these pairs but the threshold, which is left to each group in turn: the
@@ -309,13 +309,14 @@ def main() -> None:
     tables = {f.__name__: f for f in (accuracy, conditions, warp, reliability)}
     parser.add_argument("table", choices=[*tables, "all"])
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tiles", type=int, default=len(TILES), help="how many scenes")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         for name, table in tables.items():
             if arguments.table in (name, "all"):
                 print(f"\n{name}\n")
-                table(arguments.data, Path(folder))
+                table(arguments.data, Path(folder), TILES[: arguments.tiles])
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ def test_memory_is_bounded_by_the_window(noise, monkeypatch):
         return read(self, window, indices)
 
     monkeypatch.setattr(Cube, "read", spy)
-    monkeypatch.setattr("specgan_cli.raster.alignment_cube._BLOCK_VALUES", 48 * 60)
+    monkeypatch.setattr("specgan_cli.raster.alignment_resample._PART_VALUES", 96 * 60)
     small, mask = cube_on_grid(cube, grid(2.0, 12, 15))
     assert len(sizes) > 10
     assert max(sizes) <= 120

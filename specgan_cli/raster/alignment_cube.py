@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -18,9 +16,6 @@ from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.spectral import check_coverage, resampling_matrix
 
 __all__ = ["cube_on_grid", "spectral_map"]
-
-_BLOCK_VALUES = 24_000_000
-"""Source values (bands x pixels) that are in memory at a time, about 100 MB."""
 
 
 def cube_on_grid(
@@ -59,14 +54,9 @@ def cube_on_grid(
         resampled = matrix @ values.reshape(len(used), -1)
         return resampled.reshape(len(bands), *part.shape_yx), valid
 
-    values = np.zeros((len(bands), *window.shape_yx), np.float32)
-    mask = np.zeros(window.shape_yx, np.bool_)
-    for part in _blocks(window, pixel_map, len(used)):
-        inside = part.shifted(-window.row, -window.col).slices
-        values[:, *inside], mask[inside] = resample_window(
-            read, cube.grid.shape_yx, pixel_map, part, len(bands)
-        )
-    return values, mask
+    return resample_window(
+        read, cube.grid.shape_yx, pixel_map, window, len(bands), per_pixel=len(used) + len(bands)
+    )
 
 
 @lru_cache(maxsize=16)
@@ -88,15 +78,3 @@ def spectral_map(
     check_coverage(coverage, target, name)
     used = np.flatnonzero(np.abs(matrix).max(axis=0) > 1e-7)
     return matrix[:, used].astype(np.float32), tuple(used.tolist())
-
-
-def _blocks(window: Window, pixel_map: PixelMap, bands: int) -> Iterator[Window]:
-    """Parts of a window, each needing a bounded number of source values."""
-    middle = window.row + window.height / 2, window.col + window.width / 2
-    scale_y, scale_x = pixel_map.scale(*middle)
-    per_pixel = bands * max(np.nan_to_num(scale_y * scale_x), 1.0)
-    edge = max(int(math.sqrt(_BLOCK_VALUES / per_pixel)), 1)
-    for row in range(0, window.height, edge):
-        for col in range(0, window.width, edge):
-            height, width = min(edge, window.height - row), min(edge, window.width - col)
-            yield Window(window.row + row, window.col + col, height, width)

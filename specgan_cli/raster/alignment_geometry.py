@@ -98,8 +98,9 @@ class PixelMap:
             np.asarray(RectBivariateSpline(coarse_rows, coarse_cols, c)(rows, cols)),
         )
 
-    def scale(self, row: float, col: float) -> tuple[float, float]:
-        """Source pixels covered by one target pixel along a row step and along a column step."""
+    def scale(self) -> tuple[float, float]:
+        """Source pixels that one target pixel covers down and across, at the target's centre."""
+        row, col = (size / 2 for size in self.target.shape_yx)
         r, c = self.exact(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
         return float(np.hypot(r[1] - r[0], c[1] - c[0])), float(np.hypot(r[2] - r[0], c[2] - c[0]))
 

@@ -39,7 +39,9 @@ class Side:
     grid: Grid
     """Its grid."""
     read: Reader
-    """Its three visible channels."""
+    """Reads its three visible channels."""
+    per_pixel: int
+    """Values a pixel that a read holds in memory."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Pair:
         Raises:
             MismatchError: They share no ground, or only one of them has a CRS.
         """
-        sides = Side(scene.grid, scene.read), Side(cube.grid, _visible_reader(cube))
+        sides = Side(scene.grid, scene.read, len(VISIBLE)), _visible_side(cube)
         scene_is_coarse = scene.grid.gsd > cube.grid.gsd
         coarse, fine = sides if scene_is_coarse else sides[::-1]
         return cls(coarse, fine, _overlap(coarse.grid, fine.grid), scene_is_coarse)
@@ -96,6 +98,7 @@ class Pair:
             PixelMap(self.coarse.grid.refine(m), self.fine.grid),
             window.padded(pad).scaled(m),
             len(VISIBLE),
+            self.fine.per_pixel,
         )
         return make_view(
             np.where(valid, values, 0).astype(np.float64),
@@ -108,7 +111,7 @@ class Pair:
         )
 
 
-def _visible_reader(cube: Cube) -> Reader:
+def _visible_side(cube: Cube) -> Side:
     matrix, _ = resampling_matrix(cube.bands, VISIBLE, cube.bad)
     used = np.flatnonzero(np.abs(matrix).max(axis=0) > 1e-6)
     weights = matrix[:, used].astype(np.float32)
@@ -117,7 +120,7 @@ def _visible_reader(cube: Cube) -> Reader:
         values, valid = cube.read(window, used.tolist())
         return (weights @ values.reshape(len(used), -1)).reshape(-1, *window.shape_yx), valid
 
-    return read
+    return Side(cube.grid, read, len(used) + len(VISIBLE))
 
 
 def _overlap(coarse: Grid, fine: Grid) -> Window:

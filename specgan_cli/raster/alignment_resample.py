@@ -6,15 +6,14 @@ target pixel is the mean of sub-pixels that are interpolated at their own positi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from specgan_cli.raster.alignment_geometry import PixelMap
+from specgan_cli.raster.alignment_weights import SNAP, Axis, pixel_taps
 from specgan_cli.raster.grid import Window
 
 __all__ = ["Reader", "resample_window"]
@@ -25,15 +24,21 @@ Mask = NDArray[np.bool_]
 Reader = Callable[[Window], tuple[Values, Mask]]
 """Reads a window inside the source: values (bands x height x width) and validity."""
 
-_SNAP = 1e-6
-_PARALLEL = 1e-9
+_PARALLEL = 1e-10
 _FULL = 1e-4
 _VALID_SHARE = 0.5
 _SUBPIXELS = 4
+_PART_VALUES = 24_000_000
+"""Source values (bands x pixels) that are in memory at a time, about 100 MB."""
 
 
 def resample_window(
-    read: Reader, source_shape_yx: tuple[int, int], pixel_map: PixelMap, window: Window, bands: int
+    read: Reader,
+    source_shape_yx: tuple[int, int],
+    pixel_map: PixelMap,
+    window: Window,
+    bands: int,
+    per_pixel: int | None = None,
 ) -> tuple[Values, Mask]:
     """Resample a source onto a window of a target grid.
 
@@ -47,99 +52,43 @@ def resample_window(
         pixel_map: Positions from target to source.
         window: Target pixels; may reach beyond the source.
         bands: Number of bands that `read` gives.
+        per_pixel: Values a source pixel that `read` holds in memory; `bands` by default. The window
+            is cut into parts that need a bounded number of them.
 
     Returns:
         Values (bands x height x width), 0 where invalid, and validity (height x width).
     """
+    values = np.zeros((bands, *window.shape_yx), np.float32)
+    mask = np.zeros(window.shape_yx, np.bool_)
+    for part in _parts(window, pixel_map, per_pixel or bands):
+        inside = part.shifted(-window.row, -window.col).slices
+        values[:, *inside], mask[inside] = _resample(read, source_shape_yx, pixel_map, part, bands)
+    return values, mask
+
+
+def _parts(window: Window, pixel_map: PixelMap, per_pixel: int) -> Iterator[Window]:
+    """Parts of a window, each of which needs a bounded number of source values."""
+    scale_y, scale_x = pixel_map.scale()
+    needed = per_pixel * max(float(np.nan_to_num(scale_y * scale_x)), 1.0)
+    edge = max(int(np.sqrt(_PART_VALUES / needed)), 1)
+    for row in range(0, window.height, edge):
+        for col in range(0, window.width, edge):
+            height, width = min(edge, window.height - row), min(edge, window.width - col)
+            yield Window(window.row + row, window.col + col, height, width)
+
+
+def _resample(
+    read: Reader, source_shape_yx: tuple[int, int], pixel_map: PixelMap, window: Window, bands: int
+) -> tuple[Values, Mask]:
     linear = pixel_map.affine
-    if linear is not None and max(abs(linear.b), abs(linear.d)) * max(window.shape_yx) < _PARALLEL:
-        rows = _Axis(linear.f + window.row * linear.e, linear.e, window.height, source_shape_yx[0])
-        cols = _Axis(linear.c + window.col * linear.a, linear.a, window.width, source_shape_yx[1])
+    if linear is not None and max(abs(linear.b), abs(linear.d)) < _PARALLEL:
+        rows = Axis(linear.f + window.row * linear.e, linear.e, window.height, source_shape_yx[0])
+        cols = Axis(linear.c + window.col * linear.a, linear.a, window.width, source_shape_yx[1])
         return _separable(read, rows, cols, bands)
     return _scattered(read, source_shape_yx, pixel_map, window, bands)
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """One axis of parallel grids."""
-
-    start: float
-    """Source position of the first target pixel's edge."""
-    step: float
-    """Source pixels a target pixel; negative when the axes are opposed."""
-    count: int
-    """Target pixels."""
-    size: int
-    """Source pixels."""
-
-    @property
-    def is_coarser(self) -> bool:
-        """Whether target pixels are larger than source pixels."""
-        return abs(self.step) > 1 + _SNAP
-
-    def weights(self, linear: bool) -> csr_matrix:
-        """Weights of source pixels (count x size): area, cubic or linear."""
-        taps, values = self._area() if self.is_coarser else self._interpolation(linear)
-        inside = (taps >= 0) & (taps < self.size) & (values != 0)
-        rows = np.broadcast_to(np.arange(self.count)[:, None], taps.shape)
-        return csr_matrix(
-            (values[inside], (rows[inside], taps[inside])), shape=(self.count, self.size)
-        )
-
-    def _area(self) -> tuple[NDArray[np.intp], Array]:
-        edges = _snap(self.start + self.step * np.arange(self.count + 1))
-        low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
-        taps = np.floor(low)[:, None] + np.arange(int(np.ceil(abs(self.step))) + 1)
-        overlap = np.minimum(high[:, None], taps + 1) - np.maximum(low[:, None], taps)
-        area = np.clip(overlap, 0, None) / abs(self.step)
-        return taps.astype(np.intp), _centred(area, taps + 0.5 - (low + high)[:, None] / 2)
-
-    def _interpolation(self, linear: bool) -> tuple[NDArray[np.intp], Array]:
-        centres = _snap(self.start + self.step * (np.arange(self.count) + 0.5) - 0.5)
-        taps, values = _taps(centres, linear)
-        inside = (centres >= -0.5) & (centres <= self.size - 0.5)
-        return np.clip(taps, 0, self.size - 1), values * inside[:, None]
-
-
-def _centred(weights: Array, distance: Array) -> Array:
-    """Area weights tilted so that their centroid is the centre of the target pixel.
-
-    Where edges cut source pixels, plain areas put the whole of a cut pixel at its middle and move
-    the ground by up to a tenth of a pixel. Whole blocks keep their weights.
-    """
-    first = (weights * distance).sum(axis=1, keepdims=True)
-    second = (weights * distance**2).sum(axis=1, keepdims=True) - first**2
-    return np.asarray(weights * (1 - first / np.maximum(second, 1e-12) * (distance - first)))
-
-
-def _snap(positions: NDArray[np.floating[Any]]) -> Array:
-    whole = np.round(positions)
-    return np.where(np.abs(positions - whole) < _SNAP, whole, positions)
-
-
-def _taps(centres: Array, linear: bool) -> tuple[NDArray[np.intp], Array]:
-    """Neighbours and weights (... x 2 or 4) of positions with pixel centres at whole numbers."""
-    first = np.floor(centres)
-    t = (centres - first)[..., None]
-    if linear:
-        return _neighbours(first, 0, 2), np.concatenate((1 - t, t), axis=-1)
-    weights = np.concatenate(
-        (
-            ((-0.5 * t + 1.0) * t - 0.5) * t,
-            (1.5 * t - 2.5) * t * t + 1.0,
-            ((-1.5 * t + 2.0) * t + 0.5) * t,
-            (0.5 * t - 0.5) * t * t,
-        ),
-        axis=-1,
-    )
-    return _neighbours(first, -1, 3), weights
-
-
-def _neighbours(first: Array, low: int, high: int) -> NDArray[np.intp]:
-    return (first[..., None] + np.arange(low, high)).astype(np.intp)
-
-
-def _separable(read: Reader, rows: _Axis, cols: _Axis, bands: int) -> tuple[Values, Mask]:
+def _separable(read: Reader, rows: Axis, cols: Axis, bands: int) -> tuple[Values, Mask]:
     row_weights, col_weights = rows.weights(linear=True), cols.weights(linear=True)
     smooth = not (rows.is_coarser and cols.is_coarser)
     row_cubic = rows.weights(linear=False) if smooth else row_weights
@@ -183,12 +132,10 @@ def _weigh(
 def _scattered(
     read: Reader, source_shape_yx: tuple[int, int], pixel_map: PixelMap, window: Window, bands: int
 ) -> tuple[Values, Mask]:
-    scale = max(
-        pixel_map.scale(window.row + window.height / 2, window.col + window.width / 2), default=1.0
-    )
+    scale = max(pixel_map.scale())
     scale = scale if np.isfinite(scale) else 1.0
     block = max(int(scale / _SUBPIXELS), 1)
-    sub = max(int(np.ceil(scale / block - _SNAP)), 1)
+    sub = max(int(np.ceil(scale / block - SNAP)), 1)
     rows, cols = _sub_positions(pixel_map, window, sub)
     part = _needed(rows, cols, source_shape_yx, block)
     shape = window.shape_yx
@@ -263,7 +210,7 @@ def _interpolate(
     """Interpolate values weighted by their validity; also the weight that was valid."""
     height, width = share.shape
     safe = [np.where(outside, 0.0, positions) for positions in at]
-    (row_taps, row_weights), (col_taps, col_weights) = (_taps(p, linear) for p in safe)
+    (row_taps, row_weights), (col_taps, col_weights) = (pixel_taps(p, linear) for p in safe)
     row_taps, col_taps = np.clip(row_taps, 0, height - 1), np.clip(col_taps, 0, width - 1)
     total = np.zeros((values.shape[0], *outside.shape), np.float32)
     weight = np.zeros(outside.shape, np.float32)

@@ -27,7 +27,6 @@ from specgan_cli.raster.alignment_resample import resample_window
 from specgan_cli.raster.cube import Cube
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.scene import Scene
-from specgan_cli.raster.tiles import plan_tiles
 
 __all__ = ["draw_quicklook", "write_png"]
 
@@ -112,15 +111,10 @@ def _panel_grid(grid: Grid) -> Grid:
 
 
 def _scene_panel(scene: Scene, grid: Grid) -> tuple[Image, Mask]:
-    """The scene on the panel's grid, read by parts."""
-    image, mask = np.zeros((3, *grid.shape_yx), np.float32), np.zeros(grid.shape_yx, np.bool_)
-    pixel_map = PixelMap(grid, scene.grid)
-    share = scene.grid.shape_yx[0] / grid.shape_yx[0]
-    for part in plan_tiles(grid.shape_yx, max(int(2048 / max(share, 1.0)), 1)):
-        image[:, *part.slices], mask[part.slices] = resample_window(
-            scene.read, scene.grid.shape_yx, pixel_map, part, 3
-        )
-    return image, mask
+    """The scene on the panel's grid."""
+    return resample_window(
+        scene.read, scene.grid.shape_yx, PixelMap(grid, scene.grid), grid.full_window, 3
+    )
 
 
 def _limits(image: Image, valid: Mask) -> tuple[Image, Image]:
