@@ -1,0 +1,101 @@
+"""The pipeline's threads: order, bounds and failures."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from specgan_cli.inference.pipeline import batches, run_pipeline
+from specgan_cli.inference.tile import TileInput, TileResult
+from specgan_cli.raster.grid import Window
+
+WINDOWS = [Window(row, 0, 2, 2) for row in range(0, 40, 2)]
+
+
+def read(window: Window) -> TileInput:
+    values = np.full((3, 2, 2), window.row, np.float32)
+    return TileInput(window, values, values, np.ones((2, 2), bool), None, None)
+
+
+def predict(tiles: list[TileInput]) -> list[TileResult]:
+    return [TileResult(tile.window, tile.lr_values, tile.lr_valid) for tile in tiles]
+
+
+def slowly(tiles: list[TileInput]) -> list[TileResult]:
+    time.sleep(0.01)
+    return predict(tiles)
+
+
+@pytest.mark.parametrize("predictors", [[predict], [slowly, predict], [predict, slowly, predict]])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_results_are_written_in_the_order_of_the_tiles(predictors: list, batch: int) -> None:
+    written: list[int] = []
+    run_pipeline(WINDOWS, read, predictors, lambda r: written.append(r.window.row), batch=batch)
+    assert written == [window.row for window in WINDOWS]
+
+
+@pytest.mark.parametrize("part", ["read", "predict", "other device", "write"])
+def test_a_failure_of_any_part_ends_all(part: str) -> None:
+    def fail(*_: object) -> list[TileResult]:
+        raise OSError(part)
+
+    before = threading.active_count()
+    with pytest.raises(OSError, match=part):
+        run_pipeline(
+            WINDOWS,
+            fail if part == "read" else read,
+            [fail if part == "predict" else slowly, fail if part == "other device" else slowly],
+            fail if part == "write" else lambda _: None,
+        )
+    assert threading.active_count() == before
+
+
+def test_an_interrupt_ends_all() -> None:
+    def interrupt(_: list[TileInput]) -> list[TileResult]:
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        run_pipeline(WINDOWS, read, [interrupt], lambda _: None)
+    assert threading.active_count() == before
+
+
+def test_the_reader_does_not_run_away_from_a_slow_writer() -> None:
+    lead: list[int] = []
+    started, written = [], []
+
+    def count(window: Window) -> TileInput:
+        started.append(window)
+        lead.append(len(started) - len(written))
+        return read(window)
+
+    def write(result: TileResult) -> None:
+        time.sleep(0.005)
+        written.append(result)
+
+    run_pipeline(WINDOWS, count, [predict], write, ahead=2)
+    assert max(lead) <= 6
+
+
+def test_reader_network_and_writer_work_at_the_same_time() -> None:
+    def pause(value: object) -> object:
+        time.sleep(0.02)
+        return value
+
+    start = time.monotonic()
+    run_pipeline(
+        WINDOWS, lambda w: read(pause(w)), [lambda tiles: predict(pause(tiles))], lambda r: pause(r)
+    )
+    assert time.monotonic() - start < 0.75 * 3 * 0.02 * len(WINDOWS)
+
+
+def test_nothing_to_do_is_done() -> None:
+    run_pipeline([], read, [predict], lambda _: None)
+
+
+def test_batches_hold_neighbours_of_one_shape() -> None:
+    shapes = [(2, 2), (2, 2), (2, 2), (2, 1), (2, 2)]
+    windows = [Window(0, i, *shape) for i, shape in enumerate(shapes)]
+    groups = [[w.col for w in group] for group in batches(windows, 2)]
+    assert groups == [[0, 1], [2], [3], [4]]
