@@ -75,8 +75,9 @@ def main() -> None:
         started = time.monotonic()
         document["scales"][scale] = measure(dataset, records, scale, judge, device, options)
         say(f"x{scale}: {time.monotonic() - started:.0f} s")
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+        sys.stdout.flush()
+        if options.json:
+            options.json.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 def parse() -> argparse.Namespace:
