@@ -110,12 +110,22 @@ def test_missing_pixels_come_back_exactly(
     assert (read == values)[:, valid].all()
 
 
-def test_missing_pixels_are_those_of_other_readers_too(tmp_path: Path) -> None:
-    for kind, nodata in (("nodata", 0), ("alpha", None), ("mask", None)):
-        path = tmp_path / f"{kind}.tif"
-        write(path, coordinates((3, *SHAPE), "uint8"), holed(), nodata=nodata, mask=kind)
-        with rasterio.open(path) as dataset:
-            assert ((dataset.dataset_mask() > 0) == holed()).all()
+@pytest.mark.parametrize(
+    ("kind", "dtype", "nodata"),
+    [
+        ("nodata", "uint8", 0),
+        ("alpha", "uint8", None),
+        ("alpha", "float32", None),
+        ("mask", "uint8", None),
+    ],
+)
+def test_missing_pixels_are_those_of_other_readers_too(
+    tmp_path: Path, kind: Any, dtype: str, nodata: float | None
+) -> None:
+    path = tmp_path / "out.tif"
+    write(path, coordinates((3, *SHAPE), dtype), holed(), nodata=nodata, mask=kind)
+    with rasterio.open(path) as dataset:
+        assert ((dataset.dataset_mask() > 0) == holed()).all()
 
 
 def test_what_invalid_pixels_hold_is_not_written(tmp_path: Path) -> None:
