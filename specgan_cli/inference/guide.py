@@ -14,7 +14,7 @@ from specgan_cli.raster.alignment import UNALIGNED, Alignment, align, cube_on_gr
 from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.cube import Cube
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.scene import Scene, reflect
+from specgan_cli.raster.scene import Scene, redact, reflect
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,17 @@ def open_guide(
         MismatchError: The two do not overlap, or no reliable place was found.
     """
     assert inputs.hsi is not None
-    cube = stack.enter_context(Cube.open(inputs.hsi, wavelengths=inputs.wavelengths))
-    if scene.grid.intersection(cube.grid) is None:
-        raise MismatchError(
-            f"{cube.path} does not overlap {scene.name}; give a cube of the same ground"
+    cube = stack.enter_context(
+        Cube.open(
+            inputs.hsi,
+            wavelengths=inputs.wavelengths,
+            scale=inputs.hsi_scale,
+            bad_bands=inputs.bad_bands,
+            crs=inputs.hsi_crs,
+            origin=inputs.hsi_origin,
         )
+    )
+    check_overlap(scene, cube)
     if known is not None:
         alignment = Alignment.from_json(known)
     elif inputs.align:
@@ -92,3 +98,20 @@ def open_guide(
     else:
         alignment = UNALIGNED
     return Guide(cube, alignment, header), alignment.to_json()
+
+
+def check_overlap(scene: Scene, cube: Cube) -> None:
+    """Raise unless scene and cube share ground.
+
+    Raises:
+        MismatchError: They do not, or only one of them has a CRS.
+    """
+    try:
+        shared = scene.grid.intersection(cube.grid)
+    except ValueError as error:
+        raise MismatchError(f"{redact(cube.path)}: has no CRS; give it with --hsi-crs") from error
+    if shared is None:
+        raise MismatchError(
+            f"{redact(cube.path)} does not overlap {scene.name}; check the CRSs, or give the "
+            "cube's place with --hsi-crs and --hsi-origin"
+        )

@@ -45,6 +45,18 @@ class InputOptions:
     wavelengths: str | None = None
     """File with the cube's wavelengths, where the cube does not tell them."""
 
+    hsi_scale: float | None = None
+    """Stored value of reflectance 1 in the cube; None for what the file says."""
+
+    bad_bands: str | None = None
+    """Further bands without use, such as 1-4,1340-1445nm."""
+
+    hsi_crs: str | None = None
+    """CRS of the cube; None for what the file says."""
+
+    hsi_origin: tuple[float, float] | None = None
+    """Outer corner of the cube's first pixel; None for what the file says."""
+
 
 @dataclass(frozen=True)
 class ComputeOptions:
