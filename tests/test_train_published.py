@@ -1,6 +1,7 @@
 """One step of the published recipe against losses and gradients computed here on their own."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,13 @@ def test_other_trunks_and_too_small_chips_are_refused(
     torch.save(other, tmp_path / "shift.pth")
     with pytest.raises(TrainingError, match="conv4_3"):
         train(session_of(dataset, tmp_path / "a", perceptual=tmp_path / "shift.pth"), "cpu")
+    document = json.loads((dataset / "dataset.json").read_text())
+    few = {key: values[:4] for key, values in document["bands"].items()}
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "shards").symlink_to(dataset / "shards")
+    (tmp_path / "few" / "dataset.json").write_text(json.dumps(document | {"bands": few}))
+    with pytest.raises(DatasetError, match="48"):
+        train(session_of(tmp_path / "few", tmp_path / "c"), "cpu")
     small = make_dataset(tmp_path / "small", side=96)
     with pytest.raises(DatasetError, match="8 LR pixels"):
         train(session_of(small, tmp_path / "b"), "cpu")

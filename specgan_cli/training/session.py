@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from specgan import checkpoints
+from specgan.header import CANONICAL_BANDS
 from specgan.perceptual import Trunk, load_trunk
 from specgan_cli.errors import DatasetError
 from specgan_cli.raster.dataset import Dataset
@@ -128,7 +129,7 @@ def open_dataset(path: Path, config: TrainConfig) -> Dataset:
     """Open a dataset and check that it can train the recipe.
 
     Raises:
-        DatasetError: It has no training chip, or another scale than the recipe needs.
+        DatasetError: It has no training chip, or another scale or bands than the recipe needs.
     """
     dataset = Dataset.open(path)
     if not dataset.split("train"):
@@ -138,6 +139,11 @@ def open_dataset(path: Path, config: TrainConfig) -> Dataset:
         raise DatasetError(
             f"{path} was prepared for scale {dataset.scale}, and the recipe needs {needed}; "
             f"prepare it with --scale {needed}"
+        )
+    if config.recipe == "published" and len(dataset.bands) != len(CANONICAL_BANDS):
+        raise DatasetError(
+            f"{path} has cubes of {len(dataset.bands)} bands, and the published network takes "
+            f"{len(CANONICAL_BANDS)}; prepare it with the canonical bands"
         )
     return dataset
 
