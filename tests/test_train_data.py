@@ -161,6 +161,14 @@ def test_chips_smaller_than_the_crop_are_used_whole(dataset: Dataset) -> None:
         sampler_of(dataset).draw(exact, 0, 0)
 
 
+def test_batches_move_to_a_device_whole(dataset: Dataset) -> None:
+    batch = sampler_of(dataset).draw(PLAN, 0, 0)
+    moved = batch.to(torch.device("meta"))
+    assert len(tensors(moved)) == len(tensors(batch)) > 10
+    assert all(tensor.is_meta for tensor in tensors(moved))
+    assert batch.to(torch.device("cpu")) is batch
+
+
 def test_the_loader_keeps_the_order_and_raises_where_it_happened() -> None:
     def make(task: int) -> int:
         if task == 5:

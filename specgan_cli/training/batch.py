@@ -87,7 +87,9 @@ class Batch:
             return self
 
         def move(tensor: Tensor) -> Tensor:
-            return tensor.pin_memory().to(device, non_blocking=True)
+            if device.type == "cuda":  # a copy from pinned memory does not hold the device up
+                tensor = tensor.pin_memory()
+            return tensor.to(device, non_blocking=True)
 
         def move_all(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             return tuple(move(tensor) for tensor in tensors)

@@ -155,7 +155,8 @@ class Loop:
     def _draw(self, task: Task) -> Batch:
         step, micro = task
         plan = self.recipe.moment(step).plan
-        return self.sampler.draw(plan, step, micro, self.team.rank, self.team.world)
+        batch = self.sampler.draw(plan, step, micro, self.team.rank, self.team.world)
+        return batch.to(self.team.device)
 
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
