@@ -13,6 +13,8 @@ from affine import Affine
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.alignment import Alignment, align, cube_on_grid
 from specgan_cli.raster.alignment_field import DisplacementField
+from specgan_cli.raster.alignment_pair import Pair
+from specgan_cli.raster.alignment_refine import blur_variance, refine
 from specgan_cli.raster.alignment_search import reliability
 from specgan_cli.raster.cube import Cube
 from specgan_cli.raster.grid import Grid
@@ -231,6 +233,20 @@ def test_what_was_found_brings_the_cube_onto_the_scene(tmp_path, ground, scene_p
             hsi, mask = cube_on_grid(opened, grid, lie, bands=opened.bands)
             errors.append(np.abs(hsi - true)[:, 6:-6, 6:-6][:, mask[6:-6, 6:-6]].mean())
     assert errors[1] < 0.2 * errors[0]
+
+
+def test_the_blur_beyond_the_area_of_a_pixel_is_measured(tmp_path, ground, scene_path):
+    seen = pairs.see(ground, RATIO, PAD, (0.3, 0.2), psf=0.45)
+    path = pairs.write_cube(tmp_path / "c.tif", pairs.cube_of(seen), cube_transform())
+    with Scene.open(scene_path) as scene, Cube.open(path) as cube:
+        views = Pair.of(scene, cube).views(pad=5, per_axis=1)
+    excess, left = blur_variance(views, refine(views, (0.0, 0.0))), 0.0
+    for _ in range(4):
+        blurred = [view.blurred(excess) for view in views]
+        left = blur_variance(blurred, refine(blurred, (0.0, 0.0)))
+        excess += left
+    assert excess == pytest.approx(0.45**2 - 1 / 12, rel=0.3)
+    assert left < 0.1 * excess
 
 
 def test_alignments_survive_json():

@@ -12,7 +12,7 @@ from affine import Affine
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.raster.bands import CANONICAL, Bands
 from specgan_cli.raster.cube import Cube
-from specgan_cli.raster.cube_wavelengths import parse_bad_bands, read_wavelengths
+from specgan_cli.raster.cube_wavelengths import parse_bad_bands, read_wavelengths, to_nanometres
 from specgan_cli.raster.grid import Window
 
 TRANSFORM = Affine(1, 0, 726491.0, 0, -1, 4699078.0)
@@ -64,6 +64,13 @@ def test_micrometres_are_told_by_their_size_where_no_unit_is_given(tmp_path):
     path = tag(write(tmp_path / "c.tif", values_of()), wavelength=[nm / 1000 for nm in NM])
     with Cube.open(path) as cube:
         np.testing.assert_allclose(cube.bands.wavelengths_nm, NM)
+
+
+def test_a_named_unit_comes_before_the_size_of_the_values():
+    assert to_nanometres([101.0, 120.0], "Micrometers") == [101000.0, 120000.0]
+    assert to_nanometres([45.0, 55.0], "Nanometers") == [45.0, 55.0]
+    with pytest.raises(RasterError, match="Wavenumber"):
+        to_nanometres([1000.0, 2000.0], "Wavenumber")
 
 
 def test_exact_band_tags_come_before_the_rounded_imagery_domain(tmp_path):
