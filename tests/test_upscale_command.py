@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from tiny_networks import specgan, tiny_weights
@@ -116,6 +117,16 @@ def test_fidelity_of_one_has_no_noise(uint8_scene: Path, tmp_path: Path) -> None
         with rasterio.open(out) as dataset:
             images.append(dataset.read())
     assert np.array_equal(images[0], images[1])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_short_types_keep_block_means(uint8_scene: Path, tmp_path: Path, dtype: str) -> None:
+    out = tmp_path / "out.tif"
+    done = specgan(*words(uint8_scene, out, "--dtype", dtype))
+    assert done.code == 0, done.stderr
+    with rasterio.open(uint8_scene) as source, rasterio.open(out) as output:
+        means = output.read().astype(float).reshape(3, 12, 4, 17, 4).mean((2, 4))
+        assert np.array_equal(means, source.read())
 
 
 def test_bands_choose_and_order(make_raster, tmp_path: Path) -> None:

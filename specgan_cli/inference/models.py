@@ -51,6 +51,7 @@ class SceneModel:
 
     def __init__(self, network: SceneNetwork) -> None:
         self._network = network
+        self._dtype = dtype_of(network)
         self.weight_bytes = parameter_bytes(network)
         self.halo: int = network.halo
 
@@ -65,11 +66,16 @@ class SceneModel:
 
     def octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
         """See `Model`."""
+        rgb, hsi, mask = (
+            None if array is None else batch_of_one(array, device, self._dtype)
+            for array in (tile.lr_unit, tile.hsi, tile.hsi_mask)
+        )
+        assert rgb is not None
         with torch.inference_mode():
-            return self._network.octaves(
-                batch_of_one(tile.lr_unit, device),
-                None if tile.hsi is None else batch_of_one(tile.hsi, device),
-                None if tile.hsi_mask is None else batch_of_one(tile.hsi_mask, device),
+            octaves: list[Tensor] = self._network.octaves(
+                rgb,
+                hsi,
+                mask,
                 gsd=settings.gsd,
                 scale=settings.scale,
                 origin_yx=(tile.window.row, tile.window.col),
@@ -77,6 +83,7 @@ class SceneModel:
                 padded=True,
                 fidelity=settings.fidelity,
             )
+            return [octave.float() for octave in octaves]
 
 
 def parameter_bytes(network: nn.Module) -> int:
@@ -84,6 +91,11 @@ def parameter_bytes(network: nn.Module) -> int:
     return sum(value.nbytes for value in network.state_dict().values())
 
 
-def batch_of_one(array: Floats, device: torch.device) -> Tensor:
+def batch_of_one(array: Floats, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return C x H x W as a tensor 1 x C x H x W on a device."""
-    return torch.from_numpy(array)[None].to(device, torch.float32)
+    return torch.from_numpy(array)[None].to(device, dtype)
+
+
+def dtype_of(network: nn.Module) -> torch.dtype:
+    """Return the type that a network computes in."""
+    return next(network.parameters()).dtype

@@ -17,7 +17,7 @@ from torch import Tensor
 from specgan import consistency
 from specgan.published import PublishedNetwork
 from specgan_cli.errors import MismatchError
-from specgan_cli.inference.models import batch_of_one, parameter_bytes
+from specgan_cli.inference.models import batch_of_one, dtype_of, parameter_bytes
 from specgan_cli.inference.settings import Settings
 from specgan_cli.inference.tile import TileInput
 
@@ -41,6 +41,7 @@ class PublishedModel:
 
     def __init__(self, network: PublishedNetwork) -> None:
         self._network = network
+        self._dtype = dtype_of(network)
         self.weight_bytes = parameter_bytes(network)
         self._size = network.in_size
         self.halo = REACH + network.in_size
@@ -105,7 +106,8 @@ class PublishedModel:
         for first in range(0, len(missing), TOGETHER):
             some = missing[first : first + TOGETHER]
             parts = [self._inputs(tile, row - top, col - left, device) for row, col in some]
-            fresh = self._network(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+            stacked = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+            fresh = self._network(*stacked).float()
             images.update(zip(some, fresh, strict=True))
         for origin in origins:
             self._keep(origin, images[origin])
@@ -122,7 +124,7 @@ class PublishedModel:
         assert tile.hsi is not None
         assert tile.hsi_mask is not None
         arrays = (tile.lr_unit[where], tile.hsi[where], tile.hsi_mask[where])
-        rgb, hsi, mask = (batch_of_one(array, device) for array in arrays)
+        rgb, hsi, mask = (batch_of_one(array, device, self._dtype) for array in arrays)
         return rgb, hsi, mask
 
     def _keep(self, origin: tuple[int, int], image: Tensor) -> None:
