@@ -42,6 +42,12 @@ def total(terms: Mapping[str, Term]) -> Tensor:
     return torch.stack([term.value * term.weight for term in terms.values()]).sum()
 
 
+def gather(losses: dict[str, float], terms: Mapping[str, Term], parts: int) -> None:
+    """Add one micro-batch's unweighted losses to their means over `parts` micro-batches."""
+    for name, term in terms.items():
+        losses[name] = losses.get(name, 0.0) + float(term.value.detach()) / parts
+
+
 @dataclass(frozen=True)
 class Level:
     """One octave of a batch, made and true."""

@@ -34,6 +34,10 @@ class Team:
         """Whether this process writes files."""
         return self.rank == 0
 
+    def precision(self) -> torch.autocast:
+        """Return the context of forward passes: bfloat16 on a GPU, float32 elsewhere."""
+        return torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda")
+
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their mean over processes; None stays None (the same on all)."""
         if self.world == 1:

@@ -7,32 +7,23 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from specgan.augment import CHANGES
 from specgan.header import Architecture
-from specgan.octave_discriminator import OctaveDiscriminator
 from specgan.perceptual import Trunk
 from specgan.scene import SceneNetwork
 from specgan_cli.raster.dataset_manifest import Statistics
+from specgan_cli.training.adversary import Adversary
 from specgan_cli.training.average import WeightAverage
 from specgan_cli.training.batch import Batch, Plan
 from specgan_cli.training.config import StageConfig, TrainConfig
 from specgan_cli.training.cut import Standard
-from specgan_cli.training.octave_losses import (
-    Level,
-    Term,
-    adversarial_terms,
-    content_terms,
-    discriminator_terms,
-    levels_of,
-    total,
-)
+from specgan_cli.training.octave_losses import Level, content_terms, gather, levels_of, total
 from specgan_cli.training.processes import Team
 from specgan_cli.training.recipe import Moment, check_finite
 from specgan_cli.training.schedule import Position, first_step, gan_weight, position, rate_share
 
 
 class SceneRecipe:
-    """Networks, losses and optimisers of the scene recipe.
+    """The generator's losses and optimiser, its average, and its adversary.
 
     Args:
         config: The run's configuration.
@@ -53,19 +44,11 @@ class SceneRecipe:
         self.network = network
         self.trunk = trunk
         self.team = team
-        self.discriminators = nn.ModuleList(
-            OctaveDiscriminator(channels=config.discriminator.channels, depth=depth)
-            for depth in config.discriminator.depths
-        ).to(team.device)
+        self.adversary = Adversary(config, team)
         team.share(network)
-        team.share(self.discriminators)
         self.average = WeightAverage(network, config.optimiser.ema)
         betas = config.optimiser.betas
         self.optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, betas=betas)
-        self.discriminator_optimiser = torch.optim.Adam(
-            self.discriminators.parameters(), lr=1e-4, betas=betas
-        )
-        self.changes = tuple(c for c in CHANGES if c in config.discriminator.augment)
         self.octaves = torch.compile(network.octaves) if config.compile else network.octaves
 
     def standard(self, statistics: Statistics) -> Standard:
@@ -95,26 +78,24 @@ class SceneRecipe:
     def update(self, step: int, batches: Sequence[Batch]) -> dict[str, float]:
         """Make one step: the generator, then its discriminators on the same images."""
         place = position(self.stages, step)
-        self._set_rates(place)
+        rate = place.stage.lr * rate_share(place)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
         weight = gan_weight(place)
         self.network.train()
         self.optimiser.zero_grad(set_to_none=True)
-        self.discriminators.requires_grad_(False)
         losses: dict[str, float] = {}
         made = []
         for batch in batches:
             levels = self._generate(batch, place.stage)
-            with self._precision():
+            with self.team.precision():
                 terms = content_terms(levels, place.stage, self.trunk)
                 if weight:
-                    terms |= adversarial_terms(
-                        levels, weight, self._matching(place), self.discriminators, self.changes
-                    )
+                    terms |= self.adversary.terms(levels, weight, self._matching(place))
             loss = total(terms) / len(batches)
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub
             made.append([level.detached() for level in levels])
-            _add(losses, terms, len(batches))
-        rate = place.stage.lr
+            gather(losses, terms, len(batches))
         check_finite(step, losses, rate)
         parameters = list(self.network.parameters())
         self.team.average_gradients(parameters)
@@ -123,7 +104,8 @@ class SceneRecipe:
         self.optimiser.step()
         self.average.update(self.network, step - self.first)
         if weight:
-            losses |= self._update_discriminators(step, place, made)
+            discriminator_rate = place.stage.discriminator_lr * rate_share(place)
+            losses |= self.adversary.update(step, place, made, discriminator_rate)
         return losses
 
     def predict(self, batch: Batch, octaves: int) -> list[Tensor]:
@@ -144,24 +126,22 @@ class SceneRecipe:
         return {
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
-            "discriminators": self.discriminators.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "discriminator_optimiser": self.discriminator_optimiser.state_dict(),
+            **self.adversary.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state that `state` returned."""
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
-        self.discriminators.load_state_dict(state["discriminators"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
+        self.adversary.restore(state)
 
     def begin_from(self, state: Mapping[str, Any]) -> None:
         """Take over another run's averaged generator and its discriminators."""
         self.network.load_state_dict(state["average"])
         self.average.network.load_state_dict(state["average"])
-        self.discriminators.load_state_dict(state["discriminators"])
+        self.adversary.begin_from(state)
 
     def keywords(self) -> dict[str, Any]:
         """Return the numbers of the scene network."""
@@ -186,19 +166,12 @@ class SceneRecipe:
             return stage.feature_matching
         return stage.perceptual
 
-    def _set_rates(self, place: Position) -> None:
-        share = rate_share(place)
-        for group in self.optimiser.param_groups:
-            group["lr"] = place.stage.lr * share
-        for group in self.discriminator_optimiser.param_groups:
-            group["lr"] = place.stage.discriminator_lr * share
-
     def _generate(self, batch: Batch, stage: StageConfig) -> list[Level]:
         coarse = None
         if stage.teacher:
             coarse = [t + n for t, n in zip(batch.truths, batch.noises, strict=False)]
             coarse = coarse or list(batch.truths[:-1])
-        with self._precision():
+        with self.team.precision():
             outputs = self.octaves(
                 batch.lr_rgb,
                 batch.hsi,
@@ -213,34 +186,6 @@ class SceneRecipe:
             )
         return levels_of(batch, [output.float() for output in outputs], coarse, stage)
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast("cuda", torch.bfloat16, enabled=self.team.device.type == "cuda")
-
     def _clip(self, parameters: list[nn.Parameter]) -> float:
         limit = self.config.optimiser.clip or float("inf")
         return float(nn.utils.clip_grad_norm_(parameters, limit))
-
-    def _update_discriminators(
-        self, step: int, place: Position, made: Sequence[Sequence[Level]]
-    ) -> dict[str, float]:
-        self.discriminators.requires_grad_(True)
-        self.discriminator_optimiser.zero_grad(set_to_none=True)
-        losses: dict[str, float] = {}
-        penalise = place.stage.r1 > 0 and step % place.stage.r1_every == 0
-        for levels in made:
-            with self._precision():
-                terms = discriminator_terms(
-                    levels, place.stage, self.discriminators, self.changes, penalise=penalise
-                )
-            loss = total(terms) / len(made)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub
-            _add(losses, terms, len(made))
-        check_finite(step, losses, place.stage.discriminator_lr)
-        self.team.average_gradients(self.discriminators.parameters())
-        self.discriminator_optimiser.step()
-        return losses
-
-
-def _add(losses: dict[str, float], terms: Mapping[str, Term], parts: int) -> None:
-    for name, term in terms.items():
-        losses[name] = losses.get(name, 0.0) + float(term.value.detach()) / parts
