@@ -55,7 +55,7 @@ class TileReader:
     def _guide(self, window: Window) -> tuple[Floats | None, Floats | None]:
         if self.guide is None:
             return None, None
-        return self.guide.read(self.scene.grid, window.padded(self.halo))
+        return self.guide.read(window.padded(self.halo))
 
 
 def _inner(array: NDArray[Any], margin: int) -> NDArray[Any]:
