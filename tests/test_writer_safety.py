@@ -274,14 +274,29 @@ def test_a_torn_journal_is_read_to_its_last_whole_line(tmp_path: Path) -> None:
     writer.discard()
 
 
-@pytest.mark.parametrize("keep", [True, False])
-def test_an_interruption_keeps_commits_only_when_asked(tmp_path: Path, keep: bool) -> None:
+LEFT = [".out.tif.journal", ".out.tif.partial"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "keep", "commit", "left"),
+    [
+        (KeyboardInterrupt, True, True, LEFT),
+        (KeyboardInterrupt, False, True, []),
+        (KeyboardInterrupt, True, False, []),
+        (RuntimeError, True, True, LEFT),
+        (OutputError, True, True, []),
+    ],
+)
+def test_a_failure_keeps_commits_where_they_are_of_use(
+    tmp_path: Path, failure: type[BaseException], keep: bool, commit: bool, left: list[str]
+) -> None:
     path = tmp_path / "out.tif"
-    with pytest.raises(KeyboardInterrupt), writer_of(path, keep_partial=keep) as writer:
+    with pytest.raises(failure), writer_of(path, keep_partial=keep) as writer:
         writer.write(VALUES[:, :64, :64], TILES[0])
-        writer.commit("0")
-        raise KeyboardInterrupt
-    assert names(tmp_path) == ([".out.tif.journal", ".out.tif.partial"] if keep else [])
+        if commit:
+            writer.commit("0")
+        raise failure
+    assert names(tmp_path) == left
     write_all(path, resume=True)
     with rasterio.open(path) as dataset:
         assert (dataset.read() == VALUES).all()

@@ -65,6 +65,8 @@ class PartialFile:
         """The output that this file will become."""
         self.position = position
         """Bytes written so far."""
+        self.commits = 0
+        """Commits in the journal."""
         self._descriptor = descriptor
         self._head = head
         self._offsets = [np.zeros(table.blocks, np.uint64) for table in head.tables]
@@ -120,6 +122,7 @@ class PartialFile:
             partial = cls(path, descriptor, _head_of(lines[0]), lines[-1]["position"])
             os.ftruncate(descriptor, partial.position)
             partial._load_tables()
+            partial.commits = len(lines) - 1
             kept = "".join(json.dumps(line) + "\n" for line in lines)
             journal_of(path).write_text(kept, encoding="utf-8")
         return partial, tuple(line["note"] for line in lines[1:])
@@ -163,6 +166,7 @@ class PartialFile:
                 journal.write(line)
                 journal.flush()
                 os.fsync(journal.fileno())
+        self.commits += 1
 
     def finish(self) -> None:
         """Write the tables and close; the file is complete under its temporary name."""

@@ -218,10 +218,12 @@ class Scene:
         return values, valid
 
     def _check_any_valid(self) -> None:
-        """Raise when no pixel is valid; reads a sample first, all blocks only if it must."""
+        """Raise when no pixel is valid; reads all only if the centre and a sample hold none."""
         if self._mask_kind == "none" and not np.issubdtype(np.dtype(self.dtype), np.inexact):
             return
-        if any(valid.any() for _, valid in self._sample_windows()):
+        rows, cols = self.grid.shape_yx
+        centre = Window(rows // 2, cols // 2, 1, 1)
+        if self.read(centre)[1].any() or any(v.any() for _, v in self._sample_windows()):
             return
         for _, block in self._dataset.block_windows(self.bands[0]):
             window = Window(block.row_off, block.col_off, block.height, block.width)

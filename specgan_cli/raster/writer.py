@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.enums import ColorInterp
 
+from specgan_cli.errors import SpecganError
 from specgan_cli.raster.blocks import OpenBlocks, whole_blocks
 from specgan_cli.raster.cog import check_cog_options, copy_to_cog
 from specgan_cli.raster.encoder import RGB, Description, Encoding, Item, keeps_crs, make_head
@@ -95,7 +96,8 @@ class RasterWriter:
             overwrite: Replace a file that exists, when the new one is complete.
             block: Rows and columns of a block, a multiple of 16; `co` can say it too.
             resume: Go on with what a killed run of the same `job` committed, if any.
-            keep_partial: On an interruption (Ctrl-C, a signal) keep what was committed.
+            keep_partial: Keep what was committed when the work is interrupted (Ctrl-C) or fails
+                in a way that was not foreseen; not when it cannot go on, as on a full disk.
             job: Says what is being made and from what; a run resumes only its like.
         """
         self.path = Path(path)
@@ -142,7 +144,7 @@ class RasterWriter:
     ) -> None:
         if error is None:
             self.close()
-        elif self.keep_partial and not isinstance(error, Exception):
+        elif self.keep_partial and not isinstance(error, SpecganError) and self._commits:
             self._close_partial()
         else:
             self.discard()
@@ -238,6 +240,10 @@ class RasterWriter:
         """Give up: remove the temporary file, leave the output as it was."""
         if self._file is not None:
             self._file.discard()
+
+    @property
+    def _commits(self) -> int:
+        return 0 if self._file is None else self._file.commits
 
     def _close_partial(self) -> None:
         if self._file is not None:
