@@ -40,7 +40,7 @@ def write_dataset(folder: Path, *, count: int = 8, side: int = SIDE) -> Path:
             record = ChipRecord(
                 id=f"chip{index}",
                 split="val" if index < count else "train",
-                group=f"place{index // 2}" if hsi else f"rgb{index}",
+                group=f"place{index // 4}" if hsi else f"rgb{index}",
                 label="field" if index % 3 else "road",
                 source=f"{'pairs' if hsi else 'aerial'}/chip{index}.tif",
                 hsi_source=f"pairs/cube{index}.tif" if hsi else None,

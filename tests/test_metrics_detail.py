@@ -15,12 +15,13 @@ RNG = np.random.default_rng(666)
 TRUTH = RNG.uniform(0, 255, (3, 64, 96))
 
 
-def test_a_wave_has_its_power_at_its_wavelength_in_metres():
+@pytest.mark.parametrize("cycles", [7, 9, 15])
+def test_a_wave_has_its_power_at_its_wavelength_in_metres(cycles):
     columns = np.arange(64)
-    wave = 100 + 50 * np.sin(2 * np.pi * columns / 8)[None, None].repeat(64, 1)
+    wave = 100 + 50 * np.sin(2 * np.pi * columns * cycles / 64)[None, None].repeat(64, 1)
     spectrum = radial_spectrum(wave, np.ones((64, 64), bool), 0.25, 16, 255.0)
     strongest = spectrum.bins[int(spectrum.log_power.argmax())]
-    assert 2 ** (strongest / 4) <= 8 * 0.25 < 2 ** ((strongest + 1) / 4)
+    assert 2 ** (strongest / 4) <= 64 / cycles * 0.25 < 2 ** ((strongest + 1) / 4)
 
 
 def test_a_tenth_of_the_amplitude_is_two_in_log_power():
@@ -103,12 +104,28 @@ def test_a_flat_image_has_no_step_ratio():
     assert math.isnan(grid_step_ratio(np.ones((1, 8, 8))))
 
 
+def test_edges_beside_a_masked_pixel_count_for_nothing():
+    mask = np.ones((5, 5), bool)
+    mask[2, 1] = False
+    truth = np.arange(25.0).reshape(1, 5, 5) ** 2
+    meter = Edges()
+    meter.update(whole(truth, truth, mask))
+    total = 0.0
+    for row in range(1, 4):
+        for col in range(1, 4):
+            around = [(row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)]
+            if all(mask[place] for place in around):
+                up, down, left, right = (truth[0][place] for place in around)
+                total += ((down - up) / 2) ** 2 + ((right - left) / 2) ** 2
+    assert meter.truth == pytest.approx(total)
+
+
 def test_seams_of_merged_tiles_are_those_of_the_whole():
     mask = RNG.random(TRUTH.shape[1:]) > 0.05
     image = whole(TRUTH[:, :, ::-1], TRUTH, mask, scale=8)
     one, many = Seams(8), Seams(8)
     one.update(image)
-    for tile in cut(image, 16, halo=16):
+    for tile in cut(image, 16, halo=15):
         part = Seams(8)
         part.update(tile)
         many.merge(part)
