@@ -36,6 +36,9 @@ _LEAST_SIGNIFICANCE = 3.0
 _LONGEST_STEP = 1.0
 _CONVERGED = 1e-3
 _MOST_MISSES = 2
+_EXPLAINED = 0.005
+"""Share of the variance below which no field is looked for: displacements of a twentieth of a
+pixel leave that much."""
 _UNEXPLAINED = 0.1
 """Share of the variance above which block matching looks for a field that is out of reach."""
 _MATCHED_SPANS = 4
@@ -69,6 +72,8 @@ def refine_locally(
         back significantly better.
     """
     best = _Trial(motion, _losses(views, motion))
+    if best.loss < _EXPLAINED:
+        return motion
     best = _grown(views, best, motion, extent, _SPANS)
     if best.loss > _UNEXPLAINED:
         start = match_blocks(views, motion, extent, _nodes_yx(extent, _MATCHED_SPANS))

@@ -7,6 +7,7 @@ target pixel is the mean of sub-pixels that are interpolated at their own positi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,12 +145,13 @@ def _scattered(
     values, share = _block_mean(*read(part), block)
     at = (rows - part.row) / block - 0.5, (cols - part.col) / block - 0.5
     outside = _outside(rows, cols, source_shape_yx)
-    total, weight = _interpolate(values, share, at, outside, linear=True)
-    total, weight = _pool(total, sub), _pool(weight, sub)
+    stack = np.concatenate((values * share, share[None])).reshape(bands + 1, -1)
+    interpolated = _interpolate(np.ascontiguousarray(stack.T), share.shape, at, outside, sub)
+    total, weight = interpolated(True)
     mask = weight >= _VALID_SHARE
     result = np.divide(total, weight, out=np.zeros_like(total), where=mask)
     if sub == 1:
-        curved, full = _interpolate(values, share, at, outside, linear=False)
+        curved, full = interpolated(False)
         whole = mask & (np.abs(full - 1) < _FULL) & (weight > 1 - _FULL)
         np.copyto(result, curved / np.where(whole, full, 1), where=whole)
     return result, mask
@@ -205,20 +207,50 @@ def _pool(values: Values, size: int) -> Values:
 
 
 def _interpolate(
-    values: Values, share: Values, at: tuple[Array, Array], outside: Mask, linear: bool
-) -> tuple[Values, Values]:
-    """Interpolate values weighted by their validity; also the weight that was valid."""
-    height, width = share.shape
-    safe = [np.where(outside, 0.0, positions) for positions in at]
-    (row_taps, row_weights), (col_taps, col_weights) = (pixel_taps(p, linear) for p in safe)
-    row_taps, col_taps = np.clip(row_taps, 0, height - 1), np.clip(col_taps, 0, width - 1)
-    total = np.zeros((values.shape[0], *outside.shape), np.float32)
-    weight = np.zeros(outside.shape, np.float32)
-    for i in range(row_taps.shape[-1]):
-        for j in range(col_taps.shape[-1]):
-            r, c = row_taps[..., i], col_taps[..., j]
-            part = (row_weights[..., i] * col_weights[..., j] * ~outside).astype(np.float32)
-            part *= share[r, c]
-            weight += part
-            total += part * values[:, r, c]
-    return total, weight
+    stack: Values, shape_yx: tuple[int, int], at: tuple[Array, Array], outside: Mask, sub: int
+) -> Callable[[bool], tuple[Values, Values]]:
+    """Means over sub x sub positions of what is interpolated at them.
+
+    Args:
+        stack: Source pixels x bands, values times validity and at last the validity.
+        shape_yx: Rows and columns of the source pixels.
+        at: Positions (rows, columns) of the sub-pixels, whole numbers at pixels' centres.
+        outside: Sub-pixels that are not on the source.
+        sub: Sub-pixels along each side of a target pixel.
+
+    Returns:
+        A function of whether to interpolate linearly, which gives values (bands x height x width)
+        and the weight that was valid (height x width).
+    """
+    rows, cols = (np.where(outside, 0.0, positions) for positions in at)
+    height, width = outside.shape[0] // sub, outside.shape[1] // sub
+
+    def interpolated(linear: bool) -> tuple[Values, Values]:
+        (row_taps, row_weights), (col_taps, col_weights) = (
+            pixel_taps(positions, linear) for positions in (rows, cols)
+        )
+        row_taps = np.clip(row_taps, 0, shape_yx[0] - 1)
+        col_taps = np.clip(col_taps, 0, shape_yx[1] - 1)
+        taps = row_taps[..., :, None] * shape_yx[1] + col_taps[..., None, :]
+        weights = row_weights[..., :, None] * col_weights[..., None, :]
+        weights *= (~outside)[..., None, None] / sub**2
+        count = taps.shape[-1] ** 2 * sub**2
+        matrix = csr_matrix(
+            (
+                _by_target(weights.astype(np.float32), sub),
+                _by_target(taps, sub),
+                np.arange(0, height * width * count + 1, count),
+            ),
+            shape=(height * width, len(stack)),
+        )
+        result = np.ascontiguousarray((matrix @ stack).T).reshape(-1, height, width)
+        return result[:-1], result[-1]
+
+    return interpolated
+
+
+def _by_target(parts: NDArray[Any], sub: int) -> NDArray[Any]:
+    """Flat array of what belongs to the sub-pixels' taps, one target pixel after the other."""
+    height, width, *taps = parts.shape
+    blocks = parts.reshape(height // sub, sub, width // sub, sub, *taps)
+    return np.ascontiguousarray(blocks.swapaxes(1, 2)).reshape(-1)
