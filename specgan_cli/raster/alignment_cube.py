@@ -47,7 +47,7 @@ def cube_on_grid(
     alignment = alignment or UNALIGNED
     window = window or grid.full_window
     pixel_map = PixelMap(grid, cube.grid, alignment.shift_crs, alignment.field)
-    matrix, used = spectral_map(cube.bands, bands, cube.bad.tobytes(), cube.path)
+    matrix, used = spectral_map(cube.bands, bands, cube.bad.tobytes(), cube.name)
 
     def read(part: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         values, valid = cube.read(part, used)

@@ -73,7 +73,7 @@ def align(
     views = pair.views(reach + _MARGIN, _VIEWS_PER_AXIS)
     if not views:
         raise MismatchError(
-            f"{cube.path}: too few valid pixels lie on {scene.name}; "
+            f"{cube.name}: too few valid pixels lie on {scene.name}; "
             "use a larger cube, or trust the georeference with --no-align"
         )
     before = _correlation(views, Motion((0.0, 0.0)))
@@ -104,7 +104,7 @@ def align(
 
 def _refusal(scene: Scene, cube: Cube, r: float, figure: float, reach: float) -> str:
     return (
-        f"{cube.path} cannot be aligned with {scene.name}: reliability {figure:.3f}, correlation "
+        f"{cube.name} cannot be aligned with {scene.name}: reliability {figure:.3f}, correlation "
         f"{r:.2f} within {reach:.3g} m ({THRESHOLD:g} and {LEAST_CORRELATION:g} are needed); check "
         "that both show the same ground, look farther with --max-shift METRES, or trust the "
         "georeference with --no-align"

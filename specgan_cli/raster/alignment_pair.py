@@ -67,7 +67,9 @@ class Pair:
         sides = Side(scene.grid, scene.read, len(VISIBLE)), _visible_side(cube)
         scene_is_coarse = scene.grid.gsd > cube.grid.gsd
         coarse, fine = sides if scene_is_coarse else sides[::-1]
-        return cls(coarse, fine, _overlap(coarse.grid, fine.grid), scene_is_coarse)
+        return cls(
+            coarse, fine, _overlap(coarse, fine, f"{cube.name} and {scene.name}"), scene_is_coarse
+        )
 
     @property
     def scene(self) -> Grid:
@@ -123,17 +125,17 @@ def _visible_side(cube: Cube) -> Side:
     return Side(cube.grid, read, len(used) + len(VISIBLE))
 
 
-def _overlap(coarse: Grid, fine: Grid) -> Window:
+def _overlap(coarse: Side, fine: Side, names: str) -> Window:
     try:
-        window = coarse.intersection(fine)
+        window = coarse.grid.intersection(fine.grid)
     except ValueError as error:
         raise MismatchError(
-            "one of scene and cube has a CRS and the other has none; give the cube's with --hsi-crs"
+            f"{names}: one has a CRS and the other has none; give the cube's with --hsi-crs"
         ) from error
     if window is None:
         raise MismatchError(
-            "scene and cube do not overlap; check their CRSs, or give the cube's with --hsi-crs "
-            "and --hsi-origin"
+            f"{names} do not overlap; check their CRSs, or give the cube's with --hsi-crs and "
+            "--hsi-origin"
         )
     return window
 

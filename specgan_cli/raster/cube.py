@@ -20,6 +20,7 @@ from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.cube_store import CubeStore, open_store
 from specgan_cli.raster.cube_wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.opening import redact
 from specgan_cli.raster.spectral import water_bands
 
 __all__ = ["Cube"]
@@ -83,12 +84,12 @@ class Cube:
             MismatchError: The bands name no wavelengths.
             MissingExtraError: The format needs `h5py`, which is not installed.
         """
-        name = str(path)
-        store = open_store(name)
+        name = redact(str(path))
+        store = open_store(str(path))
         try:
             grid = _mended_grid(store.layout.grid, crs, origin)
             bands = _chosen_bands(store, wavelengths, name)
-            cube = cls(name, store, grid, bands)
+            cube = cls(str(path), store, grid, bands)
             if bad_bands is not None:
                 cube.bad = cube.bad | _bad_flags(bad_bands, bands)
             cube.gains = _gains(cube, scale)
@@ -117,13 +118,18 @@ class Cube:
         try:
             raw = self._store.read(window, chosen)
         except (RasterioError, OSError) as error:
-            raise RasterError(f"{self.path}: cannot read {window} ({error})") from error
+            raise RasterError(f"{self.name}: cannot read {window} ({error})") from error
         valid = self._valid(raw)
         values = raw.astype(np.float32)
         values *= self.gains[chosen, None, None].astype(np.float32)
         values += self.offsets[chosen, None, None].astype(np.float32)
         values[:, ~valid] = 0.0
         return values, valid
+
+    @property
+    def name(self) -> str:
+        """The path without credentials or a query, fit for messages and tags."""
+        return redact(self.path)
 
     def close(self) -> None:
         """Give the file back."""
@@ -212,8 +218,8 @@ def _guess_scale(cube: Cube) -> float:
     guess = next((s for s in (1.0, 100.0, 10000.0) if high <= 2 * s), None)
     if guess is None:
         raise RasterError(
-            f"{cube.path}: values up to {high:.0f} and no scale; give the stored value of "
+            f"{cube.name}: values up to {high:.0f} and no scale; give the stored value of "
             "reflectance 1 with --hsi-scale"
         )
-    logger.warning("%s: names no scale; %g is taken for reflectance 1", cube.path, guess)
+    logger.warning("%s: names no scale; %g is taken for reflectance 1", cube.name, guess)
     return guess

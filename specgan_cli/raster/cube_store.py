@@ -17,6 +17,7 @@ from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.cube_wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.opening import redact
 
 __all__ = ["CubeLayout", "CubeStore", "RasterStore", "open_store"]
 
@@ -69,15 +70,15 @@ class RasterStore:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 self._dataset = rasterio.open(name)
         except RasterioError as error:
-            raise RasterError(f"{name}: cannot open the cube ({error})") from error
+            raise RasterError(f"{redact(name)}: cannot open the cube ({error})") from error
         dataset = self._dataset
         if dataset.count == 0 or (dataset.transform.is_identity and dataset.gcps[0]):
-            message = _unplaced(name, dataset.count)
+            message = _unplaced(redact(name), dataset.count)
             dataset.close()
             raise RasterError(message)
         envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
         gains, offsets = _stored_scale(dataset, envi)
-        self.name = name
+        self.name = redact(name)
         self.layout = CubeLayout(
             grid=Grid(dataset.crs, dataset.transform, dataset.shape),
             count=dataset.count,

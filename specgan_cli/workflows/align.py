@@ -198,7 +198,7 @@ def _tags(scene: Scene, cube: Cube, alignment: Alignment, options: AlignOptions)
         "TIFFTAG_SOFTWARE": f"specgan {__version__}",
         "SPECGAN_VERSION": __version__,
         "SPECGAN_INPUT": scene.name,
-        "SPECGAN_HSI": Path(cube.path).name,
+        "SPECGAN_HSI": cube.name,
         "SPECGAN_ALIGNMENT": json.dumps(alignment.to_json(), sort_keys=True),
     }
     return tags | {"SCALE": f"{UNITS if options.dtype == 'int16' else 1.0:g}"}
@@ -219,7 +219,7 @@ def _report(
     width = {"int16": 2, "float32": 4}[options.dtype]
     return {
         "scene": scene.name,
-        "cube": cube.path,
+        "cube": cube.name,
         "output": None if output is None else str(output),
         "quicklook": None if quicklook is None else str(quicklook),
         "dry_run": dry_run,
