@@ -67,6 +67,13 @@ def test_agreement_is_one_for_the_truth_and_chance_for_noise():
     assert found["noise"] < 0.5
 
 
+def test_agreement_is_tested_on_groups_that_the_probe_has_not_seen():
+    classes = RNG.integers(0, 3, 90)
+    truth = RNG.normal(0, 1, (90, 200))
+    groups = [f"place{number // 15}" for number in range(90)]
+    assert agreement(truth, {"truth": truth}, classes, groups)["truth"] < 0.6
+
+
 def test_agreement_needs_two_groups():
     assert agreement(np.ones((4, 1)), {}, np.array([0, 1, 0, 1]), ["a"] * 4) == {}
 
