@@ -79,7 +79,8 @@ def align(
     before = _correlation(views, Motion((0.0, 0.0)))
     motion, sharp = _best(views, reach)
     r = _correlation(sharp, motion)
-    figure = reliability(r, effective_pixels(sharp), (2 * reach + 1) ** 2)
+    independent = effective_pixels(sharp)
+    figure = reliability(r, independent, (2 * reach + 1) ** 2)
     logger.info("alignment: correlation %.3f, reliability %.4f", r, figure)
     if threshold > 0 and (figure < threshold or r < LEAST_CORRELATION):
         raise MismatchError(_refusal(scene, cube, r, figure, reach * pair.gsd))
@@ -87,6 +88,7 @@ def align(
         motion, sharp = _with_field(pair, motion, sharp)
         r = _correlation(sharp, motion)
     shift = ground_shift(pair, motion)
+    pixels = int(sum(view.valid.sum() for view in views))
     east, north = metres_per_unit(scene.grid)
     return Alignment(
         shift_xy=(shift[0] * east, shift[1] * north),
@@ -95,11 +97,17 @@ def align(
         reliability=figure,
         correlation=max(r, 0.0),
         correlation_before=max(before, 0.0),
-        uncertainty=math.sqrt(max(sum(motion.covariance) / 2, 0.0)) * pair.gsd,
+        uncertainty=_standard_error(motion, pixels / max(independent, 1.0)) * pair.gsd,
         overlap=_covered(scene.grid, cube.grid),
-        pixels=int(sum(view.valid.sum() for view in views)),
+        pixels=pixels,
         estimated=True,
     )
+
+
+def _standard_error(motion: Motion, pixels_per_independent: float) -> float:
+    """Root mean square over both axes, coarse pixels; neighbouring residuals are alike."""
+    variance = sum(motion.covariance) / 2 * max(pixels_per_independent, 1.0)
+    return math.sqrt(max(variance, 0.0))
 
 
 def _refusal(scene: Scene, cube: Cube, r: float, figure: float, reach: float) -> str:

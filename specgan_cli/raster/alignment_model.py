@@ -30,7 +30,10 @@ class Alignment:
     correlation_before: float = 0.0
     """Correlation of the scene with the cube where its georeference puts it, 0 to 1."""
     uncertainty: float = math.nan
-    """Standard error of the global displacement, metres; NaN when nothing was estimated."""
+    """Standard error of the global displacement per axis, metres; NaN when it was not estimated.
+
+    It counts what scene and cube show differently, not errors that they share.
+    """
     overlap: float = 0.0
     """Share of the scene that the cube covers, 0 to 1."""
     pixels: int = 0
