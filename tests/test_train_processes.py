@@ -31,7 +31,7 @@ main(sys.argv[1:])
 
 # One process imports torch once; each of its children trains until it is killed.
 KILLER = """
-import os, random, signal, sys, time
+import contextlib, os, random, signal, sys, time
 from dataclasses import replace
 from pathlib import Path
 from specgan_cli.training import session, checkpoint
@@ -39,6 +39,8 @@ from specgan_cli.training.config_file import load_config
 from specgan_cli.training.loop import Limits
 from specgan_cli.training.checkpoint import newest_state
 from specgan_cli.workflows.train import train
+with contextlib.suppress(ImportError):
+    import torch.utils.tensorboard
 dataset, folder, config = (Path(word) for word in sys.argv[1:4])
 loaded = load_config(config, ("data.workers=1", "checkpoint_every=1", "validation.every=0",
                               "stages=[{octaves=[1, 2], steps=400, crop=1, batch=1, gan=0.1}]"))
@@ -47,11 +49,15 @@ random.seed(4)
 for kill in range(20):
     child = os.fork()
     if not child:
-        train(wanted, "cpu")
-        os._exit(0)
+        try:
+            train(wanted, "cpu")
+        finally:
+            os._exit(1)
     # Half of the blows fall at the beginning, half on a child that writes.
     before = sorted(folder.glob("checkpoints/*"))
+    patience = time.monotonic() + 30
     while kill % 2 and sorted(folder.glob("checkpoints/*")) == before:
+        assert time.monotonic() < patience, "the child makes no checkpoint"
         time.sleep(0.01)
     time.sleep(random.uniform(0, 0.3))
     os.kill(child, signal.SIGKILL)
@@ -87,7 +93,10 @@ def start(words: Sequence[str], **variables: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    output, errors = process.communicate(timeout=240)
+    try:
+        output, errors = process.communicate(timeout=240)
+    finally:
+        process.kill()
     assert process.returncode == 0, errors
     return output
 
