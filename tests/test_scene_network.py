@@ -127,6 +127,17 @@ def test_means_of_blocks_are_the_input_and_the_coarser_octaves(consistency: str)
         coarser = octave
 
 
+@pytest.mark.parametrize("autocast", [True, False])
+def test_short_types_keep_means_too(autocast: bool) -> None:
+    network = loud(TINY)
+    if not autocast:
+        network = network.to(torch.bfloat16)
+    rgb, hsi, mask = images(5, 6)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        fine = network(rgb, hsi, mask)
+    torch.testing.assert_close(F.avg_pool2d(fine, 32), rgb, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("scale", [2, 4, 8, 16])
 def test_smaller_scale_is_the_coarser_octave(scale: int, network: SceneNetwork) -> None:
     scene = images(6, 5)
@@ -216,6 +227,7 @@ def test_constant_style_gives_the_published_modulated_convolution(up: bool) -> N
     with torch.no_grad():
         layer.weight.copy_(published.weight * published.gain)
         layer.affine.weight.copy_(torch.eye(5)[:, :4, None, None])
+        layer.noise_strength.zero_()
         style = published.style(latent)[:, :, None, None]
         expected = published(image, latent, up=up)
         found = layer(
