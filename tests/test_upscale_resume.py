@@ -66,7 +66,7 @@ KILLER = """
 
 @pytest.mark.slow
 def test_thirty_kills_never_leave_a_partial_file(make_raster, tmp_path: Path) -> None:
-    scene = make_raster(shape_yx=(80, 16), nodata=3)
+    scene = make_raster(shape_yx=(48, 16), nodata=3)
     (tmp_path / "out").mkdir()
     command = [sys.executable, "-c", textwrap.dedent(KILLER), tmp_path / "out" / "out.tif", "30"]
     words = ["upscale", scene, "-x", "8", "--tile", "16", "--weights", tiny_weights()]
@@ -99,11 +99,13 @@ def interrupt(monkeypatch: pytest.MonkeyPatch):
     """Return a function that runs a command that is interrupted at a batch."""
     monkeypatch.setattr(sink, "COMMIT_SECONDS", 0.0)
 
-    def run(at: int, *words: object) -> None:
+    def run(at: int, *words: object) -> str:
         interrupted = Interrupted(at)
         with monkeypatch.context() as patch:
             patch.setattr(Engine, "predict", lambda engine, tiles: interrupted(engine, tiles))
-            assert specgan(*words).code == 130
+            done = specgan(*words)
+        assert done.code == 130
+        return done.stderr
 
     return run
 
@@ -114,7 +116,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     scene = make_raster(shape_yx=(64, 16))
     words = ("upscale", scene, "-x", 8, "--tile", 16, "--weights", tiny_weights(), "--json")
     specgan(*words, "-o", tmp_path / "whole.tif")
-    interrupt(4, *words, "-o", tmp_path / "out.tif")
+    assert "--resume" in interrupt(4, *words, "-o", tmp_path / "out.tif")
     assert not (tmp_path / "out.tif").exists()
     done = specgan(*words, "-o", tmp_path / "out.tif", "--resume")
     assert json.loads(done.stdout)["resumed_tiles"] > 0
@@ -135,6 +137,7 @@ def test_a_run_without_resume_starts_again(make_raster, tmp_path: Path, interrup
     words = ("upscale", scene, "-x", 8, "--tile", 16, "--weights", tiny_weights(), "--json")
     interrupt(4, *words, "-o", tmp_path / "out.tif")
     done = specgan(*words, "-o", tmp_path / "out.tif")
+    assert "discarded" in done.stderr
     assert json.loads(done.stdout)["resumed_tiles"] == 0
 
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ from specgan_cli.inference.plan import Plan
 from specgan_cli.inference.provenance import provenance_tags
 from specgan_cli.inference.source import identity
 from specgan_cli.inference.tile import TileResult
+from specgan_cli.raster.partial import journal_of
 from specgan_cli.raster.writer import RasterWriter, default_block
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with the tiles done and all tiles."""
@@ -35,6 +40,8 @@ def make_writer(job: Job, plan: Plan, weights_sha256: str) -> RasterWriter:
         weights_sha256: Of the weights file.
     """
     options = job.request.output
+    if journal_of(options.path).exists() and not options.resume:
+        logger.warning("%s: an unfinished run is discarded; --resume goes on with it", options.path)
     return RasterWriter(
         options.path,
         job.grid,
@@ -47,6 +54,17 @@ def make_writer(job: Job, plan: Plan, weights_sha256: str) -> RasterWriter:
         keep_partial=True,
         job=job_key(job, weights_sha256),
     )
+
+
+@contextmanager
+def telling_of_resume(path: Path) -> Iterator[None]:
+    """Say on an interruption (Ctrl-C) that nothing done is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if journal_of(path).exists():
+            logger.warning("%s: repeat the command with --resume to go on", path)
+        raise
 
 
 def make_part_writer(job: Job, part: Plan, path: Path) -> RasterWriter:

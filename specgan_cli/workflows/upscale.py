@@ -12,7 +12,14 @@ from specgan_cli.inference.estimate import Estimate, estimate
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.mosaic import copy_parts, write_vrt
 from specgan_cli.inference.networks import Networks, load_networks
-from specgan_cli.inference.output import Progress, TileSink, job_tags, make_writer, resumed_plan
+from specgan_cli.inference.output import (
+    Progress,
+    TileSink,
+    job_tags,
+    make_writer,
+    resumed_plan,
+    telling_of_resume,
+)
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import Plan, plan_job
 from specgan_cli.inference.preview import write_preview
@@ -57,7 +64,8 @@ def upscale(
 def run_here(job: Job, plan: Plan, networks: Networks, progress: Progress | None) -> Done:
     """Compute a job's tiles in this process, and write its output."""
     engines = make_engines(job, networks)
-    with make_writer(job, plan, networks.sha256) as writer:
+    writer = make_writer(job, plan, networks.sha256)
+    with telling_of_resume(writer.path), writer:
         plan, resumed = resumed_plan(plan, writer.committed)
         run_pipeline(
             plan.tiles[resumed:],
