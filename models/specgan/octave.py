@@ -44,7 +44,7 @@ class State:
     decoder: Tensor
     """Feature of the decoder."""
     image: Tensor
-    """RGB in [-1, 1]."""
+    """RGB in [-1, 1], in single precision at least."""
 
 
 class Octave(nn.Module):
@@ -93,17 +93,21 @@ class Octave(nn.Module):
         for layer in self.bank:
             assert isinstance(layer, SpatialStyledConv)
             bank = styled(layer, bank, codes, frame, level)
-        base = frame.trim(state.image, level - 1, margins.image_before[level])
-        base = smooth_upsample(margins.border.pad(base, REACH))
-        feature = self._decode(state.decoder, bank, base, frame)
-        detail = self.to_rgb(feature).contiguous() * (1 - fidelity)
+        coarse = state.image
+        base = frame.trim(coarse, level - 1, margins.image_before[level])
+        # Means are kept in single precision, whatever the layers compute in.
+        with torch.autocast(coarse.device.type, enabled=False):
+            base = smooth_upsample(margins.border.pad(base, REACH))
+        feature = self._decode(state.decoder, bank, base.to(bank.dtype), frame)
+        detail = self.to_rgb(feature).to(coarse.dtype).contiguous() * (1 - fidelity)
         margin = margins.proposal[level]
-        image = keep_coarse(
-            frame.trim(base, level, margin) + frame.trim(detail, level, margin),
-            frame.trim(state.image, level - 1, margin // 2),
-            smooth=self.smooth,
-            repeat_edge=margins.border is Border.LOCAL,
-        )
+        with torch.autocast(coarse.device.type, enabled=False):
+            image = keep_coarse(
+                frame.trim(base, level, margin) + frame.trim(detail, level, margin),
+                frame.trim(coarse, level - 1, margin // 2),
+                smooth=self.smooth,
+                repeat_edge=margins.border is Border.LOCAL,
+            )
         return State(
             bank=frame.trim(bank, level, margins.feature[level]),
             decoder=feature,

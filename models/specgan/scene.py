@@ -95,8 +95,8 @@ class SceneNetwork(nn.Module):
             seed: Of the invented detail; one, or an integer tensor of N.
 
         Returns:
-            N x 3 x scale H x scale W in [-1, 1]; the mean of every scale x scale block is the
-            input pixel.
+            N x 3 x scale H x scale W in [-1, 1], in single precision at least; the mean of every
+            scale x scale block is the input pixel.
 
         Raises:
             ShapeError: If a tensor has the wrong shape, or `scale` is not one of those above.
@@ -167,9 +167,11 @@ class SceneNetwork(nn.Module):
     ) -> tuple[list[Tensor], State]:
         """Run the encoder: each level's style codes, and the state on the LR grid."""
         margins, border = frame.margins, frame.margins.border
+        metres = metres.to(self.constant.dtype)
         scaled = metres.log2()[:, None, None, None] / OCTAVES
+        images = (image.to(self.constant.dtype) for image in (rgb, hsi, mask))
         feature_x, feature_y = (
-            channels_last(feature) for feature in self.encoder(rgb, hsi, mask, scaled, border)
+            channels_last(feature) for feature in self.encoder(*images, scaled, border)
         )
         reach = margins.codes + STYLE_REACH
         wide = border.pad(feature_x, reach)
@@ -187,6 +189,8 @@ class SceneNetwork(nn.Module):
         state = State(
             bank=styled(self.enter, bank, codes[0], frame, 0),
             decoder=leaky(self.enter_decoder(frame.trim(feature_y, 0, margins.feature[0]))),
-            image=frame.trim(rgb, 0, margins.image[0]),
+            image=frame.trim(rgb, 0, margins.image[0]).to(
+                torch.promote_types(rgb.dtype, torch.float32)
+            ),
         )
         return codes, state
