@@ -152,6 +152,34 @@ def test_a_smooth_warp_is_followed_within_three_hundredths_of_a_pixel(tmp_path, 
     assert np.median(error) <= 0.03
 
 
+def test_a_rotation_that_the_georeference_hides_is_followed(tmp_path, ground, scene_path):
+    middle = Affine.translation(pairs.CORNER[0] + 20, pairs.CORNER[1] - 20)
+    named = middle @ Affine.scale(1, -1) @ Affine.translation(-16, -16)
+    true = middle @ Affine.rotation(2) @ Affine.scale(1, -1) @ Affine.translation(-16, -16)
+    seen = pairs.see_anywhere(ground, true, (32, 32), lambda x, y: (x, y), (0.6, -0.4))
+    alignment = found(scene_path, pairs.write_cube(tmp_path / "c.tif", pairs.cube_of(seen), named))
+    assert alignment.field is not None
+    rows, cols = np.mgrid[0:32, 0:32] + 0.5
+    x, y = (np.asarray(values) for values in named @ (cols, rows))
+    true_x, true_y = (np.asarray(values) for values in true @ (cols, rows))
+    dx, dy = alignment.field.at(x, y)
+    east, north = alignment.shift_crs
+    error = np.hypot(x + east + dx - true_x - 0.6, y + north + dy - true_y + 0.4)
+    assert np.median(error) <= 0.03
+
+
+@pytest.mark.parametrize("size", [1, 4, 6])
+def test_unrelated_overlaps_of_a_few_pixels_are_refused(tmp_path, ground, size):
+    image = np.maximum(ground[:, :size, :size], 1)
+    scene = pairs.write_scene(tmp_path / "s.tif", image, pairs.scene_transform())
+    cube = pairs.cube_of(ground[:, 100 : 100 + size, 50 : 50 + size])
+    path = pairs.write_cube(tmp_path / "c.tif", cube, pairs.scene_transform())
+    with pytest.raises(MismatchError, match="--no-align"):
+        found(scene, path)
+    if size > 3:
+        assert found(scene, path, threshold=0).reliability < 0.999
+
+
 def test_unrelated_ground_is_refused_with_the_figure(tmp_path, scene_path):
     other = pairs.cube_of(pairs.see(pairs.texture(SIZE, seed=7), RATIO, PAD, (0, 0)))
     path = pairs.write_cube(tmp_path / "c.tif", other, cube_transform())

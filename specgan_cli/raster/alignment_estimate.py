@@ -61,7 +61,7 @@ def align(
         cube: The open cube.
         max_shift: Largest displacement to look for, metres; by default a fifth of the overlap,
             between 4 and 40 pixels of the coarser image.
-        local: Whether to look for a smooth local displacement too.
+        local: Whether to look for a smooth local displacement too, where the global one is sure.
         threshold: Least reliability that is accepted, 0 to 1; 0 accepts everything.
 
     Raises:
@@ -84,7 +84,7 @@ def align(
     logger.info("alignment: correlation %.3f, reliability %.4f", r, figure)
     if threshold > 0 and (figure < threshold or r < LEAST_CORRELATION):
         raise MismatchError(_refusal(scene, cube, r, figure, reach * pair.gsd))
-    if local:
+    if local and figure >= THRESHOLD:
         motion, sharp = _with_field(pair, motion, sharp)
         r = _correlation(sharp, motion)
     shift = ground_shift(pair, motion)

@@ -72,7 +72,7 @@ def refine_locally(
         back significantly better.
     """
     best = _Trial(motion, _losses(views, motion))
-    if best.loss < _EXPLAINED:
+    if not np.isfinite(best.losses).any() or best.loss < _EXPLAINED:
         return motion
     best = _grown(views, best, motion, extent, _SPANS)
     if best.loss > _UNEXPLAINED:
