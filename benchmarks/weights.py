@@ -27,6 +27,7 @@ from specgan_cli.evaluation.methods import (
     Network,
     Partners,
     ablation,
+    label,
     load_network,
 )
 from specgan_cli.evaluation.perception import Judge
@@ -41,6 +42,7 @@ from specgan_cli.evaluation.semantics import (
 )
 from specgan_cli.evaluation.suite import Units
 from specgan_cli.raster.dataset import ChipRecord, Dataset
+from specgan_cli.workflows.evaluate import unique
 
 NAMES = (
     "psnr",
@@ -129,7 +131,9 @@ def measure(
     held = (chip for chip in dataset.chips if chip.split in options.split)
     partners = Partners(dataset, tuple(chip for chip in held if chip.hsi_kind != "none"))
     networks = [load_network(name, scale, dataset.bands, device) for name in options.weights]
-    tags = [Path(name).stem for name in options.weights]
+    tags: list[str] = []
+    for name in options.weights:
+        tags.append(unique(label(name), tags))
     for tag, network in zip(tags, networks, strict=True):
         method = Network(tag, network, device, fidelity=options.fidelity)
         methods.append(method)

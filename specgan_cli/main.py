@@ -16,7 +16,7 @@ COMMANDS = {
     "train": "Train a network on a prepared dataset.",
     "upscale": "Upscale georeferenced scenes 2 to 32 times.",
     "evaluate": "Measure outputs or weights, and write a report.",
-    "models": "List, show, import and export weights.",
+    "models": "List, show and import weights.",
 }
 
 
