@@ -147,10 +147,10 @@ def test_upscale_of_bounds_covers_whole_pixels(uint8_scene: Path) -> None:
         assert (out.height, out.width) == (4 * 4, 4 * 3)
 
 
-@pytest.mark.parametrize("shape_yx", [(1, 9), (9, 1), (1, 1), (7, 13), (37, 3)])
+@pytest.mark.parametrize("shape_yx", [(1, 9), (9, 1), (1, 1), (7, 13), (513, 3)])
 def test_upscale_takes_odd_shapes(make_raster, shape_yx: tuple[int, int]) -> None:
     scene = make_raster(shape_yx=shape_yx)
-    values, _ = read(upscale(scene, "--tile", 8))
+    values, _ = read(upscale(scene, "--tile", 8 if max(shape_yx) < 100 else 128))
     lr_values, _ = read(scene)
     assert np.array_equal(block_means(values, 4), lr_values)
 

@@ -41,7 +41,7 @@ class Model(Protocol):
 
 # Peak bytes for each channel and pixel, on the LR grid (encoder) and on the finest one, measured.
 _LR_BYTES_PER_CHANNEL = 350
-_HR_BYTES_PER_CHANNEL = 45
+_HR_BYTES_PER_CHANNEL = 32
 
 
 class SceneModel:

@@ -152,7 +152,7 @@ def network_costs(networks: Networks, scale: int) -> Costs:
 
 
 # The interpreter, torch, rasterio, and the pipeline's queues.
-_FIXED_BYTES = 500_000_000
+_FIXED_BYTES = 350_000_000
 
 
 def choose_tile(scale: int, *, costs: Costs, limit: int, batch: int = 1) -> int:
