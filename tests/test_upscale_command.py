@@ -119,8 +119,8 @@ def test_fidelity_of_one_has_no_noise(uint8_scene: Path, tmp_path: Path) -> None
     assert np.array_equal(images[0], images[1])
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_short_types_keep_block_means(uint8_scene: Path, tmp_path: Path, dtype: str) -> None:
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+def test_other_types_keep_block_means(uint8_scene: Path, tmp_path: Path, dtype: str) -> None:
     out = tmp_path / "out.tif"
     done = specgan(*words(uint8_scene, out, "--dtype", dtype))
     assert done.code == 0, done.stderr

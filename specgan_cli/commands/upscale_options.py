@@ -58,10 +58,10 @@ _COMPUTE: tuple[Decorator, ...] = (
     ),
     click.option(
         "--dtype",
-        type=click.Choice(["float32", "bfloat16", "float16"]),
+        type=click.Choice(["float32", "float64", "bfloat16", "float16"]),
         default="float32",
         show_default=True,
-        help="Type that the network computes in; the short ones are coarser, and fast on GPUs.",
+        help="Type that the network computes in; short ones are coarser and fast on GPUs.",
     ),
     click.option(
         "--seed",

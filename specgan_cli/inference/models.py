@@ -83,7 +83,9 @@ class SceneModel:
                 padded=True,
                 fidelity=settings.fidelity,
             )
-            return [octave.float() for octave in octaves]
+            return [
+                octave if octave.dtype == torch.float64 else octave.float() for octave in octaves
+            ]
 
 
 def parameter_bytes(network: nn.Module) -> int:

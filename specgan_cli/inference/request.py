@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-DType = Literal["float32", "bfloat16", "float16"]
+DType = Literal["float32", "float64", "bfloat16", "float16"]
 """The types that a network can compute in."""
 
 SCALES = (2, 4, 8, 16, 32)
