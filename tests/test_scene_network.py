@@ -32,7 +32,7 @@ def loud(config: SceneConfig, seed: int = 0) -> SceneNetwork:
             if name.endswith("noise_strength"):
                 parameter.normal_(std=0.5)
             if "to_rgb" in name:
-                parameter.mul_(3)
+                parameter.mul_(2)
     return network
 
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from specgan.consistency import crop
-from specgan.layers import leaky
-from specgan.scene_layers import Border, Conv
+from specgan.scene_layers import Border, Conv, leaky_
 
 # Standard deviations at which spectra saturate: ground that training never saw (snow, metal roofs
 # among forests) lies far outside, and would print patterns.
@@ -35,11 +34,11 @@ class ResidualDenseBlock(nn.Module):
 
     def forward(self, image: Tensor, border: Border) -> Tensor:
         """Map N x C x H x W to the same channels; EXACT takes one pixel off every side."""
-        first = leaky(self.layers[0](image, border))
+        first = leaky_(self.layers[0](image, border))
         image = crop(image, border.shrink(1))
         features = [image, first]
         for layer in list(self.layers)[1:]:
-            features.append(leaky(layer(torch.cat(features, 1))))
+            features.append(leaky_(layer(torch.cat(features, 1))))
         result: Tensor = image + self.merge(torch.cat(features, 1))
         return result
 
@@ -131,7 +130,7 @@ class FusionStage(nn.Module):
             flags[:, 1 - i] = 1
             state = torch.cat((x, y, flags), 1)
             for layer in self.inform:
-                state = leaky(layer(state))
+                state = leaky_(layer(state))
             attended = self.attend[i](self.reference[i](state), source, border)
             margin = border.shrink(self.reach)
             state, source = crop(state, margin), crop(source, margin)
@@ -186,14 +185,14 @@ class FusionEncoder(nn.Module):
             The style feature and the decoder feature, N x channels x H' x W' each.
         """
         hsi = _HSI_RANGE * torch.tanh(hsi / _HSI_RANGE) * mask
-        x = leaky(self.enter_x(torch.cat((hsi, mask), 1)))
-        first_x = leaky(self.deepen_x(x, border))
+        x = leaky_(self.enter_x(torch.cat((hsi, mask), 1)))
+        first_x = leaky_(self.deepen_x(x, border))
         y = torch.cat((rgb, gsd.expand_as(rgb[:, :1])), 1)
-        first_y = self.deepen_y(leaky(self.enter_y(y, border)))
+        first_y = self.deepen_y(leaky_(self.enter_y(y, border)))
         x, y = first_x, first_y
         for i, stage in enumerate(self.stages):
             x, y = self.branches[2 * i](x, border), self.branches[2 * i + 1](y, border)
             x, y = stage(x, y, border)
         used = (first_x.shape[-1] - x.shape[-1]) // 2
         both = torch.cat((x + crop(first_x, used), y + crop(first_y, used)), 1)
-        return leaky(self.leave_x(both, border)), leaky(self.leave_y(both, border))
+        return leaky_(self.leave_x(both, border)), leaky_(self.leave_y(both, border))

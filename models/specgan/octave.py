@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from specgan.consistency import REACH, crop, keep_coarse, smooth_upsample
-from specgan.layers import leaky
 from specgan.margins import Margins
 from specgan.scene_config import SceneConfig
-from specgan.scene_layers import Border, Conv, SpatialStyledConv, double
+from specgan.scene_layers import Border, Conv, SpatialStyledConv, double, leaky_
 from specgan.style import enlarge
 
 
@@ -118,12 +117,12 @@ class Octave(nn.Module):
         """Return the decoder's feature of this level."""
         level, border = self.level, frame.margins.border
         feature = frame.trim(coarser, level - 1, frame.margins.decoder_before[level])
-        feature = double(leaky(self.narrow(feature)), border)
+        feature = double(leaky_(self.narrow(feature)), border)
         wanted = frame.margins.decoder_input[level]
         parts = [frame.trim(part, level, wanted) for part in (feature, bank, base)]
         join, refine = self.decode
         assert isinstance(join, Conv)
-        result: Tensor = leaky(refine(leaky(join.join(parts, border)), border))
+        result: Tensor = leaky_(refine(leaky_(join.join(parts, border)), border))
         return result
 
 

@@ -14,12 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from specgan.fusion import FusionEncoder
-from specgan.layers import leaky
 from specgan.margins import plan_margins
 from specgan.octave import Frame, Octave, State, channels_last, styled
 from specgan.scene_config import BASE, OCTAVES, PRESETS, SMALL, SceneConfig
 from specgan.scene_inputs import check_images, fit, gsd_tensor, octave_count
-from specgan.scene_layers import Border, Conv, SpatialStyledConv
+from specgan.scene_layers import Border, Conv, SpatialStyledConv, leaky_
 from specgan.style import STYLE_REACH, GsdEmbedding, StyleMap
 
 __all__ = ["BASE", "PRESETS", "SMALL", "SceneConfig", "SceneNetwork"]
@@ -188,7 +187,7 @@ class SceneNetwork(nn.Module):
         bank = channels_last(self.fuse.join((constant, inner), border))
         state = State(
             bank=styled(self.enter, bank, codes[0], frame, 0),
-            decoder=leaky(self.enter_decoder(frame.trim(feature_y, 0, margins.feature[0]))),
+            decoder=leaky_(self.enter_decoder(frame.trim(feature_y, 0, margins.feature[0]))),
             image=frame.trim(rgb, 0, margins.image[0]).to(
                 torch.promote_types(rgb.dtype, torch.float32)
             ),

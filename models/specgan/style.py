@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specgan.consistency import crop
-from specgan.layers import leaky
-from specgan.scene_layers import Conv
+from specgan.scene_layers import Conv, leaky_
 
 # LR pixels on every side of a code that it depends on, interpolation included.
 STYLE_REACH = 5
@@ -48,7 +47,7 @@ class StyleMap(nn.Module):
         ]
         rows, cols = spans
         part = feature[..., rows.first : rows.last, cols.first : cols.last]
-        strided = leaky(F.conv2d(part, self.stride.weight, self.stride.bias, stride=2))
+        strided = leaky_(F.conv2d(part, self.stride.weight, self.stride.bias, stride=2))
         nodes = self.slide(strided)
         for axis, span in ((-2, rows), (-1, cols)):
             nodes = _between(nodes, axis).narrow(axis, span.offset, span.size)
