@@ -81,7 +81,7 @@ def bare_seconds(request: Request) -> tuple[float, float]:
         (engine,) = make_engines(job, networks)
         start, processor = time.monotonic(), time.process_time()
         for tile in tiles:
-            wait(engine.octaves(tile))
+            wait(engine.octaves([tile]))
         return time.monotonic() - start, time.process_time() - processor
 
 

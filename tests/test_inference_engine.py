@@ -22,23 +22,25 @@ def make_engine(limit: int | None = None) -> Engine:
     if limit is not None:
         compute = model.octaves
 
-        def limited(tile: TileInput, settings: Settings, device: torch.device) -> list:
-            if tile.window.height * tile.window.width > limit:
+        def limited(tiles: list[TileInput], settings: Settings, device: torch.device) -> list:
+            if sum(tile.window.height * tile.window.width for tile in tiles) > limit:
                 raise RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory")
-            return compute(tile, settings, device)
+            return compute(tiles, settings, device)
 
         model.octaves = limited  # type: ignore[method-assign]  # stands in for a small machine
     settings = Settings(4, 3.2, EIGHT_BIT, OutputType("uint8", None))
     return Engine(model, settings, torch.device("cpu"))
 
 
-def make_tile(engine: Engine, height: int = 7, width: int = 10) -> TileInput:
-    random = np.random.default_rng(0)
+def make_tile(
+    engine: Engine, height: int = 7, width: int = 10, origin_yx: tuple[int, int] = (4, 6)
+) -> TileInput:
+    random = np.random.default_rng(origin_yx)
     shape = (3, height + 2 * engine.halo, width + 2 * engine.halo)
     values = random.integers(0, 256, shape).astype("uint8")
     inner = slice(engine.halo, -engine.halo)
     return TileInput(
-        Window(4, 6, height, width),
+        Window(*origin_yx, height, width),
         EIGHT_BIT.to_unit(values),
         values[:, inner, inner],
         np.ones((height, width), bool),
@@ -53,6 +55,17 @@ def test_tiles_are_halved_until_they_fit(limit: int) -> None:
     engine = make_engine(limit)
     halved = engine.predict([make_tile(engine)])[0]
     assert np.abs(whole.values.astype(int) - halved.values).max() <= 1
+
+
+@pytest.mark.parametrize("limit", [None, 140, 40])
+def test_tiles_of_a_batch_are_those_computed_alone(limit: int | None) -> None:
+    engine = make_engine(limit)
+    tiles = [make_tile(engine, origin_yx=origin) for origin in ((4, 6), (0, 18), (22, 2))]
+    alone = make_engine()
+    for tile, result in zip(tiles, engine.predict(tiles), strict=True):
+        assert result.window == tile.window.scaled(4)
+        expected = alone.predict([tile])[0].values.astype(int)
+        assert np.abs(expected - result.values).max() <= 1
 
 
 def test_memory_for_nothing_is_an_error() -> None:

@@ -94,8 +94,9 @@ def test_nothing_to_do_is_done() -> None:
     run_pipeline([], read, [predict], lambda _: None)
 
 
-def test_batches_hold_neighbours_of_one_shape() -> None:
+def test_batches_hold_neighbours_of_one_shape_and_parity() -> None:
     shapes = [(2, 2), (2, 2), (2, 2), (2, 1), (2, 2)]
-    windows = [Window(0, i, *shape) for i, shape in enumerate(shapes)]
+    windows = [Window(0, 2 * i, *shape) for i, shape in enumerate(shapes)]
+    windows += [Window(0, 11, 2, 2), Window(0, 13, 2, 2), Window(1, 15, 2, 2)]
     groups = [[w.col for w in group] for group in batches(windows, 2)]
-    assert groups == [[0, 1], [2], [3], [4]]
+    assert groups == [[0, 2], [4], [6], [8], [11, 13], [15]]

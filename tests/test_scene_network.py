@@ -99,6 +99,31 @@ def test_odd_shapes_tile_too(shape: tuple[int, int], network: SceneNetwork) -> N
     torch.testing.assert_close(tiled(network, *scene, 5), whole, atol=1e-4, rtol=0)
 
 
+def test_windows_of_a_scene_go_through_as_one_batch(
+    network: SceneNetwork, scene_40x56: tuple[tuple[Tensor, Tensor, Tensor], Tensor]
+) -> None:
+    scene, whole = scene_40x56
+    size = 4 + 2 * network.halo
+    padded = [fit(image, 0, network.halo) for image in scene]
+    origins = [(2, 4), (16, 36), (30, 0)]
+    parts = [
+        torch.cat([image[..., row : row + size, col : col + size] for row, col in origins])
+        for image in padded
+    ]
+    with torch.no_grad():
+        batch = network.octaves(*parts, origin_yx=origins, padded=True, seed=5)[-1]
+    expected = [whole[..., 32 * r : 32 * r + 128, 32 * c : 32 * c + 128] for r, c in origins]
+    torch.testing.assert_close(batch, torch.cat(expected), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("origins", [[(0, 0), (1, 0)], [(0, 0), (0, 3)], [(0, 0)] * 3])
+def test_origins_that_do_not_fit_are_refused(
+    origins: list[tuple[int, int]], network: SceneNetwork
+) -> None:
+    with pytest.raises(ShapeError, match="origin_yx"):
+        network(*images(4, 4, count=2), origin_yx=origins)
+
+
 def test_context_beyond_the_halo_does_not_count(network: SceneNetwork) -> None:
     halo = network.halo
     rgb, hsi, mask = images(4 + 2 * halo + 2, 4 + 2 * halo + 2)
@@ -234,7 +259,7 @@ def test_constant_style_gives_the_published_modulated_convolution(up: bool) -> N
             image,
             style.expand_as(image),
             layer_demodulation(layer, style).expand(-1, -1, 10 * factor, 12 * factor),
-            origin_yx=(0, 0),
+            origins_yx=[(0, 0)],
             seed=0,
             border=Border.LOCAL,
         )

@@ -6,6 +6,8 @@ wrap around, hence exact; the normal value is the centred sum of the hash's four
 of order four, 256 levels a byte), which integer arithmetic makes the same to the bit everywhere.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,7 @@ _BYTE_SUM_STD = ((256**2 - 1) / 3) ** 0.5
 def position_noise(
     seed: int | Tensor,
     layer: int,
-    origin_yx: tuple[int, int],
+    origins_yx: Sequence[tuple[int, int]],
     shape_yx: tuple[int, int],
     *,
     device: torch.device | None = None,
@@ -32,22 +34,27 @@ def position_noise(
     Args:
         seed: One seed, or an integer tensor of N seeds, one a sample.
         layer: Which of the network's independent noise planes.
-        origin_yx: Absolute row and column of the window's first pixel; may be negative.
+        origins_yx: Absolute row and column of the window's first pixel, one pair or one a sample;
+            may be negative.
         shape_yx: Rows and columns of the window.
         device: Where the noise is made.
         dtype: Floating point type of the result.
 
     Returns:
-        N x 1 x H x W (N = 1 for one seed), mean 0, standard deviation 1, within +-3.46.
+        N x 1 x H x W (N = 1 for one seed and one origin), mean 0, standard deviation 1, within
+        +-3.46.
     """
     seeds = torch.as_tensor(seed, dtype=torch.int64, device=device).reshape(-1)
     # A seed of 64 bits is folded to 32.
     folded = _wrap(seeds) ^ _mix(_wrap(seeds >> 32) ^ _GOLDEN)
     key = _mix(folded ^ (layer + 1) * _GOLDEN % 2**31)
-    rows = torch.arange(shape_yx[0], device=device, dtype=torch.int32) + origin_yx[0]
-    cols = torch.arange(shape_yx[1], device=device, dtype=torch.int32) + origin_yx[1]
-    row_key = _mix(key[:, None] ^ _mix(rows)[None, :])
-    bits = _mix(row_key[:, :, None] ^ _mix(cols ^ _GOLDEN)[None, None, :])
+    starts = torch.tensor(origins_yx, device=device, dtype=torch.int32)
+    rows, cols = (
+        starts[:, axis, None] + torch.arange(shape_yx[axis], device=device, dtype=torch.int32)
+        for axis in (0, 1)
+    )
+    row_key = _mix(key[:, None] ^ _mix(rows))
+    bits = _mix(row_key[:, :, None] ^ _mix(cols ^ _GOLDEN)[:, None, :])
     total = (bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24 & 255)
     return ((total.to(dtype) - _BYTE_SUM_MEAN) / _BYTE_SUM_STD).unsqueeze(1)
 

@@ -18,8 +18,8 @@ class Frame:
 
     shape_yx: tuple[int, int]
     """LR rows and columns that are wanted."""
-    origin_yx: tuple[int, int]
-    """Absolute LR row and column of the first wanted pixel."""
+    origins_yx: tuple[tuple[int, int], ...]
+    """Absolute LR row and column of the first wanted pixel: one pair, or one a sample."""
     seed: int | Tensor
     """Of the noise: one, or N."""
     margins: Margins
@@ -143,12 +143,13 @@ def styled(
     border, held = frame.margins.border, frame.margins.codes
     margin = frame.margin(image, before)
     result = (2 * margin - border.shrink(2) if layer.up else margin) - border.shrink(1)
-    row, col = frame.origin_yx
     found: Tensor = layer(
         image,
         enlarge(style, before, held, margin),
         enlarge(demodulation, level, held, result),
-        origin_yx=((row << level) - result, (col << level) - result),
+        origins_yx=[
+            ((row << level) - result, (col << level) - result) for row, col in frame.origins_yx
+        ],
         seed=frame.seed,
         border=border,
     )

@@ -17,7 +17,7 @@ from specgan.fusion import FusionEncoder
 from specgan.margins import plan_margins
 from specgan.octave import Frame, Octave, State, channels_last, styled
 from specgan.scene_config import BASE, OCTAVES, PRESETS, SMALL, SceneConfig
-from specgan.scene_inputs import check_images, fit, gsd_tensor, octave_count
+from specgan.scene_inputs import check_images, fit, gsd_tensor, octave_count, origin_pairs
 from specgan.scene_layers import Border, Conv, SpatialStyledConv, leaky_
 from specgan.style import STYLE_REACH, GsdEmbedding, StyleMap
 
@@ -77,7 +77,7 @@ class SceneNetwork(nn.Module):
         *,
         gsd: float | Sequence[float] | Tensor | None = None,
         scale: int | None = None,
-        origin_yx: tuple[int, int] = (0, 0),
+        origin_yx: tuple[int, int] | Sequence[tuple[int, int]] = (0, 0),
         seed: int | Tensor = 0,
     ) -> Tensor:
         """Super-resolve images of any size.
@@ -90,7 +90,7 @@ class SceneNetwork(nn.Module):
             gsd: The LR pixel in metres, one number or N; 3.2 when None.
             scale: 2, 4, 8, 16 or 32 (the default).
             origin_yx: Absolute row and column of the first LR pixel: anchors noise and styles, so
-                that windows of a scene agree.
+                that windows of a scene agree. One pair, or N pairs that are all even or odd alike.
             seed: Of the invented detail; one, or an integer tensor of N.
 
         Returns:
@@ -98,7 +98,8 @@ class SceneNetwork(nn.Module):
             scale x scale block is the input pixel.
 
         Raises:
-            ShapeError: If a tensor has the wrong shape, or `scale` is not one of those above.
+            ShapeError: If a tensor has the wrong shape, `scale` is not one of those above, or the
+                origins differ in parity.
         """
         return self.octaves(
             rgb, hsi, hsi_mask, gsd=gsd, scale=scale, origin_yx=origin_yx, seed=seed
@@ -112,7 +113,7 @@ class SceneNetwork(nn.Module):
         *,
         gsd: float | Sequence[float] | Tensor | None = None,
         scale: int | None = None,
-        origin_yx: tuple[int, int] = (0, 0),
+        origin_yx: tuple[int, int] | Sequence[tuple[int, int]] = (0, 0),
         seed: int | Tensor = 0,
         padded: bool = False,
         local: bool = False,
@@ -149,7 +150,7 @@ class SceneNetwork(nn.Module):
         halo = 0 if local else margins.encoder + self.encoder.reach
         held = self.halo if padded else 0
         shape_yx = (rgb.shape[2] - 2 * held, rgb.shape[3] - 2 * held)
-        frame = Frame(shape_yx, origin_yx, seed, margins)
+        frame = Frame(shape_yx, origin_pairs(origin_yx, len(rgb)), seed, margins)
         rgb, hsi, hsi_mask = (fit(image, held, halo) for image in (rgb, hsi, hsi_mask))
         codes, state = self._enter(rgb, hsi, hsi_mask, gsd_tensor(gsd, rgb), frame)
         results = []
@@ -177,7 +178,7 @@ class SceneNetwork(nn.Module):
         codes = [
             channels_last(code + self.gsd_embedding(metres / 2**level))
             for level, code in enumerate(
-                self.style_map(wide, frame.margin(wide, 0), frame.origin_yx, margins.codes)
+                self.style_map(wide, frame.margin(wide, 0), frame.origins_yx[0], margins.codes)
             )
         ]
         inner = frame.trim(feature_x, 0, margins.feature[0] + border.shrink(1))

@@ -45,6 +45,24 @@ def gsd_tensor(gsd: float | Sequence[float] | Tensor | None, rgb: Tensor) -> Ten
     return metres.to(rgb.dtype)
 
 
+def origin_pairs(
+    origin_yx: tuple[int, int] | Sequence[tuple[int, int]], count: int
+) -> tuple[tuple[int, int], ...]:
+    """Return one absolute LR row and column for all of `count` images, or one for each.
+
+    Raises:
+        ShapeError: If there are neither one nor `count`, or some are even where others are odd:
+            style codes lie at every second LR pixel, and images of a batch share their grid.
+    """
+    rows = torch.as_tensor(origin_yx, dtype=torch.int64).reshape(-1, 2).tolist()
+    pairs = tuple((row, col) for row, col in rows)
+    if len(pairs) not in (1, count):
+        raise ShapeError(f"origin_yx holds {len(pairs)} pairs, expected one or {count}")
+    if len({(row % 2, col % 2) for row, col in pairs}) > 1:
+        raise ShapeError(f"origin_yx is {list(pairs)}, expected rows and columns of equal parity")
+    return pairs
+
+
 def fit(image: Tensor, held: int, wanted: int) -> Tensor:
     """Bring an image that carries `held` pixels of context to `wanted`, mirroring its edges."""
     if held >= wanted:

@@ -116,7 +116,7 @@ class SpatialStyledConv(nn.Module):
         style: Tensor,
         demodulation: Tensor,
         *,
-        origin_yx: tuple[int, int],
+        origins_yx: Sequence[tuple[int, int]],
         seed: int | Tensor,
         border: Border,
     ) -> Tensor:
@@ -126,7 +126,8 @@ class SpatialStyledConv(nn.Module):
             image: The features, doubled first when the layer is an up-convolution.
             style: N x inputs x H x W, on the grid of `image`.
             demodulation: N x outputs x H' x W', on the grid of the result.
-            origin_yx: Absolute row and column of the result's first pixel, for the noise.
+            origins_yx: Absolute row and column of the result's first pixel, for the noise: one
+                pair, or N.
             seed: One seed, or N.
             border: How the border is treated.
 
@@ -140,7 +141,7 @@ class SpatialStyledConv(nn.Module):
         noise = position_noise(
             seed,
             self.layer,
-            origin_yx,
+            origins_yx,
             (image.shape[-2], image.shape[-1]),
             device=image.device,
             dtype=image.dtype,

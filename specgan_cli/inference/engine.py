@@ -40,7 +40,8 @@ class Engine:
         tile's halo holds all that any part of it needs.
 
         Args:
-            tiles: Tiles of one shape, each with the engine's halo around it.
+            tiles: Tiles of one shape, whose origins are even or odd alike, each with the engine's
+                halo around it.
 
         Returns:
             One result for each tile, in their order.
@@ -80,14 +81,21 @@ class Engine:
 
     def _compute(self, tiles: Sequence[TileInput]) -> list[Pixels]:
         s = self.settings
+        octaves = self.octaves(tiles)
         return [
-            settle(self.octaves(tile), tile.lr_values, tile.lr_valid, s.radiometry, s.output)
-            for tile in tiles
+            settle(
+                [octave[i : i + 1] for octave in octaves],
+                tile.lr_values,
+                tile.lr_valid,
+                s.radiometry,
+                s.output,
+            )
+            for i, tile in enumerate(tiles)
         ]
 
-    def octaves(self, tile: TileInput) -> list[Tensor]:
-        """Return the octaves of one tile, 1 x 3 x 2^k H x 2^k W in [-1, 1] for k = 1, 2, ..."""
-        return self.model.octaves(tile, self.settings, self.device)
+    def octaves(self, tiles: Sequence[TileInput]) -> list[Tensor]:
+        """Return the octaves of N tiles, N x 3 x 2^k H x 2^k W in [-1, 1] for k = 1, 2, ..."""
+        return self.model.octaves(tiles, self.settings, self.device)
 
     def _result(self, tile: TileInput, values: Pixels | None) -> TileResult:
         s = self.settings

@@ -1,7 +1,9 @@
 """What an engine computes tiles with: a network, and how tiles go through it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,11 +33,13 @@ class Model(Protocol):
     def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
         """Return the peak memory for each LR pixel (halo included) and each output pixel."""
 
-    def octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
-        """Compute one tile.
+    def octaves(
+        self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
+    ) -> list[Tensor]:
+        """Compute N tiles of equal shape, whose origins are even or odd alike.
 
         Returns:
-            For each octave k = 1, 2, ... a tensor 1 x 3 x 2^k H x 2^k W in [-1, 1], without halo.
+            For each octave k = 1, 2, ... a tensor N x 3 x 2^k H x 2^k W in [-1, 1], without halo.
         """
 
 
@@ -64,13 +68,18 @@ class SceneModel:
         finest = config.channels[scale.bit_length() - 1]
         return _LR_BYTES_PER_CHANNEL * config.encoder_channels, _HR_BYTES_PER_CHANNEL * finest
 
-    def octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
+    def octaves(
+        self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
+    ) -> list[Tensor]:
         """See `Model`."""
-        rgb, hsi, mask = (
-            None if array is None else batch_of_one(array, device, self._dtype)
-            for array in (tile.lr_unit, tile.hsi, tile.hsi_mask)
+        rgb = stack([tile.lr_unit for tile in tiles], device, self._dtype)
+        hsi, mask = (
+            stack(present, device, self._dtype) if present else None
+            for present in (
+                [tile.hsi for tile in tiles if tile.hsi is not None],
+                [tile.hsi_mask for tile in tiles if tile.hsi_mask is not None],
+            )
         )
-        assert rgb is not None
         with torch.inference_mode():
             octaves: list[Tensor] = self._network.octaves(
                 rgb,
@@ -78,7 +87,7 @@ class SceneModel:
                 mask,
                 gsd=settings.gsd,
                 scale=settings.scale,
-                origin_yx=(tile.window.row, tile.window.col),
+                origin_yx=[(tile.window.row, tile.window.col) for tile in tiles],
                 seed=settings.seed,
                 padded=True,
                 fidelity=settings.fidelity,
@@ -93,9 +102,12 @@ def parameter_bytes(network: nn.Module) -> int:
     return sum(value.nbytes for value in network.state_dict().values())
 
 
-def batch_of_one(array: Floats, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return C x H x W as a tensor 1 x C x H x W on a device."""
-    return torch.from_numpy(array)[None].to(device, dtype)
+def stack(
+    arrays: Sequence[Floats], device: torch.device, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Return N arrays C x H x W as a tensor N x C x H x W on a device."""
+    whole = arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+    return torch.from_numpy(whole).to(device, dtype)
 
 
 def dtype_of(network: nn.Module) -> torch.dtype:

@@ -5,6 +5,7 @@ caller's own thread serves the first device), and the writer's thread takes the 
 order of the tiles, whichever device was faster.
 """
 
+import itertools
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -67,8 +68,8 @@ def run_pipeline(
     Args:
         windows: The tiles on the LR grid.
         read: Reads one tile; called from one thread.
-        predictors: Computes a batch of tiles of equal shape; one a device, each called from one
-            thread, the first from the caller's.
+        predictors: Computes a batch of tiles of equal shape and parity; one a device, each called
+            from one thread, the first from the caller's.
         write: Writes one tile; called from one thread, in the order of `windows`.
         batch: Tiles that go through a network together, where their shapes are equal.
         ahead: Batches that wait before the networks, and results that wait after them, for each
@@ -101,16 +102,15 @@ def run_pipeline(
 
 
 def batches(windows: Iterable[Window], size: int) -> Iterator[list[Window]]:
-    """Group neighbours of equal shape, at most `size` of them together, in their order."""
-    group: list[Window] = []
-    for window in windows:
-        shape = (window.height, window.width)
-        if group and (len(group) == size or (group[0].height, group[0].width) != shape):
+    """Group neighbours of equal shape and origins' parity, at most `size` together, in their order."""
+    for _, alike in itertools.groupby(windows, _kind):
+        while group := list(itertools.islice(alike, size)):
             yield group
-            group = []
-        group.append(window)
-    if group:
-        yield group
+
+
+def _kind(window: Window) -> tuple[int, int, int, int]:
+    """Return what the windows of a batch share."""
+    return window.height, window.width, window.row % 2, window.col % 2
 
 
 def _read_all(

@@ -9,6 +9,7 @@ means are the input.
 import logging
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,7 @@ from torch import Tensor
 from specgan import consistency
 from specgan.published import PublishedNetwork
 from specgan_cli.errors import MismatchError
-from specgan_cli.inference.models import batch_of_one, dtype_of, parameter_bytes
+from specgan_cli.inference.models import dtype_of, parameter_bytes, stack
 from specgan_cli.inference.settings import Settings
 from specgan_cli.inference.tile import TileInput
 
@@ -61,17 +62,23 @@ class PublishedModel:
         """Forget the tiles of the scene before."""
         self._kept.clear()
 
-    def octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
-        """See `Model`.
+    def octaves(
+        self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
+    ) -> list[Tensor]:
+        """See `Model`; tiles share most of their lattice with their neighbours: one by one.
 
         Raises:
             MismatchError: There is no cube.
         """
+        each = [self._octaves(tile, settings, device) for tile in tiles]
+        return [torch.cat(level) for level in zip(*each, strict=True)]
+
+    def _octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
         if tile.hsi is None:
             raise MismatchError("the published weights need a cube; give --hsi CUBE")
         with torch.inference_mode():
             blend = self._blend(tile, device)
-            lr = crop(batch_of_one(tile.lr_unit, device), self.halo - REACH)
+            lr = crop(stack([tile.lr_unit], device), self.halo - REACH)
             finest = crop(consistency.project(blend, lr), REACH * settings.scale)
         count = settings.scale.bit_length() - 1
         coarser = [F.avg_pool2d(finest, 2**k) for k in range(count - 1, 0, -1)]
@@ -124,7 +131,7 @@ class PublishedModel:
         assert tile.hsi is not None
         assert tile.hsi_mask is not None
         arrays = (tile.lr_unit[where], tile.hsi[where], tile.hsi_mask[where])
-        rgb, hsi, mask = (batch_of_one(array, device, self._dtype) for array in arrays)
+        rgb, hsi, mask = (stack([array], device, self._dtype) for array in arrays)
         return rgb, hsi, mask
 
     def _keep(self, origin: tuple[int, int], image: Tensor) -> None:
