@@ -102,7 +102,7 @@ def run_pipeline(
 
 
 def batches(windows: Iterable[Window], size: int) -> Iterator[list[Window]]:
-    """Group neighbours of equal shape and origins' parity, at most `size` together, in their order."""
+    """Group neighbours alike in shape and parity, at most `size` together, in their order."""
     for _, alike in itertools.groupby(windows, _kind):
         while group := list(itertools.islice(alike, size)):
             yield group
