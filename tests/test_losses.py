@@ -34,6 +34,35 @@ def test_chroma_sees_colour_and_no_brightness() -> None:
     assert losses.masked_chroma(output, redder, mask * 0).item() == 0
 
 
+def steps_image(across: float, inside: float) -> torch.Tensor:
+    """Return an image of 8 x 8 pixels that steps up by these along both axes, in turn."""
+    line = torch.tensor([inside, across] * 4)[:7].cumsum(0)
+    line = torch.cat((torch.zeros(1), line))
+    return (line[:, None] + line[None, :]).expand(1, 3, 8, 8)
+
+
+def test_steps_compare_how_much_neighbours_differ_and_not_where() -> None:
+    truth, mask = steps_image(0.05, 0.05), torch.ones(1, 1, 8, 8)
+    assert losses.masked_steps(-truth.flip(2), truth, mask).item() == pytest.approx(0, abs=1e-6)
+    # A quarter of a grey level is added to both sides of every ratio.
+    doubled = math.log(0.102 / 0.052)
+    assert losses.masked_steps(2 * truth, truth, mask).item() == pytest.approx(doubled, rel=1e-4)
+    assert losses.masked_steps(truth, 2 * truth, mask).item() == pytest.approx(doubled, rel=1e-4)
+    # A printed 2 x 2 grid: as much detail on the whole, but not inside the blocks.
+    grid = 0.5 * (math.log(0.092 / 0.052) + math.log(0.052 / 0.012))
+    found = losses.masked_steps(steps_image(0.09, 0.01), truth, mask).item()
+    assert found == pytest.approx(grid, rel=1e-4)
+    assert losses.masked_steps(2 * truth, truth, mask * 0).item() == 0
+
+
+def test_steps_beyond_the_mask_do_not_count() -> None:
+    truth, mask = steps_image(0.05, 0.05), torch.ones(1, 1, 8, 8)
+    mask[..., 5:] = 0
+    output = truth.clone()
+    output[..., 5:] += 10 * noise(1, 3, 8, 3)
+    assert losses.masked_steps(output, truth, mask).item() == pytest.approx(0, abs=1e-6)
+
+
 def test_composite_hides_the_output_outside_the_mask() -> None:
     output = noise(1, 3, 2, 2).requires_grad_(True)
     truth = noise(1, 3, 2, 2, seed=1)
@@ -50,6 +79,14 @@ def test_gan_losses_are_the_logistic_ones() -> None:
     expected = math.log1p(math.exp(-2)) + math.log1p(math.exp(-1))
     assert float(losses.discriminator_gan(real, fake)) == pytest.approx(expected)
     assert float(losses.generator_gan(fake)) == pytest.approx(math.log1p(math.e))
+
+
+def test_discriminators_see_detail_and_the_image_it_lies_on() -> None:
+    coarser = noise(1, 3, 4, 4)
+    enlarged = torch.nn.functional.interpolate(coarser, scale_factor=2, mode="bilinear")
+    detail, image = pair(enlarged + 0.1, coarser).chunk(2, dim=1)
+    torch.testing.assert_close(detail, torch.full_like(detail, 0.4))
+    torch.testing.assert_close(image, enlarged)
 
 
 def test_r1_is_half_the_squared_gradient_of_a_patch() -> None:

@@ -148,6 +148,14 @@ class StageConfig:
     chroma: float = 0.0
     """Weight of the mean absolute difference of colour without brightness."""
 
+    texture: float = 0.0
+    """Weight of the difference in the logarithms of the mean steps between neighbouring pixels,
+    across and inside 2x2 blocks."""
+
+    magnitude: float = 0.1
+    """Weight of features that are out of bounds, and of what octaves propose for the coarser image:
+    no other loss sees either."""
+
     perceptual: float = 1.0
     """Weight of the perceptual distance, where a trunk was given."""
 

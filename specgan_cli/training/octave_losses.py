@@ -15,6 +15,7 @@ from specgan.losses import (
     generator_gan,
     masked_chroma,
     masked_l1,
+    masked_steps,
     r1_penalty,
 )
 from specgan.octave_discriminator import OctaveDiscriminator, pair
@@ -132,6 +133,9 @@ def content_terms(
         if stage.chroma:
             chroma = masked_chroma(level.output, level.truth, level.mask)
             terms[f"chroma/{name}"] = Term(chroma, stage.chroma / len(levels))
+        if stage.texture:
+            steps = masked_steps(level.output, level.truth, level.mask)
+            terms[f"texture/{name}"] = Term(steps, stage.texture / len(levels))
         if stage.perceptual and trunk is not None:
             output, truth = (
                 rolled(enlarged(image), level.draws) for image in (level.output, level.truth)

@@ -16,7 +16,8 @@ from specgan_cli.training.average import WeightAverage
 from specgan_cli.training.batch import Batch, Plan
 from specgan_cli.training.config import StageConfig, TrainConfig
 from specgan_cli.training.cut import Standard
-from specgan_cli.training.octave_losses import Level, content_terms, gather, levels_of, total
+from specgan_cli.training.magnitudes import Magnitudes
+from specgan_cli.training.octave_losses import Level, Term, content_terms, gather, levels_of, total
 from specgan_cli.training.processes import Team
 from specgan_cli.training.recipe import Moment, check_finite
 from specgan_cli.training.schedule import Position, first_step, gan_weight, position, rate_share
@@ -49,6 +50,7 @@ class SceneRecipe:
         self.average = WeightAverage(network, config.optimiser.ema)
         betas = config.optimiser.betas
         self.optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, betas=betas)
+        self.magnitudes = Magnitudes(network)
         self.octaves = torch.compile(network.octaves) if config.compile else network.octaves
 
     def standard(self, statistics: Statistics) -> Standard:
@@ -90,6 +92,7 @@ class SceneRecipe:
             levels = self._generate(batch, place.stage)
             with self.team.precision():
                 terms = content_terms(levels, place.stage, self.trunk)
+                terms["magnitude"] = Term(self.magnitudes.take(), place.stage.magnitude)
                 if weight:
                     terms |= self.adversary.terms(levels, weight, self._matching(place))
             loss = total(terms) / len(batches)
