@@ -55,6 +55,14 @@ def test_a_cluster_makes_the_same_file_though_a_worker_dies(
     assert not (tmp_path / "many.parts").exists()
 
 
+def test_one_worker_makes_the_same_file(mask_scene: Path, tmp_path: Path) -> None:
+    words = ("upscale", mask_scene, "-x", 4, "--tile", 4, "--weights", tiny_weights())
+    specgan(*words, "-o", tmp_path / "one.tif")
+    done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", "local:1")
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
+
+
 def test_a_cluster_can_leave_parts_under_a_vrt(mask_scene: Path, tmp_path: Path, cluster) -> None:
     words = ("upscale", mask_scene, "-x", 4, "--tile", 5, "--weights", tiny_weights())
     specgan(*words, "-o", tmp_path / "one.tif")

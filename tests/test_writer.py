@@ -284,6 +284,17 @@ def test_a_cog_is_one(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cog.tif"]
 
 
+@pytest.mark.parametrize("shape_yx", [(1100, 512), (2200, 1024), (700, 384)])
+def test_a_cog_is_valid_where_a_level_is_as_wide_as_a_block(
+    shape_yx: tuple[int, int], tmp_path: Path
+) -> None:
+    cogeo = pytest.importorskip("rio_cogeo.cogeo")
+    grid = Grid(CRS.from_user_input(UTM), NORTH_UP, shape_yx)
+    with RasterWriter(tmp_path / "cog.tif", grid, of="COG") as writer:
+        writer.write(coordinates((3, *shape_yx), "uint8"), grid.full_window)
+    assert cogeo.cog_validate(writer.path, quiet=True) == (True, [], [])
+
+
 @pytest.mark.parametrize("of", ["GTiff", "COG"])
 def test_equal_writes_give_equal_bytes(tmp_path: Path, of: Any) -> None:
     values = coordinates((3, *SHAPE), "uint8")
