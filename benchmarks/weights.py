@@ -130,12 +130,15 @@ def measure(
     methods: list[Method] = [Interpolation("bicubic")]
     held = (chip for chip in dataset.chips if chip.split in options.split)
     partners = Partners(dataset, tuple(chip for chip in held if chip.hsi_kind != "none"))
-    networks = [load_network(name, scale, dataset.bands, device) for name in options.weights]
+    networks = [
+        load_network(name, scale, dataset.bands, device, options.fidelity)
+        for name in options.weights
+    ]
     tags: list[str] = []
     for name in options.weights:
         tags.append(unique(label(name), tags))
     for tag, network in zip(tags, networks, strict=True):
-        method = Network(tag, network, device, fidelity=options.fidelity)
+        method = Network(tag, network, device)
         methods.append(method)
         if options.ablation:
             methods += ablation(method, partners)

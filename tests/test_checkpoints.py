@@ -1,5 +1,6 @@
 """Weights files: round trips, determinism, and every kind of bad file."""
 
+import copy
 import dataclasses
 import json
 import os
@@ -97,6 +98,38 @@ def test_checkpoints_rebuild_the_scene_network(tmp_path: Path) -> None:
     assert torch.equal(torch.random.get_rng_state(), state), "loading must not draw from the seed"
     expected = scene.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in loaded.state_dict().items())
+
+
+@pytest.mark.parametrize("fidelity", [0.0, 0.25, 1.0])
+def test_checkpoints_mix_in_the_second_set(
+    fidelity: float, saved: Path, network: PublishedNetwork
+) -> None:
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        for value in other.parameters():
+            value.add_(1.0)
+    checkpoints.save(saved.with_name(f"{saved.stem}-means.safetensors"), other, HEADER)
+    mixed = specgan.load(saved, fidelity=fidelity)
+    for name, value in network.named_parameters():
+        expected = value + fidelity
+        torch.testing.assert_close(mixed.get_parameter(name), expected, atol=1e-6, rtol=0)
+    assert mixed.header.config == CONFIG
+
+
+def test_checkpoints_refuse_fidelity_without_a_second_set(saved: Path) -> None:
+    with pytest.raises(WeightsError, match=f"no second set {saved.stem}-means.safetensors"):
+        specgan.load(saved, fidelity=0.5)
+
+
+def test_checkpoints_refuse_a_second_set_of_another_design(
+    saved: Path, network: PublishedNetwork
+) -> None:
+    config = {**CONFIG, "features": 16}
+    other = PublishedNetwork(**config)
+    header = dataclasses.replace(HEADER, config=config)
+    checkpoints.save(saved.with_name(f"{saved.stem}-means.safetensors"), other, header)
+    with pytest.raises(WeightsError, match="another design"):
+        specgan.load(saved, fidelity=0.5)
 
 
 def test_checkpoints_header_is_read_without_tensors(saved: Path) -> None:

@@ -215,14 +215,6 @@ def test_order_of_a_batch_does_not_matter(network: SceneNetwork) -> None:
     torch.testing.assert_close(alone, together[1:2], atol=1e-4, rtol=0)
 
 
-def test_full_fidelity_invents_nothing(network: SceneNetwork) -> None:
-    scene = images(6, 6)
-    with torch.no_grad():
-        plain = network.octaves(*scene, fidelity=1.0, seed=1)[-1]
-        assert torch.equal(plain, network.octaves(*scene, fidelity=1.0, seed=2)[-1])
-        assert torch.equal(plain, loud(TINY, seed=9).octaves(*scene, fidelity=1.0)[-1])
-
-
 def test_local_border_agrees_away_from_the_edges(network: SceneNetwork) -> None:
     size = 2 * network.halo + 6
     rgb, hsi, mask = images(size, size)

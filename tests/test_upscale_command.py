@@ -119,6 +119,34 @@ def test_fidelity_of_one_has_no_noise(uint8_scene: Path, tmp_path: Path) -> None
     assert np.array_equal(images[0], images[1])
 
 
+def test_fidelity_is_on_the_way_to_the_second_set(uint8_scene: Path, tmp_path: Path) -> None:
+    runs = {
+        "zero": (),
+        "half": ("--fidelity", 0.5),
+        "one": ("--fidelity", 1),
+        "means": ("--weights", tiny_weights().with_name("tiny-means.safetensors")),
+    }
+    images = {}
+    for name, more in runs.items():
+        done = specgan(*words(uint8_scene, tmp_path / f"{name}.tif", *more))
+        assert done.code == 0, done.stderr
+        with rasterio.open(tmp_path / f"{name}.tif") as dataset:
+            images[name] = dataset.read().astype(float)
+    assert np.array_equal(images["one"], images["means"])
+    away = [np.abs(images[name] - images["means"]).mean() for name in ("half", "zero")]
+    assert 0 < away[0] < away[1]
+
+
+def test_fidelity_without_a_second_set_is_one_line(uint8_scene: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes(tiny_weights().read_bytes())
+    out = tmp_path / "out.tif"
+    done = specgan(*words(uint8_scene, out, "--weights", alone, "--fidelity", 0.5))
+    assert done.code == 1
+    assert "no second set alone-means.safetensors" in done.stderr
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
 def test_other_types_keep_block_means(uint8_scene: Path, tmp_path: Path, dtype: str) -> None:
     out = tmp_path / "out.tif"

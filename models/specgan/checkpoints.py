@@ -28,6 +28,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 SUFFIX = ".safetensors"
 METADATA_KEY = "specgan"
+MEANS = "-means"
+"""Ends the name of a second set, which was trained for means: what `fidelity` mixes in."""
 
 
 def names() -> list[str]:
@@ -145,6 +147,8 @@ def load(
     name_or_path: str | os.PathLike[str] = "specgan-scene",
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
+    *,
+    fidelity: float = 0.0,
 ) -> "SceneNetwork | PublishedNetwork":
     """Rebuild a network from a weights file alone.
 
@@ -152,6 +156,9 @@ def load(
         name_or_path: A shipped name (`names()`), or the path of a file that `save` wrote.
         device: Where the network goes; the CPU when None.
         dtype: The type of its floating-point tensors; float32 when None, whatever is on disk.
+        fidelity: From 0, the weights as they are, to 1, the second set beside them, `NAME-means`,
+            which was trained for the mean of what is likely and invents nothing; between, both sets
+            are mixed (network interpolation, Wang et al., ESRGAN, 2018).
 
     Returns:
         The network in eval mode, with the file's header as its `header` attribute.
@@ -159,14 +166,35 @@ def load(
     Raises:
         WeightsError: No such weights; not safetensors; truncated; no specgan header; tensors
             that are missing, unexpected, of other shapes than the header's network has, or not
-            finite.
+            finite; or `fidelity` without a second set.
     """
     path = resolve(name_or_path)
     header = read_header(path)
     network = _build(path, header)
     _fill(path, network, device, dtype)
+    if fidelity:
+        _mix(network, load(_means_of(path), device, dtype), fidelity)
     network.header = header
     return network.eval()
+
+
+def _means_of(path: Path) -> Path:
+    """Return the file of the second set beside some weights."""
+    means = path.with_name(f"{path.stem}{MEANS}{SUFFIX}")
+    if not means.is_file():
+        raise WeightsError(
+            f"{path} has no second set {means.name} beside it, which fidelity above 0 needs"
+        )
+    return means
+
+
+def _mix(network: nn.Module, other: nn.Module, share: float) -> None:
+    """Move a network's weights towards those of another, of the same design."""
+    theirs = other.state_dict()
+    for key, value in network.state_dict().items():
+        if key not in theirs or theirs[key].shape != value.shape:
+            raise WeightsError(f"the second set is of another design: {key} differs")
+        value.lerp_(theirs[key], share)
 
 
 def load_discriminator(

@@ -78,14 +78,13 @@ class Octave(nn.Module):
         )
         self.to_rgb = Conv(inputs=fine, outputs=3, size=1, gain=0.1)
 
-    def forward(self, state: State, codes: Tensor, frame: Frame, fidelity: float) -> State:
+    def forward(self, state: State, codes: Tensor, frame: Frame) -> State:
         """Compute the level from the coarser one.
 
         Args:
             state: Of the coarser level.
             codes: N x code x h x w style codes on the LR grid.
             frame: Where the call computes.
-            fidelity: Share of the RGB residual that is left out, 0 to 1.
         """
         level, margins = self.level, frame.margins
         bank = frame.trim(state.bank, level - 1, margins.bank_input[level])
@@ -98,7 +97,7 @@ class Octave(nn.Module):
         with torch.autocast(coarse.device.type, enabled=False):
             base = smooth_upsample(margins.border.pad(base, REACH))
         feature = self._decode(state.decoder, bank, base.to(bank.dtype), frame)
-        detail = self.to_rgb(feature).to(coarse.dtype).contiguous() * (1 - fidelity)
+        detail = self.to_rgb(feature).to(coarse.dtype).contiguous()
         margin = margins.proposal[level]
         with torch.autocast(coarse.device.type, enabled=False):
             image = keep_coarse(

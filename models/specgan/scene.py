@@ -117,7 +117,6 @@ class SceneNetwork(nn.Module):
         seed: int | Tensor = 0,
         padded: bool = False,
         local: bool = False,
-        fidelity: float = 0.0,
         coarse: Sequence[Tensor | None] | None = None,
     ) -> list[Tensor]:
         """Compute every octave from x2 to `scale`; arguments as for `forward`, and these.
@@ -134,7 +133,6 @@ class SceneNetwork(nn.Module):
                 Otherwise the images are mirrored at their edges.
             local: Repeat edge pixels inside every layer instead (training on small crops: cheaper,
                 and the same away from the edges).
-            fidelity: 0 gives the network's full detail, 1 none but the smooth interpolation.
             coarse: True images at x2, x4, ... (None to use the network's own): octave k + 1 is
                 then computed from the true octave k (teacher forcing). Not with `padded`.
 
@@ -155,7 +153,7 @@ class SceneNetwork(nn.Module):
         codes, state = self._enter(rgb, hsi, hsi_mask, gsd_tensor(gsd, rgb), frame)
         results = []
         for level, octave in enumerate(self.octave[:count], start=1):
-            state = octave(state, codes[level], frame, fidelity)
+            state = octave(state, codes[level], frame)
             results.append(frame.trim(state.image, level, 0))
             given = coarse[level - 1] if coarse is not None and level <= len(coarse) else None
             if given is not None:

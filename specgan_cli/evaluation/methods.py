@@ -79,8 +79,6 @@ class Network:
     """Where it runs."""
     variant: Variant = "with"
     """What it gets for a cube."""
-    fidelity: float = 0.0
-    """0 full detail, 1 the smooth interpolation (scene networks only)."""
     seed: int = 0
     """Of the invented detail."""
     partner: Callable[[Chip], Chip | None] = lambda chip: None
@@ -116,9 +114,7 @@ class Network:
     ) -> list[Tensor]:
         keywords = {"gsd": chip.lr_gsd, "scale": chip.scale, "seed": self.seed}
         if hasattr(self.network, "octaves"):
-            octaves: list[Tensor] = self.network.octaves(
-                rgb, hsi, mask, fidelity=self.fidelity, **keywords
-            )
+            octaves: list[Tensor] = self.network.octaves(rgb, hsi, mask, **keywords)
             return octaves
         return [self.network(rgb, hsi, mask, **keywords)]
 
@@ -197,16 +193,22 @@ def _fit(values: Any, chip: Chip) -> Any:
     return values[:, rows][:, :, cols]
 
 
-def load_network(name_or_path: str | Path, scale: int, bands: Bands, device: torch.device) -> Any:
+def load_network(
+    name_or_path: str | Path,
+    scale: int,
+    bands: Bands,
+    device: torch.device,
+    fidelity: float = 0.0,
+) -> Any:
     """Load weights and check that they fit the dataset.
 
     Raises:
-        WeightsError: The weights cannot be read.
+        WeightsError: The weights cannot be read, or have no second set for `fidelity`.
         MismatchError: They do not reach the factor, or were trained on other bands.
     """
     import specgan
 
-    network: Any = specgan.load(str(name_or_path), device=device)
+    network: Any = specgan.load(str(name_or_path), device=device, fidelity=fidelity)
     header: Header = network.header
     if scale > header.scale:
         raise MismatchError(

@@ -37,7 +37,7 @@ class Request:
     sr_range: tuple[float, float] | None = None
     """Black and white of the output raster, where its units differ."""
     fidelity: float = 0.0
-    """0 full detail, 1 the smooth interpolation."""
+    """0 for the weights themselves, 1 for their second set, trained for means."""
     device: str = "auto"
     """Where networks and trunk run."""
     output: Path | None = None

@@ -115,7 +115,6 @@ def make_engines(job: Job, networks: Networks) -> list[Engine]:
         radiometry=job.radiometry,
         output=job.output,
         seed=compute.seed,
-        fidelity=compute.fidelity,
     )
     for model, _ in networks.copies:
         model.start()

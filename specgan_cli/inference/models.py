@@ -90,7 +90,6 @@ class SceneModel:
                 origin_yx=[(tile.window.row, tile.window.col) for tile in tiles],
                 seed=settings.seed,
                 padded=True,
-                fidelity=settings.fidelity,
             )
             return [
                 octave if octave.dtype == torch.float64 else octave.float() for octave in octaves

@@ -1,6 +1,7 @@
 """The networks of a run: loaded once, one copy a device, for any number of scenes."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -65,9 +66,8 @@ def load_networks(compute: ComputeOptions) -> Networks:
     header = checkpoints.read_header(compute.weights)
     check_scale(header, compute)
     dtype = getattr(torch, compute.dtype)
-    copies = tuple(
-        (make_model(checkpoints.load(compute.weights, device, dtype)), device) for device in devices
-    )
+    load = partial(checkpoints.load, compute.weights, dtype=dtype, fidelity=compute.fidelity)
+    copies = tuple((make_model(load(device=device)), device) for device in devices)
     return Networks(header, checkpoints.sha256(compute.weights), copies)
 
 

@@ -24,6 +24,3 @@ class Settings:
 
     seed: int = 0
     """Seed of the noise, which depends on absolute position alone."""
-
-    fidelity: float = 0.0
-    """0 for the network's full detail, 1 for its most cautious result."""

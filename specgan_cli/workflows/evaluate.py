@@ -140,9 +140,9 @@ def _methods(
             "there is nothing to ablate; prepare the dataset with HSI, or drop --ablate"
         )
     for name in request.weights:
-        network = load_network(name, scale, dataset.bands, device)
+        network = load_network(name, scale, dataset.bands, device, request.fidelity)
         title = unique(label(name), [method.name for method in methods])
-        method = Network(title, network, device, fidelity=request.fidelity)
+        method = Network(title, network, device)
         context.weights[title] = checkpoints.sha256(name)
         methods.append(method)
         if request.ablate:
