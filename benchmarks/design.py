@@ -1,6 +1,6 @@
-"""Compare designs of the scene network on equal training: same data, steps, crops and losses.
+r"""Compare designs of the scene network on equal training: same data, steps, crops and losses.
 
-    python benchmarks/design.py DATASET RUNS --teacher alex_shift_tolerant.pth \\
+    python benchmarks/design.py DATASET RUNS --teacher alex_shift_tolerant.pth \
         --judge vgg_shift_tolerant.pth
 
 Each variant is one short x4 training of recipes/neon_ucmerced/design.toml with one thing changed,
