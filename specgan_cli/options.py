@@ -1,11 +1,20 @@
 """Options and parameter types that several commands share, in the words of rio and gdal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
+
+
+def add(decorators: Sequence[Decorator], command: Command) -> Command:
+    """Add options to a command, in the order in which its help shall show them."""
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
 
 overwrite: Decorator = click.option(
     "--overwrite", is_flag=True, help="Replace an output that exists already."

@@ -98,7 +98,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="0 full detail, 1 most cautious.",
+    help="0 full detail, 1 the second set of weights, trained for means.",
 )
 @options.device
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the report.")

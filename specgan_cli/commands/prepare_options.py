@@ -1,15 +1,11 @@
 """Options of the two forms of the `prepare` command."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
+from specgan_cli import options
 from specgan_cli.commands.parameters import KeyValue, Numbers
-
-Command = Callable[..., Any]
-Decorator = Callable[[Command], Command]
 
 ONE_SCENE_NAMES = ("hsi_origin", "quicklook", "local", "dtype", "of", "co")
 """Parameters that only the form with --hsi takes."""
@@ -38,7 +34,7 @@ DATASET_NAMES = (
 _Above0 = click.FloatRange(min=0, min_open=True)
 _Share = click.FloatRange(0, 1, max_open=True)
 
-_BOTH: tuple[Decorator, ...] = (
+_BOTH: tuple[options.Decorator, ...] = (
     click.option("--wavelengths", metavar="FILE", help="Wavelengths, if cubes do not tell."),
     click.option("--hsi-scale", type=_Above0, help="Stored value of reflectance 1."),
     click.option("--bad-bands", metavar="RANGES", help="Bad bands, such as 1-4,1340-1445nm."),
@@ -54,7 +50,7 @@ _BOTH: tuple[Decorator, ...] = (
     ),
 )
 
-_ONE_SCENE: tuple[Decorator, ...] = (
+_ONE_SCENE: tuple[options.Decorator, ...] = (
     click.option(
         "--hsi-origin",
         type=Numbers(2),
@@ -89,7 +85,7 @@ _ONE_SCENE: tuple[Decorator, ...] = (
     click.option("--co", type=KeyValue(), multiple=True, help="One scene: GDAL creation option."),
 )
 
-_DATASET: tuple[Decorator, ...] = (
+_DATASET: tuple[options.Decorator, ...] = (
     click.option(
         "-x",
         "--scale",
@@ -190,22 +186,16 @@ _DATASET: tuple[Decorator, ...] = (
 )
 
 
-def of_cubes(command: Command) -> Command:
+def of_cubes(command: options.Command) -> options.Command:
     """Add the options on cubes, which both forms take."""
-    return _with(_BOTH, command)
+    return options.add(_BOTH, command)
 
 
-def of_one_scene(command: Command) -> Command:
+def of_one_scene(command: options.Command) -> options.Command:
     """Add the options of the form with --hsi."""
-    return _with(_ONE_SCENE, command)
+    return options.add(_ONE_SCENE, command)
 
 
-def of_datasets(command: Command) -> Command:
+def of_datasets(command: options.Command) -> options.Command:
     """Add the options of the form that makes datasets."""
-    return _with(_DATASET, command)
-
-
-def _with(decorators: Sequence[Decorator], command: Command) -> Command:
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
+    return options.add(_DATASET, command)

@@ -1,17 +1,11 @@
 """Options of the `upscale` command, in the order of its help."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import click
 
 from specgan_cli import options
 from specgan_cli.commands.parameters import Auto, KeyValue, LocalPath, Nodata, Numbers, Size
 
-Command = Callable[..., Any]
-Decorator = Callable[[Command], Command]
-
-_INPUTS: tuple[Decorator, ...] = (
+_INPUTS: tuple[options.Decorator, ...] = (
     click.option(
         "--bounds",
         type=Numbers(4),
@@ -40,7 +34,7 @@ _INPUTS: tuple[Decorator, ...] = (
     ),
 )
 
-_COMPUTE: tuple[Decorator, ...] = (
+_COMPUTE: tuple[options.Decorator, ...] = (
     click.option(
         "-x",
         "--scale",
@@ -75,7 +69,7 @@ _COMPUTE: tuple[Decorator, ...] = (
         type=click.FloatRange(0, 1),
         default=0.0,
         show_default=True,
-        help="0 full detail, 1 most cautious.",
+        help="0 full detail, 1 the second set of weights, trained for means.",
     ),
     click.option(
         "--tile",
@@ -104,7 +98,7 @@ _COMPUTE: tuple[Decorator, ...] = (
     options.device,
 )
 
-_OUTPUTS: tuple[Decorator, ...] = (
+_OUTPUTS: tuple[options.Decorator, ...] = (
     click.option(
         "--dst-nodata", type=float, help="Nodata value of the output; the scene's by default."
     ),
@@ -144,22 +138,16 @@ _OUTPUTS: tuple[Decorator, ...] = (
 )
 
 
-def of_inputs(command: Command) -> Command:
+def of_inputs(command: options.Command) -> options.Command:
     """Add the options that say which pixels are read, and what they mean."""
-    return _with(_INPUTS, command)
+    return options.add(_INPUTS, command)
 
 
-def of_computing(command: Command) -> Command:
+def of_computing(command: options.Command) -> options.Command:
     """Add the options that say how the pixels are computed."""
-    return _with(_COMPUTE, command)
+    return options.add(_COMPUTE, command)
 
 
-def of_outputs(command: Command) -> Command:
+def of_outputs(command: options.Command) -> options.Command:
     """Add the options that say what is written."""
-    return _with(_OUTPUTS, command)
-
-
-def _with(decorators: Sequence[Decorator], command: Command) -> Command:
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+    return options.add(_OUTPUTS, command)
