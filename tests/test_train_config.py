@@ -100,3 +100,13 @@ def test_rates_warm_up_and_fall_on_a_cosine() -> None:
     assert shares[1] == pytest.approx(1.0, abs=0.02)
     assert shares[3] == pytest.approx(0.2, abs=0.01)
     assert [gan_weight(place) for place in at[:3]] == pytest.approx([0.025, 0.25, 0.5])
+
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_are_configurations(path: Path) -> None:
+    config = load_config(path)
+    assert config.stages
+    assert config_from_dict(config.to_dict()) == config

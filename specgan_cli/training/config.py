@@ -1,7 +1,7 @@
 """The configuration of a training run: one frozen dataclass a TOML table."""
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Recipe = Literal["scene", "published"]
@@ -276,13 +276,16 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
 
+# The weights that the shipped ones were trained with.
+_STAGE = StageConfig(l1=2.0, chroma=2.0, texture=0.1, perceptual=0.5, gan=0.3)
+
 DEFAULT_STAGES = (
-    StageConfig(octaves=(1, 1), steps=4000, crop=12, batch=16, gan=0.1, chroma=1.0),
-    StageConfig(octaves=(1, 2), steps=3000, crop=12, batch=8, teacher=True, gan=0.1, chroma=1.0),
-    StageConfig(octaves=(1, 3), steps=2500, crop=8, batch=8, teacher=True, gan=0.1, chroma=1.0),
-    StageConfig(octaves=(1, 4), steps=2000, crop=6, batch=4, teacher=True, gan=0.1, chroma=1.0),
-    StageConfig(octaves=(1, 5), steps=1500, crop=4, batch=4, teacher=True, gan=0.1, chroma=1.0),
-    StageConfig(octaves=(1, 5), steps=4000, crop=6, batch=4, lr=2e-4, gan=0.1, chroma=1.0),
+    replace(_STAGE, octaves=(1, 1), steps=4000, crop=12, batch=16),
+    replace(_STAGE, octaves=(1, 2), steps=3000, crop=12, batch=8, teacher=True),
+    replace(_STAGE, octaves=(1, 3), steps=2500, crop=8, batch=8, teacher=True),
+    replace(_STAGE, octaves=(1, 4), steps=2000, crop=6, batch=4, teacher=True),
+    replace(_STAGE, octaves=(1, 5), steps=1500, crop=4, batch=4, teacher=True),
+    replace(_STAGE, octaves=(1, 5), steps=4000, crop=6, batch=4, lr=2e-4),
 )
 """One octave more a stage, made from true coarser images, then all on the network's own.
 
