@@ -114,6 +114,11 @@ def test_checkpoints_mix_in_the_second_set(
         expected = value + fidelity
         torch.testing.assert_close(mixed.get_parameter(name), expected, atol=1e-6, rtol=0)
     assert mixed.header.config == CONFIG
+    both = checkpoints.sha256(saved, fidelity=1.0).split("+")
+    assert both == [
+        checkpoints.sha256(path)
+        for path in (saved, saved.with_name(f"{saved.stem}-means.safetensors"))
+    ]
 
 
 def test_checkpoints_refuse_fidelity_without_a_second_set(saved: Path) -> None:

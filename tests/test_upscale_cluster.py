@@ -91,7 +91,7 @@ def test_an_unreachable_scheduler_is_one_line(
 def test_a_worker_with_other_weights_is_refused(
     uint8_scene: Path, tmp_path: Path, cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specgan.checkpoints.sha256", lambda _: "0" * 64)
+    monkeypatch.setattr("specgan.checkpoints.sha256", lambda _, fidelity: "0" * 64)
     words = ("upscale", uint8_scene, "-x", 2, "-o", tmp_path / "o.tif", "--weights", tiny_weights())
     done = specgan(*words, "--dask", cluster.scheduler_address)
     assert done.code == 1

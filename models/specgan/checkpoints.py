@@ -63,17 +63,22 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
-def sha256(name_or_path: str | os.PathLike[str]) -> str:
+def sha256(name_or_path: str | os.PathLike[str], *, fidelity: float = 0.0) -> str:
     """Return the SHA-256 of a weights file in hexadecimal, for the tags of what it makes.
 
     Args:
         name_or_path: As for `load`.
+        fidelity: As for `load`; above 0 that of the second set follows behind a `+`.
 
     Raises:
-        WeightsError: No such weights.
+        WeightsError: No such weights, or `fidelity` without a second set.
     """
-    with resolve(name_or_path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    path = resolve(name_or_path)
+    digests = []
+    for part in (path, _means_of(path)) if fidelity else (path,):
+        with part.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return "+".join(digests)
 
 
 def read_header(name_or_path: str | os.PathLike[str]) -> Header:

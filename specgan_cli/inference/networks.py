@@ -24,7 +24,7 @@ class Networks:
     """What the weights say about themselves."""
 
     sha256: str
-    """Of the weights file."""
+    """Of the weights file; with a second set mixed in, of both."""
 
     copies: tuple[tuple[Model, torch.device], ...]
     """The model and its device, for each device."""
@@ -68,7 +68,8 @@ def load_networks(compute: ComputeOptions) -> Networks:
     dtype = getattr(torch, compute.dtype)
     load = partial(checkpoints.load, compute.weights, dtype=dtype, fidelity=compute.fidelity)
     copies = tuple((make_model(load(device=device)), device) for device in devices)
-    return Networks(header, checkpoints.sha256(compute.weights), copies)
+    digest = checkpoints.sha256(compute.weights, fidelity=compute.fidelity)
+    return Networks(header, digest, copies)
 
 
 def make_model(network: SceneNetwork | PublishedNetwork) -> Model:

@@ -143,7 +143,7 @@ def _methods(
         network = load_network(name, scale, dataset.bands, device, request.fidelity)
         title = unique(label(name), [method.name for method in methods])
         method = Network(title, network, device)
-        context.weights[title] = checkpoints.sha256(name)
+        context.weights[title] = checkpoints.sha256(name, fidelity=request.fidelity)
         methods.append(method)
         if request.ablate:
             methods += ablation(method, partners)
