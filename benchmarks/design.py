@@ -38,7 +38,6 @@ VARIANTS: dict[str, dict[str, str]] = {
     "plain": {},
     "plain, other seed": {"seed": "22"},
     "no adversary": {"stages.0.gan": "0.0", "stages.1.gan": "0.0"},
-    "no texture term": {"stages.0.texture": "0.0", "stages.1.texture": "0.0"},
     "no HSI branch": {"data.hsi_dropout": "1.0"},
     "attention window 1": {"network.options.window": "1"},
     "block fix alone": {"network.options.consistency": '"block"'},
