@@ -91,6 +91,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("-x", "--scale", type=int, nargs="+", default=[32, 16, 8, 4])
     parser.add_argument("--split", nargs="+", default=["val", "test"])
     parser.add_argument("--limit", type=int, help="at most so many chips a set")
+    parser.add_argument("--set", dest="sets", nargs="+", help="these sets alone")
     parser.add_argument("--fidelity", type=float, default=0.0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -107,8 +108,9 @@ def choose(dataset: Dataset, options: argparse.Namespace) -> list[ChipRecord]:
     """Return the held-out chips, thinned evenly to --limit a set."""
     by_set: dict[str, list[ChipRecord]] = {}
     for record in dataset.chips:
-        if record.split in options.split:
-            by_set.setdefault(set_of(record), []).append(record)
+        name = set_of(record)
+        if record.split in options.split and (not options.sets or name in options.sets):
+            by_set.setdefault(name, []).append(record)
     chosen = []
     for members in by_set.values():
         count = min(options.limit or len(members), len(members))
