@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from specgan.scene import SceneNetwork
 from specgan_cli.evaluation.chips import Chip, read_chip
-from specgan_cli.evaluation.methods import Interpolation, Method, Network, Variant, load_network
+from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.perception import Judge
 from specgan_cli.evaluation.runner import Evaluation, run
 from specgan_cli.evaluation.seams import Steps
@@ -45,18 +46,26 @@ VARIANTS: dict[str, dict[str, str]] = {
 }
 
 
+class WithoutCube(Network):
+    """A network that gets no cube, on every chip, whether it has one or not."""
+
+    def applies(self, chip: Chip) -> bool:
+        """Return true: all variants are judged on the same chips."""
+        return True
+
+
 @dataclass(frozen=True)
 class FixedTiles:
     """A network on tiles that know nothing of each other."""
 
-    network: Network
-    """What computes a tile."""
+    network: SceneNetwork
+    """What computes a tile, without a cube."""
     name: str = "plain, fixed tiles"
     """How the table calls it."""
 
     def applies(self, chip: Chip) -> bool:
-        """Return whether the network can take the chip."""
-        return self.network.applies(chip)
+        """Return true: any chip can be cut into tiles."""
+        return True
 
     def predict(self, chip: Chip) -> list[Array]:
         """Compute tile after tile and put them side by side."""
@@ -71,7 +80,7 @@ class FixedTiles:
         part = (..., slice(row, row + TILE), slice(col, col + TILE))
         rgb = torch.from_numpy(chip.radiometry.to_unit(chip.lr[part]))[None]
         with torch.inference_mode():
-            octaves = self.network.network.octaves(rgb, gsd=chip.lr_gsd, scale=chip.scale)
+            octaves = self.network.octaves(rgb, gsd=chip.lr_gsd, scale=chip.scale)
         return [
             chip.radiometry.from_unit(octave[0].numpy()).round().clip(0, 255) for octave in octaves
         ]
@@ -99,9 +108,15 @@ def main() -> None:
     for name in VARIANTS:
         weights = folder(options, name) / "weights.safetensors"
         network = load_network(weights, SCALE, dataset.bands, cpu)
-        variant: Variant = "without HSI" if name == "no HSI branch" else "with"
-        methods.append(Network(name, network, variant=variant))
-    methods.append(FixedTiles(Network("plain", methods[1].network, variant="without HSI")))
+        if name == "no HSI branch":
+            methods.append(WithoutCube(name, network, variant="without HSI"))
+        else:
+            methods.append(Network(name, network))
+    plain = load_network(
+        folder(options, "plain") / "weights.safetensors", SCALE, dataset.bands, cpu
+    )
+    methods.append(WithoutCube("plain, without cubes", plain, variant="without HSI"))
+    methods.append(FixedTiles(plain))
     borders = {method.name: Steps(SCALE * TILE) for method in methods}
 
     def watch(chip: Chip, method: str, outputs: list[Array]) -> None:
