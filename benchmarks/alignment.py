@@ -6,8 +6,9 @@
     python benchmarks/alignment.py reliability --data FOLDER
 
 FOLDER holds `neon_rgb` and `neon_pairs`. Scenes are real NEON RGB tiles (0.1 m); cubes are made
-from them with a known displacement by the simulation that the tests use (`tests/alignment_pairs`),
-or, for reliability, are the real cubes of the pairs, each with its own plot and with others.
+from them with a known displacement by the simulation that the tests use
+(`tests/support/alignment_pairs`), or, for reliability, are the real cubes of the pairs, each with
+its own plot and with others.
 
 Times are those of `align`, files opened and read included, as processor and as wall time.
 """
@@ -33,12 +34,11 @@ from affine import Affine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import alignment_pairs as pairs
-
+from specgan_cli.alignment import Alignment, align
+from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
-from specgan_cli.raster.alignment import Alignment, align
-from specgan_cli.raster.cube import Cube
 from specgan_cli.raster.scene import Scene
+from support import alignment_pairs as pairs
 
 TILES = ("HARV_001", "HARV_010", "HARV_023", "OSBS_013", "TEAK_050", "JERC_049")
 GSD = 0.1

@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from specgan.scene import SceneNetwork
+from specgan.scene.network import SceneNetwork
+from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.image_pair import Array
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
-from specgan_cli.evaluation.perception import Judge
+from specgan_cli.evaluation.metrics.grid_artifacts import Steps
+from specgan_cli.evaluation.metrics.suite import Units
+from specgan_cli.evaluation.perceptual.features import Judge
 from specgan_cli.evaluation.runner import Evaluation, run
-from specgan_cli.evaluation.seams import Steps
-from specgan_cli.evaluation.suite import Units
-from specgan_cli.evaluation.tiles import Array
-from specgan_cli.raster.dataset import ChipRecord, Dataset
 
 CONFIG = Path(__file__).parents[1] / "recipes" / "neon_ucmerced" / "design.toml"
 SCALE = 4

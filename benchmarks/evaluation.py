@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from specgan_cli.evaluation.catalogue import check_names
+from specgan_cli.datasets.dataset import ChipRecord, Dataset, DatasetWriter, Sample
 from specgan_cli.evaluation.chips import Chip, read_chip
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
-from specgan_cli.evaluation.perception import Judge
+from specgan_cli.evaluation.metrics.catalogue import check_names
+from specgan_cli.evaluation.metrics.suite import Units
+from specgan_cli.evaluation.perceptual.features import Judge
 from specgan_cli.evaluation.runner import run
-from specgan_cli.evaluation.suite import Units
-from specgan_cli.raster.dataset import ChipRecord, Dataset, DatasetWriter, Sample
 
 SIDE = 256
 

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from specgan.published import PublishedNetwork
-from specgan.scene import SceneNetwork
+from specgan.published.network import PublishedNetwork
+from specgan.scene.network import SceneNetwork
 from specgan_cli.inference.plan import TILES
 
 Call = Callable[[], Tensor]

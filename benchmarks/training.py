@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from specgan_cli.training.config import DEFAULT_STAGES
+from specgan_cli.training.config.schema import DEFAULT_STAGES
 
 
 def main() -> None:

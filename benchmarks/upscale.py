@@ -31,8 +31,8 @@ from scipy import ndimage
 
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.job import open_job
-from specgan_cli.inference.networks import load_networks
 from specgan_cli.inference.plan import plan_job
+from specgan_cli.inference.predictors.networks import load_networks
 from specgan_cli.inference.request import ComputeOptions, InputOptions, OutputOptions, Request
 from specgan_cli.workflows.upscale import upscale
 

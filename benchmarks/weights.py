@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
+from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.evaluation.bootstrap import Interval
-from specgan_cli.evaluation.catalogue import check_names
 from specgan_cli.evaluation.chips import read_chip, set_of
 from specgan_cli.evaluation.methods import (
     VARIANTS,
@@ -30,7 +30,9 @@ from specgan_cli.evaluation.methods import (
     label,
     load_network,
 )
-from specgan_cli.evaluation.perception import Judge
+from specgan_cli.evaluation.metrics.catalogue import check_names
+from specgan_cli.evaluation.metrics.suite import Units
+from specgan_cli.evaluation.perceptual.features import Judge
 from specgan_cli.evaluation.runner import Evaluation, run
 from specgan_cli.evaluation.semantics import (
     Collector,
@@ -40,8 +42,6 @@ from specgan_cli.evaluation.semantics import (
     summaries,
     train_probe,
 )
-from specgan_cli.evaluation.suite import Units
-from specgan_cli.raster.dataset import ChipRecord, Dataset
 from specgan_cli.workflows.evaluate import unique
 
 NAMES = (

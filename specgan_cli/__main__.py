@@ -1,6 +1,6 @@
 """Run the command line as `python -m specgan_cli`."""
 
-from specgan_cli.main import main
+from specgan_cli.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -19,9 +19,9 @@ from specgan.header import Header
 from specgan.safefile import read_layout
 
 if TYPE_CHECKING:
-    from specgan.discriminator import PublishedDiscriminator
-    from specgan.published import PublishedNetwork
-    from specgan.scene import SceneNetwork
+    from specgan.published.discriminator import PublishedDiscriminator
+    from specgan.published.network import PublishedNetwork
+    from specgan.scene.network import SceneNetwork
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the weights that are shipped inside the package."""
@@ -220,7 +220,7 @@ def load_discriminator(
     Raises:
         WeightsError: As for `load`, or the file holds a network that makes images.
     """
-    from specgan.discriminator import PublishedDiscriminator
+    from specgan.published.discriminator import PublishedDiscriminator
 
     path = resolve(name_or_path)
     header = read_header(path)
@@ -240,11 +240,11 @@ def _build(path: Path, header: Header) -> "SceneNetwork | PublishedNetwork":
         raise WeightsError(f"{path} holds a discriminator, which makes no images")
     with _constructing(path, header):
         if header.architecture == "published":
-            from specgan.published import PublishedNetwork
+            from specgan.published.network import PublishedNetwork
 
             with torch.device("meta"):
                 return PublishedNetwork(**header.config)
-        from specgan.scene import SceneNetwork
+        from specgan.scene.network import SceneNetwork
 
         with torch.random.fork_rng(devices=[]):
             return SceneNetwork(**header.config)

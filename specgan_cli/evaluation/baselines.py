@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from specgan_cli.evaluation.tiles import Array
+from specgan_cli.evaluation.image_pair import Array
 
 Baseline = Literal["bicubic", "bilinear", "nearest"]
 BASELINES: tuple[Baseline, ...] = ("bicubic", "nearest")

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specgan_cli.evaluation.tiles import Array, Mask, Tile, whole
-from specgan_cli.raster.dataset import ChipRecord, Dataset
-from specgan_cli.raster.dataset_statistics import HSI_UNIT
-from specgan_cli.raster.degradation import hsi_to_lr
+from specgan_cli.datasets.dataset import ChipRecord, Dataset
+from specgan_cli.datasets.degradation import hsi_to_lr
+from specgan_cli.datasets.statistics import HSI_UNIT
+from specgan_cli.evaluation.image_pair import Array, Mask, Tile, whole
 from specgan_cli.raster.radiometry import Radiometry, fill_invalid
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specgan_cli.errors import MismatchError
+from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.sources import (
     Source,
     factor_between,
@@ -13,7 +14,6 @@ from specgan_cli.evaluation.sources import (
     tag,
     whole_offset,
 )
-from specgan_cli.evaluation.suite import Units
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import Radiometry
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from specgan.errors import ShapeError
 from specgan.header import Header
+from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import Baseline, interpolate
 from specgan_cli.evaluation.chips import Chip, read_chip
-from specgan_cli.evaluation.tiles import Array
+from specgan_cli.evaluation.image_pair import Array
 from specgan_cli.raster.bands import Bands
-from specgan_cli.raster.dataset import ChipRecord, Dataset
 
 Variant = Literal["with", "without HSI", "shuffled HSI", "three bands"]
 VARIANTS: tuple[Variant, ...] = ("with", "without HSI", "shuffled HSI", "three bands")

@@ -9,10 +9,10 @@ import numpy as np
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import BASELINES, interpolate
 from specgan_cli.evaluation.comparison import Comparison
-from specgan_cli.evaluation.consistency import block_means
-from specgan_cli.evaluation.perception import Judge
+from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Array, Mask, Tile
+from specgan_cli.evaluation.metrics.consistency import block_means
+from specgan_cli.evaluation.perceptual.features import Judge
 from specgan_cli.evaluation.runner import Evaluation, Subject, add, look_at_truth
-from specgan_cli.evaluation.tiles import ALIGNMENT, HALO, Array, Mask, Tile
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.tiles import plan_tiles

@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from specgan_cli.evaluation.bootstrap import Interval, mean_interval
-from specgan_cli.evaluation.catalogue import POOLED_ONLY
 from specgan_cli.evaluation.chips import Chip, set_of
-from specgan_cli.evaluation.consistency import block_means
+from specgan_cli.evaluation.image_pair import Array, Tile
 from specgan_cli.evaluation.methods import Method, can_run
-from specgan_cli.evaluation.perception import (
+from specgan_cli.evaluation.metrics.catalogue import POOLED_ONLY
+from specgan_cli.evaluation.metrics.consistency import block_means
+from specgan_cli.evaluation.metrics.grid_artifacts import Steps
+from specgan_cli.evaluation.metrics.suite import Suite, Units
+from specgan_cli.evaluation.perceptual.features import (
     Distribution,
     Features,
     Judge,
     blend_invalid,
     frechet_distance,
 )
-from specgan_cli.evaluation.seams import Steps
-from specgan_cli.evaluation.suite import Suite, Units
-from specgan_cli.evaluation.tiles import Array, Tile
 
 TRUTH = "truth"
 """Name of the truth among methods, for observers."""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.baselines import interpolate
 from specgan_cli.evaluation.chips import Chip, read_chip, set_of
-from specgan_cli.evaluation.cube_classes import CLASSES, agreement, cell_features, kmeans
-from specgan_cli.evaluation.perception import Features, Judge, blend_invalid
-from specgan_cli.evaluation.probe import Probe, fit
+from specgan_cli.evaluation.image_pair import Array
+from specgan_cli.evaluation.perceptual.cube_classes import CLASSES, agreement, cell_features, kmeans
+from specgan_cli.evaluation.perceptual.features import Features, Judge, blend_invalid
+from specgan_cli.evaluation.perceptual.probe import Probe, fit
 from specgan_cli.evaluation.runner import TRUTH, Evaluation
-from specgan_cli.evaluation.tiles import Array
-from specgan_cli.raster.dataset import Dataset
 
 FEWEST_PER_CLASS = 5
 """Classes with fewer training chips are left out of the probe."""

@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.vrt import WarpedVRT
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.evaluation.tiles import Array, Mask
+from specgan_cli.evaluation.image_pair import Array, Mask
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.opening import open_dataset
 

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from specgan_cli.errors import MissingExtraError, SpecganError, WeightsError
+from specgan_cli.geotiff.partial import writing
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.job import Job, open_job
-from specgan_cli.inference.networks import Networks, load_networks
-from specgan_cli.inference.output import Progress, TileSink, job_key, make_part_writer
+from specgan_cli.inference.outputs.output import Progress, TileSink, job_key, make_part_writer
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.predictors.networks import Networks, load_networks
 from specgan_cli.inference.request import ComputeOptions, Request
 from specgan_cli.raster.grid import Window
-from specgan_cli.raster.partial import writing
 
 logger = logging.getLogger(__name__)
 

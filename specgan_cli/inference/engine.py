@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.models import Model
-from specgan_cli.inference.networks import Networks
-from specgan_cli.inference.settings import Settings
-from specgan_cli.inference.settle import settle
+from specgan_cli.inference.predictors.models import Model
+from specgan_cli.inference.predictors.networks import Networks
+from specgan_cli.inference.predictors.quantise import settle
+from specgan_cli.inference.predictors.settings import Settings
 from specgan_cli.inference.tile import Mask, Pixels, TileInput, TileResult
 from specgan_cli.raster.grid import Window
 

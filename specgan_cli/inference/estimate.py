@@ -5,12 +5,12 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from specgan_cli.inference.devices import free_memory
+from specgan_cli.devices import free_memory
+from specgan_cli.geotiff.writer import expected_bytes
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import Plan
 from specgan_cli.raster.grid import Window
-from specgan_cli.raster.writer import expected_bytes
 
 PROBE = 12
 """LR pixels of the side of the tile that is timed."""

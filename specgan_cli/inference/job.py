@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from specgan_cli.errors import MismatchError, RasterError
-from specgan_cli.inference.crop import crop_window
-from specgan_cli.inference.networks import Networks
-from specgan_cli.inference.reader import TileReader
+from specgan_cli.inference.inputs.crop import crop_window
+from specgan_cli.inference.inputs.reader import TileReader
+from specgan_cli.inference.predictors.networks import Networks
+from specgan_cli.inference.predictors.quantise import OutputType
 from specgan_cli.inference.request import InputOptions, OutputOptions, Request
-from specgan_cli.inference.settle import OutputType
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry
@@ -82,7 +82,7 @@ def open_job(
         radiometry = choose_radiometry(scene, inputs)
         guide, alignment = None, None
         if inputs.hsi is not None:
-            from specgan_cli.inference.guide import open_guide
+            from specgan_cli.inference.inputs.guide import open_guide
 
             guide, alignment = open_guide(stack, scene, inputs, networks.header, known)
         mask, output = choose_output(scene, request.output)

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.engine import Engine, repeat_mask
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.output import Progress, job_tags
+from specgan_cli.inference.outputs.output import Progress, job_tags
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import Plan
 from specgan_cli.inference.tile import Floats, TileInput, TileResult
-from specgan_cli.raster.writer import RasterWriter
 
 
 class SpreadEngine:

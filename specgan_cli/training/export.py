@@ -7,9 +7,9 @@ import torch
 
 from specgan import checkpoints
 from specgan.header import Bands, Header
-from specgan_cli.training.config import TrainConfig
-from specgan_cli.training.cut import Cutter
-from specgan_cli.training.recipe import Recipe
+from specgan_cli.training.config.schema import TrainConfig
+from specgan_cli.training.data.crop import Cutter
+from specgan_cli.training.recipes.base import Recipe
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.validation import Report
 

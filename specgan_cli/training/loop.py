@@ -8,18 +8,18 @@ from typing import Any
 import torch
 
 from specgan_cli.errors import TrainingError
-from specgan_cli.training.batch import Batch
 from specgan_cli.training.checkpoint import newest_state, save_checkpoint
-from specgan_cli.training.config import TrainConfig
+from specgan_cli.training.config.schema import TrainConfig
+from specgan_cli.training.data.batch import Batch
+from specgan_cli.training.data.loader import Loader
+from specgan_cli.training.data.sampler import Sampler
 from specgan_cli.training.export import Export
-from specgan_cli.training.loader import Loader
+from specgan_cli.training.meter import Meter
 from specgan_cli.training.processes import Team
-from specgan_cli.training.recipe import Recipe
+from specgan_cli.training.recipes.base import Recipe
 from specgan_cli.training.recorder import Recorder
 from specgan_cli.training.run_folder import RunFolder
-from specgan_cli.training.sampler import Sampler
 from specgan_cli.training.signals import StopRequest
-from specgan_cli.training.speed import Meter
 from specgan_cli.training.validation import Report, Validator, better
 
 Task = tuple[int, int]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan_cli.png import write_png
 from specgan_cli.training.events import Events
-from specgan_cli.training.png import write_png
 from specgan_cli.training.run_folder import RunFolder
 
 Listener = Callable[[Mapping[str, Any]], None]

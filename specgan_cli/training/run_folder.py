@@ -16,7 +16,7 @@ import torch
 from specgan._version import __version__
 from specgan_cli.errors import OutputError, TrainingError
 from specgan_cli.training.checkpoint import write_atomically
-from specgan_cli.training.config_file import config_from_dict, differences
+from specgan_cli.training.config.load import config_from_dict, differences
 
 logger = logging.getLogger(__name__)
 

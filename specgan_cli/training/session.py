@@ -10,21 +10,21 @@ import torch
 
 from specgan import checkpoints
 from specgan.header import CANONICAL_BANDS
-from specgan.perceptual import Trunk, load_trunk
+from specgan.objectives.perceptual import Trunk, load_trunk
+from specgan_cli.datasets.dataset import Dataset
+from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DatasetError
-from specgan_cli.raster.dataset import Dataset
-from specgan_cli.raster.dataset_shards import shard_path
 from specgan_cli.training.checkpoint import checkpoints as saved_checkpoints
-from specgan_cli.training.config import TrainConfig
-from specgan_cli.training.cut import Cutter
+from specgan_cli.training.config.schema import TrainConfig
+from specgan_cli.training.data.crop import Cutter
+from specgan_cli.training.data.sampler import make_sampler
 from specgan_cli.training.export import exporter
 from specgan_cli.training.loop import Limits, Loop
-from specgan_cli.training.networks import make_recipe
 from specgan_cli.training.processes import Team
-from specgan_cli.training.recipe import Recipe
+from specgan_cli.training.recipes.base import Recipe
+from specgan_cli.training.recipes.networks import make_recipe
 from specgan_cli.training.recorder import Listener, Recorder
 from specgan_cli.training.run_folder import RunFolder
-from specgan_cli.training.sampler import make_sampler
 from specgan_cli.training.signals import StopRequest
 from specgan_cli.training.validation import Report, Validator, choose_chips
 

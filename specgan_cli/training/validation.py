@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from specgan.perceptual import Trunk, distance
-from specgan_cli.raster.dataset import ChipRecord
+from specgan.objectives.perceptual import Trunk, distance
+from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.training import metrics
-from specgan_cli.training.batch import Batch
-from specgan_cli.training.cut import Cutter, Place, cut
-from specgan_cli.training.octave_losses import enlarged
+from specgan_cli.training.data.batch import Batch
+from specgan_cli.training.data.crop import Cutter, Place, cut
+from specgan_cli.training.recipes.octave_losses import enlarged
 
 HIGHER_IS_BETTER = {"psnr", "ssim", "lr_psnr"}
 

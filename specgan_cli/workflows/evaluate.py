@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from specgan_cli.datasets.dataset import ChipRecord, Dataset
+from specgan_cli.devices import parse_devices
 from specgan_cli.errors import DatasetError, MismatchError, SpecganError
-from specgan_cli.evaluation import comparison, document, panels, rasters
-from specgan_cli.evaluation.catalogue import check_names
+from specgan_cli.evaluation import comparison, rasters
 from specgan_cli.evaluation.chips import Chip, read_chip
 from specgan_cli.evaluation.methods import (
     Interpolation,
@@ -17,15 +18,15 @@ from specgan_cli.evaluation.methods import (
     label,
     load_network,
 )
-from specgan_cli.evaluation.outcome import Outcome, check_output, thresholds, write
-from specgan_cli.evaluation.perception import Judge
-from specgan_cli.evaluation.places import places_of
+from specgan_cli.evaluation.metrics.catalogue import check_names
+from specgan_cli.evaluation.metrics.suite import Units
+from specgan_cli.evaluation.perceptual.features import Judge
+from specgan_cli.evaluation.report import panels, summary
+from specgan_cli.evaluation.report.outcome import Outcome, check_output, thresholds, write
+from specgan_cli.evaluation.report.places import places_of
 from specgan_cli.evaluation.request import Request
 from specgan_cli.evaluation.runner import Evaluation, run, with_progress
 from specgan_cli.evaluation.semantics import Collector, probe_labels
-from specgan_cli.evaluation.suite import Units
-from specgan_cli.inference.devices import parse_devices
-from specgan_cli.raster.dataset import ChipRecord, Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def _dataset(
     records = choose(dataset, request)
     device = parse_devices(request.device)[0]
     low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
-    context = document.Context(str(request.dataset), request.command)
+    context = summary.Context(str(request.dataset), request.command)
     judge = Judge.load(request.perceptual, low, high, device) if request.perceptual else None
     _say_trunk(context, judge, request)
     methods = _methods(request, dataset, records, scale, device, context)
@@ -127,7 +128,7 @@ def _methods(
     records: Sequence[ChipRecord],
     scale: int,
     device: Any,
-    context: document.Context,
+    context: summary.Context,
 ) -> list[Method]:
     from specgan import checkpoints
 
@@ -189,7 +190,7 @@ def _rasters(
         sr_range=request.sr_range,
     )
     try:
-        context = document.Context(f"{request.sr} against {request.reference}", request.command)
+        context = summary.Context(f"{request.sr} against {request.reference}", request.command)
         judge = None
         if request.perceptual is not None:
             device = parse_devices(request.device)[0]
@@ -213,7 +214,7 @@ def _rasters(
         pair.close()
 
 
-def _say_trunk(context: document.Context, judge: Judge | None, request: Request) -> None:
+def _say_trunk(context: summary.Context, judge: Judge | None, request: Request) -> None:
     if judge is not None and request.perceptual is not None:
         context.perceptual = f"{judge.trunk.name} ({request.perceptual.name})"
     else:
@@ -223,12 +224,12 @@ def _say_trunk(context: document.Context, judge: Judge | None, request: Request)
         )
 
 
-def _say_skipped(context: document.Context, evaluation: Evaluation) -> None:
+def _say_skipped(context: summary.Context, evaluation: Evaluation) -> None:
     for method, count in evaluation.skipped.items():
         context.notes.append(f"{method} cannot take {count} of the chips: of a size it is not for")
 
 
-def _say_unseen(context: document.Context, evaluation: Evaluation, judge: Judge | None) -> None:
+def _say_unseen(context: summary.Context, evaluation: Evaluation, judge: Judge | None) -> None:
     if judge is None or "perceptual" not in evaluation.names:
         return
     if all(row.values["perceptual"] != row.values["perceptual"] for row in evaluation.rows):

@@ -10,7 +10,7 @@ import torch
 
 from specgan import checkpoints
 from specgan.header import Header
-from specgan.published_import import Imported, import_published, read_checkpoint
+from specgan.published.importer import Imported, import_published, read_checkpoint
 from specgan.safefile import count_values, read_layout
 from specgan_cli.errors import OutputError, WeightsError
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from specgan_cli.errors import SpecganError
-from specgan_cli.inference.checks import check_batch, check_outputs
 from specgan_cli.inference.cluster import compute_parts, open_cluster, remove_parts
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.estimate import Estimate, estimate
 from specgan_cli.inference.job import Job, open_job
-from specgan_cli.inference.mosaic import copy_parts, write_vrt
-from specgan_cli.inference.networks import Networks, load_networks
-from specgan_cli.inference.output import (
+from specgan_cli.inference.outputs.checks import check_batch, check_outputs
+from specgan_cli.inference.outputs.mosaic import copy_parts, write_vrt
+from specgan_cli.inference.outputs.output import (
     Progress,
     TileSink,
     job_tags,
@@ -22,10 +21,11 @@ from specgan_cli.inference.output import (
 )
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import Plan, plan_job
-from specgan_cli.inference.preview import write_preview
+from specgan_cli.inference.predictors.networks import Networks, load_networks
 from specgan_cli.inference.report import Done, Report, failure, make_report, skipped
 from specgan_cli.inference.request import Request
 from specgan_cli.inference.uncertainty import write_uncertainty
+from specgan_cli.pictures.preview import write_preview
 
 
 def upscale(

@@ -1,0 +1,1 @@
+"""What networks are trained against: losses, augmentation, discriminator, perception."""

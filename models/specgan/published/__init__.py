@@ -1,0 +1,1 @@
+"""The network of the published paper, its discriminator and the import of its weights."""

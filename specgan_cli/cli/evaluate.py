@@ -1,0 +1,181 @@
+"""The `evaluate` command: options, help, one call into its workflow."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from specgan_cli.cli import options
+from specgan_cli.cli.parameters import Numbers, ParamType
+
+EPILOG = """\b
+Examples:
+  specgan evaluate dataset/ --weights specgan-scene -x 32 -o report/
+  specgan evaluate dataset/ --weights a.safetensors --weights b.safetensors --json
+  specgan evaluate dataset/ --ablate hsi --perceptual vgg_shift_tolerant.pth
+  specgan evaluate --sr out.tif --reference truth.tif --lr scene.tif --fail-under psnr=24
+"""
+
+
+class Threshold(ParamType):
+    """METRIC=VALUE."""
+
+    name = "METRIC=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        """Turn text into a metric's name and a number."""
+        if isinstance(value, tuple):
+            return value
+        name, _, number = value.partition("=")
+        try:
+            return name.strip(), float(number)
+        except ValueError:
+            self.fail(f"{value!r} is not METRIC=VALUE, such as psnr=24.0", param, ctx)
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.strip() for part in value for name in part.split(",") if name.strip())
+
+
+@click.command(epilog=EPILOG)
+@click.argument("dataset", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Weights to measure; repeat to compare.  [default: specgan-scene]",
+)
+@click.option("--sr", metavar="RASTER", help="An output to measure, instead of weights.")
+@click.option("--reference", metavar="RASTER", help="What the output should look like.")
+@click.option("--lr", metavar="RASTER", help="The input that the output was made from.")
+@click.option(
+    "-x",
+    "--scale",
+    type=click.Choice(["2", "4", "8", "16", "32"]),
+    help="Factor.  [default: 32 for datasets; the rasters' own]",
+)
+@click.option(
+    "--split",
+    multiple=True,
+    type=click.Choice(["train", "val", "test"]),
+    default=("val", "test"),
+    show_default=True,
+    help="Part of the dataset; repeat for more.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many chips, spread evenly.")
+@click.option(
+    "--metrics",
+    multiple=True,
+    callback=_names,
+    metavar="NAME,...",
+    help="Metrics to measure; all by default.",
+)
+@click.option(
+    "--perceptual",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Trunk weights for perceptual figures: of stlpips-pytorch, or a VGG16 state dict.",
+)
+@click.option("--probe", is_flag=True, help="Train a linear probe on the training chips' labels.")
+@click.option(
+    "--ablate",
+    type=click.Choice(["hsi"]),
+    help="Also run without the cube, with another place's, and with three bands of it.",
+)
+@click.option(
+    "--range", "value_range", type=Numbers(2), help="Black and white of the reference's values."
+)
+@click.option("--sr-range", type=Numbers(2), help="The same of the output, where units differ.")
+@click.option(
+    "--fidelity",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="0 full detail, 1 the second set of weights, trained for means.",
+)
+@options.device
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the report.")
+@options.overwrite
+@click.option(
+    "--fail-under",
+    type=Threshold(),
+    multiple=True,
+    help="Exit with 1 when a figure is worse than this; repeat for more.",
+)
+@options.json_output
+@click.pass_context
+def evaluate(ctx: click.Context, /, **given: Any) -> None:
+    """Measure weights on a DATASET, or an output raster beside a reference.
+
+    Bicubic and nearest interpolation of the same input always stand beside the result.  Figures of
+    a dataset are means over chips with 95 % bootstrap intervals over groups of neighbours.
+    """
+    _check(given)
+    from specgan_cli.evaluation.request import Request
+    from specgan_cli.workflows.evaluate import evaluate as run
+
+    as_json = given.pop("as_json")
+    scale = given.pop("scale")
+    request = Request(
+        **{
+            **given,
+            "weights": given["weights"] or (("specgan-scene",) if given["dataset"] else ()),
+            "ablate": given["ablate"] is not None,
+        },
+        scale=int(scale) if scale else None,
+        command=shlex.join(["specgan", *sys.argv[1:]]),
+    )
+    with _progress_bar() as progress:
+        outcome = run(request, progress=progress)
+    if as_json:
+        click.echo(json.dumps(outcome.to_json(), indent=2, allow_nan=False))
+    else:
+        click.echo(outcome.to_text())
+    for failure in outcome.failures:
+        click.echo(f"specgan: failed: {failure}", err=True)
+    if outcome.failures:
+        ctx.exit(1)
+
+
+def _check(given: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    rasters = given["sr"] or given["reference"]
+    if bool(given["dataset"]) == bool(rasters):
+        raise click.UsageError("give a DATASET, or --sr and --reference")
+    if rasters and not (given["sr"] and given["reference"]):
+        raise click.UsageError("--sr and --reference go together")
+    if given["dataset"]:
+        names = [name for name in ("lr", "value_range", "sr_range") if given[name]]
+    else:
+        names = [name for name in ("weights", "probe", "ablate", "limit") if given[name]]
+    if names:
+        flags = ", ".join(
+            "--" + name.replace("value_range", "range").replace("_", "-") for name in names
+        )
+        kind = "rasters" if given["dataset"] else "a DATASET"
+        raise click.UsageError(f"{flags}: only for {kind}")
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """Draw a bar on stderr where that is a terminal and nobody asked for quiet."""
+    context = click.get_current_context().find_root()
+    if not sys.stderr.isatty() or (context.obj or {}).get("quiet"):
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

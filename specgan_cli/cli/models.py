@@ -1,0 +1,148 @@
+"""The `models` command: list, show and import weights."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specgan_cli.cli import options
+
+if TYPE_CHECKING:
+    from specgan_cli.workflows.models import WeightsFacts
+
+LIST_EPILOG = """\b
+Examples:
+  specgan models list
+  specgan models list --json
+"""
+SHOW_EPILOG = """\b
+Examples:
+  specgan models show specgan-scene
+  specgan models show x32.safetensors --json
+"""
+IMPORT_EPILOG = """\b
+Examples:
+  specgan models import specgan_x32.pth -o x32.safetensors
+  specgan models import specgan_x32.pth -o x32.safetensors --discriminator x32_d.safetensors
+"""
+
+
+@click.group()
+def models() -> None:
+    """List, show and import weights."""
+
+
+@models.command("list", epilog=LIST_EPILOG)
+@options.json_output
+def list_models(as_json: bool) -> None:
+    """List the shipped weights."""
+    from specgan_cli.workflows.models import list_weights
+
+    facts = list_weights()
+    if as_json:
+        _write_json({"weights": [entry.to_json() for entry in facts]})
+        return
+    for entry in facts:
+        header = entry.header
+        click.echo(
+            f"{entry.name}  {header.architecture}  x{header.scale}  "
+            f"{entry.values / 1e6:.1f} M values  {entry.bytes / 1e6:.1f} MB"
+        )
+
+
+@models.command(epilog=SHOW_EPILOG)
+@click.argument("weights", metavar="NAME|FILE")
+@options.json_output
+def show(weights: str, as_json: bool) -> None:
+    """Show what weights are: network, scale, bands, training, metrics."""
+    from specgan_cli.workflows.models import show_weights
+
+    facts = show_weights(weights)
+    if as_json:
+        _write_json(facts.to_json())
+        return
+    for key, value in _lines(facts):
+        click.echo(f"{key + ':':<14} {value}")
+
+
+@models.command("import", epilog=IMPORT_EPILOG)
+@click.argument("checkpoint", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The weights file to write, NAME.safetensors.",
+)
+@click.option(
+    "--discriminator",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the checkpoint's discriminator too, to train on.",
+)
+@click.option("--half", is_flag=True, help="Write 16-bit numbers: half the size.")
+@options.overwrite
+@options.json_output
+def import_model(
+    checkpoint: Path,
+    output: Path,
+    discriminator: Path | None,
+    half: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Convert a checkpoint of the paper's authors; code in it is never run."""
+    from specgan_cli.workflows.models import ImportRequest, import_weights
+
+    report = import_weights(
+        ImportRequest(
+            source=checkpoint,
+            output=output,
+            discriminator=discriminator,
+            half=half,
+            overwrite=overwrite,
+        )
+    )
+    if as_json:
+        _write_json(report)
+        return
+    network = report["network"]
+    click.echo(
+        f"{network['path']}: published x{network['header']['scale']}, "
+        f"{network['values'] / 1e6:.1f} M values, {network['bytes'] / 1e6:.1f} MB; "
+        f"{len(report['unused'])} tensors that the network never uses left out"
+    )
+
+
+def _lines(facts: "WeightsFacts") -> list[tuple[str, str]]:
+    """Return the words and values that `show` prints."""
+    header = facts.header
+    centres = header.bands.wavelengths_nm
+    lines = [
+        ("name", facts.name),
+        ("path", facts.path),
+        ("size", f"{facts.bytes} bytes, {facts.values} values, {', '.join(facts.types)}"),
+        ("sha256", facts.sha256),
+        ("architecture", f"{header.architecture} {_words(header.config)}".strip()),
+        ("scale", str(header.scale)),
+        ("bands", f"{len(centres)}, {min(centres):g} to {max(centres):g} nm" if centres else "0"),
+        ("rgb scaling", _words(header.rgb_scaling)),
+        ("degradation", _words(header.degradation)),
+        ("training", _words(header.training)),
+        ("metrics", _words(header.metrics)),
+        ("version", header.version),
+        ("created", header.created),
+    ]
+    return [(key, value or "not recorded") for key, value in lines]
+
+
+def _words(values: Any) -> str:
+    return ", ".join(
+        f"{key} {value if isinstance(value, str | int | float) else json.dumps(value)}"
+        for key, value in values.items()
+    )
+
+
+def _write_json(content: Any) -> None:
+    click.echo(json.dumps(content, indent=2))

@@ -1,0 +1,1 @@
+"""Hyperspectral cubes: the files that hold them, their wavelengths, reflectance on a grid."""

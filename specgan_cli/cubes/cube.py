@@ -1,0 +1,225 @@
+"""Hyperspectral cubes as reflectance on a grid."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
+
+from specgan_cli.cubes.gdal import CubeStore, open_store
+from specgan_cli.cubes.spectral import water_bands
+from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
+from specgan_cli.errors import RasterError
+from specgan_cli.raster.bands import Bands
+from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.opening import redact
+
+__all__ = ["Cube"]
+
+logger = logging.getLogger(__name__)
+
+_UNTAGGED_NODATA = (-9999.0, -32768.0)
+"""Values that are nodata in integer cubes which declare none (NEON, EnMAP, ENVI as shipped)."""
+_SAMPLE_EDGE = 64
+
+
+class Cube:
+    """A hyperspectral cube, opened for reading by windows; a context manager.
+
+    Reflectance is 0..1 whatever the file's units.
+    """
+
+    path: str
+    """The file, as it was named."""
+    grid: Grid
+    """Where the pixels lie."""
+    bands: Bands
+    """The bands, in the file's order."""
+    bad: NDArray[np.bool_]
+    """Bands without use: marked in the file, by an option, or in water absorption."""
+
+    def __init__(self, path: str, store: CubeStore, grid: Grid, bands: Bands) -> None:
+        layout = store.layout
+        self.path, self.grid, self.bands = path, grid, bands
+        self.bad = np.asarray(layout.bad, dtype=np.bool_) | water_bands(bands)
+        self.gains = np.ones(layout.count)
+        self.offsets = np.asarray(layout.offsets or (0.0,) * layout.count)
+        self._store = store
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        wavelengths: str | Path | Bands | Sequence[float] | None = None,
+        scale: float | None = None,
+        bad_bands: str | Sequence[bool] | None = None,
+        crs: str | CRS | None = None,
+        origin: tuple[float, float] | None = None,
+    ) -> Cube:
+        """Open a cube in any format that GDAL or a sensor reader knows.
+
+        Args:
+            path: A file or anything else that rasterio opens.
+            wavelengths: A table of wavelengths, bands, or centres in nanometres, instead of what
+                the file says.
+            scale: The stored value of reflectance 1 (10000 for most products), instead of what the
+                file says.
+            bad_bands: Further bands without use: text as `parse_bad_bands` takes it, or one truth
+                value a band.
+            crs: The CRS, instead of what the file says.
+            origin: Coordinates of the outer corner of the first pixel, instead of the file's.
+
+        Raises:
+            RasterError: The file cannot be read, or has no usable georeference.
+            MismatchError: The bands name no wavelengths.
+            MissingExtraError: The format needs `h5py`, which is not installed.
+        """
+        name = redact(str(path))
+        store = open_store(str(path))
+        try:
+            grid = _mended_grid(store.layout.grid, crs, origin)
+            bands = _chosen_bands(store, wavelengths, name)
+            cube = cls(str(path), store, grid, bands)
+            if bad_bands is not None:
+                cube.bad = cube.bad | _bad_flags(bad_bands, bands)
+            cube.gains = _gains(cube, scale)
+        except BaseException:
+            store.close()
+            raise
+        return cube
+
+    def read(
+        self, window: Window, indices: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Read a window that lies inside the grid.
+
+        Args:
+            window: Pixels to read.
+            indices: Bands to read, from 0 and in any order; all of them by default.
+
+        Returns:
+            Reflectance (bands x height x width), 0 where invalid, and validity (height x width): a
+            pixel is valid when every band read is finite and not nodata and they are not all zero.
+
+        Raises:
+            RasterError: The file is damaged there.
+        """
+        chosen = list(range(len(self.bands)) if indices is None else indices)
+        try:
+            raw = self._store.read(window, chosen)
+        except (RasterioError, OSError) as error:
+            raise RasterError(f"{self.name}: cannot read {window} ({error})") from error
+        valid = self._valid(raw)
+        values = raw.astype(np.float32)
+        values *= self.gains[chosen, None, None].astype(np.float32)
+        values += self.offsets[chosen, None, None].astype(np.float32)
+        values[:, ~valid] = 0.0
+        return values, valid
+
+    @property
+    def name(self) -> str:
+        """The path without credentials or a query, fit for messages and tags."""
+        return redact(self.path)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _valid(self, raw: NDArray[Any]) -> NDArray[np.bool_]:
+        valid = np.any(raw != 0, axis=0)
+        if raw.dtype.kind == "f":
+            valid &= np.all(np.isfinite(raw), axis=0)
+        nodata = self._store.layout.nodata
+        marks = _UNTAGGED_NODATA if nodata is None else (nodata,)
+        for mark in marks:
+            valid &= np.all(raw != mark, axis=0)
+        return np.asarray(valid, dtype=np.bool_)
+
+
+def _mended_grid(grid: Grid, crs: str | CRS | None, origin: tuple[float, float] | None) -> Grid:
+    if crs is not None:
+        try:
+            grid = replace(grid, crs=CRS.from_user_input(crs))
+        except CRSError as error:
+            raise RasterError(f"--hsi-crs: {crs!r} is no known CRS ({error})") from error
+    if origin is not None:
+        t = grid.transform
+        grid = replace(grid, transform=Affine(t.a, t.b, origin[0], t.d, t.e, origin[1]))
+    return grid
+
+
+def _chosen_bands(
+    store: CubeStore, option: str | Path | Bands | Sequence[float] | None, name: str
+) -> Bands:
+    if option is None:
+        return store.find_bands()
+    if isinstance(option, Bands):
+        bands = option
+    elif isinstance(option, str | Path):
+        bands = read_wavelengths(option)
+    else:
+        bands = Bands.from_wavelengths(option)
+    if len(bands) != store.layout.count:
+        raise RasterError(
+            f"--wavelengths: names {len(bands)} bands, but {name} has {store.layout.count}"
+        )
+    return bands
+
+
+def _bad_flags(option: str | Sequence[bool], bands: Bands) -> NDArray[np.bool_]:
+    flags = parse_bad_bands(option, bands) if isinstance(option, str) else option
+    if len(flags) != len(bands):
+        raise RasterError(f"--bad-bands: {len(flags)} flags for {len(bands)} bands")
+    return np.asarray(flags, dtype=np.bool_)
+
+
+def _gains(cube: Cube, scale: float | None) -> NDArray[np.float64]:
+    count = len(cube.bands)
+    if scale is not None:
+        if not scale > 0:
+            raise RasterError(f"--hsi-scale: {scale} cannot be the stored value of reflectance 1")
+        cube.offsets = np.zeros(count)
+        return np.full(count, 1.0 / scale)
+    stored = cube._store.layout.gains
+    return np.asarray(stored) if stored is not None else np.full(count, 1.0 / _guess_scale(cube))
+
+
+def _guess_scale(cube: Cube) -> float:
+    """The usual scale that brings the brightest visible and near-infrared values near 1."""
+    rows, cols = cube.grid.shape_yx
+    height, width = min(rows, _SAMPLE_EDGE), min(cols, _SAMPLE_EDGE)
+    window = Window((rows - height) // 2, (cols - width) // 2, height, width)
+    usable = [i for i in cube.bands.between(400.0, 1300.0) if not cube.bad[i]]
+    values, valid = cube.read(window, usable[:: max(len(usable) // 12, 1)])
+    if not usable or not valid.any():
+        return 10000.0 if cube._store.layout.dtype.startswith(("int", "uint")) else 1.0
+    high = float(np.percentile(values[:, valid], 99))
+    guess = next((s for s in (1.0, 100.0, 10000.0) if high <= 2 * s), None)
+    if guess is None:
+        raise RasterError(
+            f"{cube.name}: values up to {high:.0f} and no scale; give the stored value of "
+            "reflectance 1 with --hsi-scale"
+        )
+    logger.warning("%s: names no scale; %g is taken for reflectance 1", cube.name, guess)
+    return guess

@@ -1,0 +1,93 @@
+"""Products whose layout GDAL does not understand, told by their own marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from specgan_cli.cubes.enmap import EnmapStore, enmap_files
+from specgan_cli.cubes.gdal import CubeStore, RasterStore
+from specgan_cli.errors import MissingExtraError, RasterError
+
+__all__ = ["open_sensor"]
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def open_sensor(name: str) -> CubeStore | None:
+    """Open a sensor's product with its own reader.
+
+    Knows NEON reflectance HDF5, PRISMA L2D, EMIT L2A reflectance and EnMAP L2A.
+
+    Args:
+        name: A local file, or anything else.
+
+    Returns:
+        The open product, or None when it is none of them.
+
+    Raises:
+        RasterError: It is one of them and damaged.
+        MissingExtraError: It may be one of them, and `h5py` is not installed.
+    """
+    files = enmap_files(name)
+    if files is not None:
+        return EnmapStore(*files)
+    if not _is_hdf5(name):
+        return None
+    h5py = _h5py(name)
+    if h5py is None:
+        return RasterStore(name)
+    return _open_hdf5(h5py, name)
+
+
+def _is_hdf5(name: str) -> bool:
+    path = Path(name)
+    if not path.is_file():
+        return False
+    with open(path, "rb") as stream:
+        return stream.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+
+
+def _h5py(name: str) -> Any:
+    """The module; None when it is missing and GDAL can do without it."""
+    try:
+        import h5py
+    except ImportError as error:
+        if _gdal_reads(name):
+            return None
+        raise MissingExtraError(
+            f"{name}: HDF5 products need h5py; install it: pip install 'specgan[hdf5]'"
+        ) from error
+    return h5py
+
+
+def _gdal_reads(name: str) -> bool:
+    """Whether GDAL makes one raster of it: of plain NetCDF, but not of a product's groups."""
+    if not name.lower().endswith(".nc"):
+        return False
+    try:
+        RasterStore(name).close()
+    except RasterError:
+        return False
+    return True
+
+
+def _open_hdf5(h5py: Any, name: str) -> CubeStore | None:
+    from specgan_cli.cubes.hdf5 import LAYOUTS
+
+    try:
+        file = h5py.File(name, "r")
+    except OSError as error:
+        raise RasterError(f"{name}: cannot open the cube, it may be truncated ({error})") from error
+    try:
+        for is_like, store in LAYOUTS:
+            if is_like(file):
+                return store(name, file)
+    except (KeyError, ValueError, IndexError, OSError) as error:
+        file.close()
+        raise RasterError(f"{name}: its layout is incomplete ({error})") from error
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return None

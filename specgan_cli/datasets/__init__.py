@@ -1,0 +1,1 @@
+"""Training datasets as stored; numpy alone is enough to read them."""

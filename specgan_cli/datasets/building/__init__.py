@@ -1,0 +1,1 @@
+"""Making a dataset from a list of rasters."""

@@ -1,0 +1,158 @@
+"""The folder of a dataset while it is being made: temporary, locked, restartable."""
+
+import errno
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from specgan_cli.datasets.manifest import FORMAT, MANIFEST
+from specgan_cli.errors import OutputError, SpecganError
+
+if sys.platform != "win32":
+    import fcntl
+
+RUN = "run.json"
+_NOTES = (RUN, "alignments.json", "done", "lock")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class DatasetFolder:
+    """Writes into `.<name>.partial` beside the folder, and gives it its name at the end."""
+
+    def __init__(self, path: Path, overwrite: bool = False) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        self.partial = path.with_name(f".{path.name}.partial")
+        self._old = path.with_name(f".{path.name}.old")
+
+    def check(self) -> None:
+        """Refuse an output that must not be replaced.
+
+        Raises:
+            OutputError: The path is a file, a folder of something else, or a dataset and
+                `overwrite` was not asked for; or its parent is missing.
+        """
+        if not self.path.absolute().parent.is_dir():
+            raise OutputError(f"{self.path.parent}: no such folder; make it first")
+        if self._old.exists() and not self.path.exists():
+            self._old.rename(self.path)
+        if not self.path.exists() or self._is_empty():
+            return
+        if not self._is_dataset():
+            raise OutputError(
+                f"{self.path} exists and is no dataset, so it is never replaced; name another "
+                "folder"
+            )
+        if not self._overwrite:
+            raise OutputError(
+                f"{self.path} is a dataset already; give --overwrite to replace it, or another "
+                "folder"
+            )
+
+    @contextmanager
+    def opened(self, fingerprint: str) -> Iterator[Path]:
+        """Open the temporary folder of a run; what the same run left there is kept.
+
+        Args:
+            fingerprint: Names the run by all that its bytes depend on.
+
+        Yields:
+            The temporary folder.
+
+        Raises:
+            OutputError: Another run holds it, it is foreign, or the disk is full.
+        """
+        try:
+            self._claim()
+            with (self.partial / "lock").open("w") as lock:
+                self._take(lock)
+                self._clear_unless(fingerprint)
+                yield self.partial
+        except BrokenProcessPool:
+            raise OutputError(
+                f"a worker of {self.path} was killed, perhaps for memory; use fewer --jobs: the "
+                "same command goes on where it stopped"
+            ) from None
+        except OSError as error:
+            if isinstance(error, SpecganError):
+                raise
+            why = "the disk is full" if error.errno in _FULL else f"cannot write: {error}"
+            raise OutputError(
+                f"{self.path}: {why}; mend that, and the same command goes on where it stopped "
+                f"(or remove {self.partial})"
+            ) from None
+
+    def check_space(self, nbytes: int) -> None:
+        """Refuse to start what the disk cannot hold.
+
+        Raises:
+            OutputError: Fewer bytes are free.
+        """
+        there = sum(file.stat().st_size for file in self.partial.rglob("*.npy"))
+        free = shutil.disk_usage(self.partial).free
+        if nbytes - there > free:
+            raise OutputError(
+                f"{self.path} needs up to {nbytes / 1e9:.2f} GB and {free / 1e9:.2f} GB are free; "
+                "make room or name another disk"
+            )
+
+    def finish(self) -> None:
+        """Remove the run's notes and give the folder its name."""
+        for name in _NOTES:
+            note = self.partial / name
+            if note.is_dir():
+                shutil.rmtree(note)
+            else:
+                note.unlink(missing_ok=True)
+        if self.path.exists() and not self._is_empty():
+            shutil.rmtree(self._old, ignore_errors=True)
+            self.path.rename(self._old)
+        elif self.path.exists():
+            self.path.rmdir()
+        self.partial.rename(self.path)
+        shutil.rmtree(self._old, ignore_errors=True)
+
+    def _claim(self) -> None:
+        if self.partial.is_dir() and any(self.partial.iterdir()):
+            if not any((self.partial / name).exists() for name in (*_NOTES, MANIFEST)):
+                raise OutputError(f"{self.partial} is in the way and not ours; remove it first")
+        self.partial.mkdir(exist_ok=True)
+
+    def _take(self, lock: IO[str]) -> None:
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"{self.path} is being made by another run; wait for it") from None
+
+    def _clear_unless(self, fingerprint: str) -> None:
+        run = self.partial / RUN
+        try:
+            if json.loads(run.read_text("utf-8"))["fingerprint"] == fingerprint:
+                return
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        for entry in self.partial.iterdir():
+            if entry.name == "lock":
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        run.write_text(json.dumps({"fingerprint": fingerprint}), "utf-8")
+
+    def _is_empty(self) -> bool:
+        return self.path.is_dir() and not any(self.path.iterdir())
+
+    def _is_dataset(self) -> bool:
+        try:
+            document = json.loads((self.path / MANIFEST).read_text("utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(document, dict) and document.get("format") == FORMAT

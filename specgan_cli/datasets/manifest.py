@@ -1,0 +1,218 @@
+"""Records of `dataset.json`, the table of contents of a training dataset."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from specgan_cli.datasets.degradation import Degradation
+from specgan_cli.errors import DatasetError
+from specgan_cli.raster.bands import CANONICAL, Bands
+
+FORMAT = "specgan-dataset"
+VERSION = 1
+MANIFEST = "dataset.json"
+
+Split = Literal["train", "val", "test"]
+HsiKind = Literal["real", "simulated", "none"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+HSI_KINDS: tuple[HsiKind, ...] = get_args(HsiKind)
+
+
+@dataclass(frozen=True)
+class ChipRecord:
+    """One chip: where it came from, where it lies on the ground and where its pixels are."""
+
+    id: str
+    """Unique name: the source's stem, then `_row_col` of its first HR pixel in the source."""
+    split: Split
+    """Part of the dataset."""
+    group: str
+    """Chips of one group share ground or a scene, and so share their split."""
+    label: str | None
+    """Class of the scene, where one is known."""
+    source: str
+    """RGB file, as its list named it."""
+    hsi_source: str | None
+    """HSI file, as its list named it."""
+    hsi_kind: HsiKind
+    """Whether the cube was measured, simulated, or is missing."""
+    crs: str | None
+    """CRS of `bounds`, as `AUTHORITY:CODE` or WKT."""
+    bounds: tuple[float, float, float, float] | None
+    """Left, bottom, right, top in `crs`; None where the source has no georeference."""
+    gsd: float
+    """Size of an HR pixel, metres."""
+    shape_yx: tuple[int, int]
+    """HR rows and columns."""
+    shard: str
+    """Name of the shard that holds the pixels."""
+    index: int
+    """Position in the shard."""
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One array file of a shard."""
+
+    sha256: str
+    """Hash of the whole file, hexadecimal."""
+    bytes: int
+    """Size of the file."""
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """Arrays of chips of equal shape, one `.npy` file a kind."""
+
+    name: str
+    """`<split>-NNNN`; the files are `shards/<name>.<kind>.npy`."""
+    split: Split
+    """Part of the dataset."""
+    count: int
+    """Number of chips."""
+    shape_yx: tuple[int, int]
+    """HR rows and columns of every chip."""
+    hsi_factor: int | None
+    """HR pixels an HSI pixel, a power of two; None without HSI."""
+    files: dict[str, FileRecord]
+    """`rgb`, `mask` and, with HSI, `hsi` and `hsi_mask`."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Means, spreads and ranges of the valid pixels of the training split."""
+
+    hsi_mean: tuple[float, ...]
+    """Mean reflectance a band, 0..1."""
+    hsi_std: tuple[float, ...]
+    """Standard deviation of reflectance a band."""
+    hsi_pixels: int
+    """HSI pixels counted."""
+    rgb_mean: tuple[float, ...]
+    """Mean a band, in stored units."""
+    rgb_std: tuple[float, ...]
+    """Standard deviation a band, in stored units."""
+    rgb_pixels: int
+    """RGB pixels counted."""
+    rgb_low: float
+    """Stored value that stands for -1."""
+    rgb_high: float
+    """Stored value that stands for +1."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Something that was left out of the dataset."""
+
+    source: str
+    """File or chip."""
+    reason: str
+    """Why, in words."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All of `dataset.json`."""
+
+    scale: int
+    """Largest factor that every chip's size divides by."""
+    degradation: Degradation
+    """The operator that makes LR from HR when chips are read."""
+    statistics: Statistics
+    """Statistics of the training split."""
+    shards: tuple[ShardRecord, ...]
+    """Shards, by name."""
+    chips: tuple[ChipRecord, ...]
+    """Chips, by shard and index."""
+    rejected: tuple[Rejected, ...] = ()
+    """What was left out."""
+    bands: Bands = CANONICAL
+    """Bands of the cubes."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """How the dataset was prepared, for the reader's information."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that `dataset.json` holds."""
+        document = {key: getattr(self, key) for key in ("scale", "options")}
+        return document | {
+            "format": FORMAT,
+            "version": VERSION,
+            "degradation": self.degradation.to_json(),
+            "bands": self.bands.to_json(),
+            "statistics": asdict(self.statistics),
+            "shards": [asdict(shard) for shard in self.shards],
+            "chips": [asdict(chip) for chip in self.chips],
+            "rejected": [asdict(entry) for entry in self.rejected],
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write `dataset.json` into a folder."""
+        text = json.dumps(self.to_json(), indent=1, sort_keys=True, allow_nan=False)
+        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `dataset.json`.
+
+    Raises:
+        DatasetError: The folder holds no dataset, or one that this version cannot read.
+    """
+    path = folder / MANIFEST
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise DatasetError(
+            f"{folder} is no dataset: it has no {MANIFEST}; make one with `specgan prepare`"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise DatasetError(f"{path} is not a {FORMAT} file; name a folder made by specgan prepare")
+    if document.get("version") != VERSION:
+        raise DatasetError(
+            f"{path} has version {document.get('version')}, this program reads {VERSION}; "
+            "prepare the dataset again"
+        )
+    try:
+        return _parse(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{path} is damaged ({type(error).__name__}: {error}); prepare the dataset again"
+        ) from None
+
+
+def _parse(document: dict[str, Any]) -> Manifest:
+    return Manifest(
+        scale=int(document["scale"]),
+        degradation=Degradation.from_json(document["degradation"]),
+        bands=Bands.from_json(document["bands"]),
+        statistics=Statistics(**_tuples(document["statistics"])),
+        shards=tuple(_parse_shard(shard) for shard in document["shards"]),
+        chips=tuple(ChipRecord(**_tuples(chip)) for chip in document["chips"]),
+        rejected=tuple(Rejected(**entry) for entry in document["rejected"]),
+        options=document.get("options", {}),
+    )
+
+
+def _parse_shard(document: dict[str, Any]) -> ShardRecord:
+    files = {kind: FileRecord(**entry) for kind, entry in document["files"].items()}
+    return ShardRecord(**_tuples(document) | {"files": files})
+
+
+def _tuples(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+    }
+
+
+def shard_from_json(document: dict[str, Any]) -> ShardRecord:
+    """Rebuild a shard's record from `dataclasses.asdict`'s dictionary."""
+    return _parse_shard(document)
+
+
+def chips_from_json(documents: Iterable[dict[str, Any]]) -> tuple[ChipRecord, ...]:
+    """Rebuild chips' records from `dataclasses.asdict`'s dictionaries."""
+    return tuple(ChipRecord(**_tuples(document)) for document in documents)

@@ -1,0 +1,1 @@
+"""Measures of a pair of images, each mergeable over tiles."""

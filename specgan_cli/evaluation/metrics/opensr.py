@@ -1,0 +1,181 @@
+"""The measures of opensr-test: what is kept of the input, and what is added to it.
+
+Aybar, Montero, Donike, Kalaitzis and Gomez-Chova, "A comprehensive benchmark for optical remote
+sensing image super-resolution", IEEE GRSL 2024, doi 10.1109/LGRS.2024.3401394.  Distances and
+constants are those of the package's default configuration: L1 reflectance, spectral angle,
+normalised difference ("nd") for the correctness, gamma 0.05, softmin with temperature 0.25.
+Departures, needed at factors of 16 and 32: no border is cut off, because 16 HR pixels are less
+than one LR pixel, and the output is moved onto the reference by whole pixels only.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from specgan_cli.evaluation.baselines import interpolate, reduce
+from specgan_cli.evaluation.image_pair import Array, Mask, Tile
+from specgan_cli.evaluation.metrics.consistency import block_means
+from specgan_cli.evaluation.metrics.fidelity import spectral_angles
+from specgan_cli.evaluation.metrics.registration import find_shift, match_histogram, roll
+
+GAMMA = 0.05
+TEMPERATURE = 0.25
+QUANTILE = 0.75
+LARGEST_SHIFT = 5
+TINY = 1e-8
+
+NAMES = (
+    "reflectance",
+    "spectral",
+    "spatial",
+    "synthesis",
+    "hallucination",
+    "omission",
+    "improvement",
+)
+
+
+def normalised_difference(first: Array, second: Array) -> Array:
+    """Return |a - b| / |a + b| averaged over bands: the "nd" distance of every pixel, 0..1."""
+    return np.asarray((np.abs(first - second) / np.abs(first + second + TINY)).mean(0))
+
+
+def correctness(lr_up: Array, sr: Array, truth: Array, valid: Mask) -> dict[str, float]:
+    """Share the changed pixels out between improvement, omission and hallucination.
+
+    With d(a, b) the normalised difference, d_im = d(SR, HR) / d(LR, HR), d_om = d(SR, LR) /
+    d(LR, HR) and H = d_im + d_om - 1: improvement is d_im + d_om (1 - exp(-g H)), omission
+    d_om + d_im (1 - exp(-g H)), hallucination exp(-g d_im d_om); a softmin over the three gives
+    shares that sum to 1.  Pixels where all three distances are below the 75 % quantile of
+    d(LR, HR) are left out.
+
+    Args:
+        lr_up: Input, interpolated, C x H x W in 0..1.
+        sr: Output in 0..1.
+        truth: Reference in 0..1.
+        valid: H x W.
+
+    Returns:
+        The mean shares; NaN where the reference adds nothing to the input.
+    """
+    known = valid & np.isfinite(sr).all(0)
+    reference = normalised_difference(lr_up, truth)[known]
+    to_truth = normalised_difference(np.where(known, sr, 0), truth)[known]
+    to_input = normalised_difference(np.where(known, sr, 0), lr_up)[known]
+    names = ("improvement", "omission", "hallucination")
+    place = int(QUANTILE * reference.size) - 1
+    if place < 0:
+        return dict.fromkeys(names, math.nan)
+    threshold = np.partition(reference, place)[place]
+    kept = (reference > threshold) | (to_truth > threshold) | (to_input > threshold)
+    if not kept.any():
+        return dict.fromkeys(names, math.nan)
+    base = np.maximum(reference[kept], 1e-12)
+    d_im, d_om = to_truth[kept] / base, to_input[kept] / base
+    # A pixel that the reference hardly changes can make the ratios huge; their shares are settled
+    # long before 1e3, and the exponential must not overflow.
+    d_im, d_om = np.minimum(d_im, 1e3), np.minimum(d_om, 1e3)
+    growth = 1 - np.exp(-GAMMA * (d_im + d_om - 1))
+    distances = np.stack([d_im + d_om * growth, d_om + d_im * growth, np.exp(-GAMMA * d_im * d_om)])
+    weights = np.exp(-(distances - distances.min(0)) / TEMPERATURE)
+    shares = (weights / weights.sum(0)).mean(1)
+    return dict(zip(names, (float(share) for share in shares), strict=True))
+
+
+def harmonise(sr: Array, truth: Array, valid: Mask) -> Array:
+    """Match the output's histogram to the reference's, band by band, and shift it onto it.
+
+    Returns:
+        C x H x W; NaN where the shift leaves nothing, or where invalid.
+    """
+    matched = np.full(sr.shape, np.nan)
+    for band in range(sr.shape[0]):
+        matched[band, valid] = match_histogram(sr[band, valid], truth[band, valid])
+    grey = np.where(valid, np.nan_to_num(matched).mean(0), 0)
+    down, right = find_shift(np.where(valid, truth.mean(0), 0), grey)
+    if max(abs(down), abs(right)) > LARGEST_SHIFT:
+        return matched
+    return roll(matched, (round(down), round(right)))
+
+
+def consistency(lr: Array, sr_down: Array, valid: Mask) -> dict[str, float]:
+    """Compare the input and the reduced output: reflectance, spectral and spatial consistency.
+
+    Args:
+        lr: C x h x w in 0..1.
+        sr_down: Output on the same grid in 0..1.
+        valid: h x w.
+
+    Returns:
+        Mean absolute difference (0..1), mean spectral angle (degrees) and shift (LR pixels).
+    """
+    angles = spectral_angles(lr[:, valid], sr_down[:, valid])
+    shift = find_shift(np.where(valid, lr.mean(0), 0), np.where(valid, sr_down.mean(0), 0))
+    distance = math.hypot(*shift)
+    return {
+        "reflectance": float(np.abs(lr - sr_down)[:, valid].mean()),
+        "spectral": math.degrees(float(angles.mean())) if angles.size else math.nan,
+        "spatial": distance if distance <= LARGEST_SHIFT else math.nan,
+    }
+
+
+@dataclass
+class OpenSr:
+    """Means of the seven measures over tiles, each tile taken as one image."""
+
+    low: float
+    """File value that stands for 0."""
+    high: float
+    """File value that stands for 1."""
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(NAMES, 0.0))
+    """Sum over tiles by name."""
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    """Tiles with a value by name."""
+
+    def update(self, tile: Tile) -> None:
+        """Add the core of a tile; one without an input, or too small, adds nothing."""
+        for name, value in self.measure(tile).items():
+            if not math.isnan(value):
+                self.sums[name] += value
+                self.counts[name] += 1
+
+    def measure(self, tile: Tile) -> dict[str, float]:
+        """Measure one tile as an image of its own."""
+        height, width = tile.core_valid.shape
+        if tile.lr is None or min(tile.lr.shape[1:]) < 4 or not tile.core_valid.any():
+            return {}
+        if height % tile.scale or width % tile.scale or tile.scale < 2:
+            return {}
+        lr, sr, truth = (
+            (np.asarray(image) - self.low) / (self.high - self.low)
+            for image in (tile.lr, tile.core_sr, tile.core_truth)
+        )
+        valid = tile.core_valid
+        _, lr_valid = block_means(sr, valid, tile.scale)
+        if tile.lr_valid is not None:
+            lr_valid = lr_valid & tile.lr_valid
+        if not lr_valid.any():
+            return {}
+        hr_valid = valid & lr_valid.repeat(tile.scale, 0).repeat(tile.scale, 1)
+        lr_up = interpolate(lr, tile.scale, "bilinear")
+        harmonised = harmonise(sr, truth, hr_valid)
+        moved = hr_valid & np.isfinite(harmonised).all(0)
+        return {
+            **consistency(lr, reduce(sr, tile.scale), lr_valid),
+            "synthesis": float(np.abs(np.nan_to_num(harmonised) - lr_up)[:, moved].mean()),
+            **correctness(lr_up, harmonised, truth, hr_valid),
+        }
+
+    def merge(self, other: "OpenSr") -> None:
+        """Add what another accumulator has seen."""
+        for name in NAMES:
+            self.sums[name] += other.sums[name]
+            self.counts[name] += other.counts[name]
+
+    def results(self) -> dict[str, float]:
+        """Return the seven means; NaN where no tile had a value."""
+        return {
+            name: self.sums[name] / self.counts[name] if self.counts[name] else math.nan
+            for name in NAMES
+        }

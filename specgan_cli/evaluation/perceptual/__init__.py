@@ -1,0 +1,1 @@
+"""Measures that look through the features of a trained network."""

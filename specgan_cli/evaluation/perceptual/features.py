@@ -1,0 +1,151 @@
+"""Perceptual distance and Frechet distance on a frozen convolutional trunk."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from specgan.objectives.perceptual import SMALLEST_SIDE, Trunk, load_trunk
+from specgan_cli.evaluation.image_pair import Array, Mask
+
+FRECHET_STAGE = 4
+"""Stage whose position-wise features are compared as distributions."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the trunk sees in one image."""
+
+    stages: tuple[Tensor, ...]
+    """1 x C x h x w a stage, unit length along the channels."""
+    positions: Array
+    """N x C: features of every position of the Frechet stage, as the trunk gives them."""
+    grid_yx: tuple[int, int]
+    """Rows and columns of those positions."""
+    summary: Array
+    """Mean and standard deviation over space of the last two stages, for linear probes."""
+
+
+@dataclass
+class Judge:
+    """A trunk that looks at images in file units."""
+
+    trunk: Trunk
+    """Frozen features."""
+    low: float
+    """File value of black."""
+    high: float
+    """File value of white."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    """Where the trunk runs."""
+
+    @classmethod
+    def load(cls, path: str | Path, low: float, high: float, device: torch.device) -> "Judge":
+        """Read the trunk from a weights file.
+
+        Raises:
+            WeightsError: The file is missing or of no known layout.
+        """
+        return cls(load_trunk(path).to(device), low, high, device)
+
+    def look(self, image: Array) -> Features | None:
+        """Compute the features of a 3 x H x W image; None where it is too small for the trunk."""
+        if image.shape[0] != 3 or min(image.shape[1:]) < SMALLEST_SIDE:
+            return None
+        unit = (image - self.low) / (self.high - self.low) * 2 - 1
+        tensor = torch.from_numpy(np.clip(unit, -1, 1)).to(self.device, torch.float32)[None]
+        with torch.inference_mode():
+            raw = self.trunk(tensor)
+            map_ = raw[FRECHET_STAGE - 1][0]
+            positions = map_.flatten(1).T.double().cpu().numpy()
+            parts = [part for stage in raw[-2:] for part in (stage.mean((2, 3)), stage.std((2, 3)))]
+            summary = torch.cat(parts, 1)[0].double().cpu().numpy()
+            lengths = [torch.linalg.vector_norm(stage, dim=1, keepdim=True) for stage in raw]
+            stages = tuple(
+                stage / (length + 1e-10) for stage, length in zip(raw, lengths, strict=True)
+            )
+        return Features(stages, positions, (map_.shape[1], map_.shape[2]), summary)
+
+    def distance(self, first: Features, second: Features) -> float:
+        """Return the LPIPS distance (Zhang et al. 2018, eq. 1) of two images' features.
+
+        With a shift-tolerant trunk this is ST-LPIPS (Ghildyal and Liu 2022).  0 for equal images.
+        """
+        total = 0.0
+        for index, (a, b) in enumerate(zip(first.stages, second.stages, strict=True)):
+            difference = (a - b).square()
+            if index < self.trunk.heads:
+                difference = difference * self.trunk.get_buffer(f"head{index}")
+            total += float(difference.sum(1).mean())
+        return total
+
+
+def blend_invalid(sr: Array, truth: Array, valid: Mask) -> tuple[Array, Array]:
+    """Make invalid pixels equal in both images: the mean of the reference's valid pixels.
+
+    Convolutional features need whole images; equal pixels add no difference.
+    """
+    if valid.all():
+        return sr, truth
+    mean = truth[:, valid].mean(1) if valid.any() else np.zeros(truth.shape[0])
+    fill = mean[:, None, None]
+    return np.where(valid, sr, fill), np.where(valid, truth, fill)
+
+
+@dataclass
+class Distribution:
+    """Mean and covariance of feature vectors, from sums that merge."""
+
+    count: int = 0
+    """Vectors so far."""
+    total: Array = field(default_factory=lambda: np.zeros(0))
+    """Sum of the vectors, C."""
+    outer: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    """Sum of the vectors' outer products, C x C."""
+
+    def add(self, vectors: Array) -> None:
+        """Add N x C vectors."""
+        self.merge(Distribution(len(vectors), vectors.sum(0), vectors.T @ vectors))
+
+    def merge(self, other: "Distribution") -> None:
+        """Add what another accumulator has seen."""
+        if not self.count:
+            self.total, self.outer = other.total.copy(), other.outer.copy()
+        elif other.count:
+            self.total, self.outer = self.total + other.total, self.outer + other.outer
+        self.count += other.count
+
+    @property
+    def mean(self) -> Array:
+        """C means."""
+        return self.total / self.count
+
+    @property
+    def covariance(self) -> Array:
+        """C x C, with the sample correction."""
+        centred = self.outer - self.count * np.outer(self.mean, self.mean)
+        return np.asarray(centred / max(self.count - 1, 1))
+
+
+def frechet_distance(first: Distribution, second: Distribution) -> float:
+    """Return |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of two Gaussians (Dowson, Landau 1982).
+
+    The features are those of a named trunk, position by position, not Inception's pooled ones:
+    this is not FID and cannot be compared with it.  NaN with fewer than two vectors.
+    """
+    if min(first.count, second.count) < 2:
+        return math.nan
+    root = _square_root(first.covariance)
+    inner = root @ second.covariance @ root
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh((inner + inner.T) / 2), 0)).sum()
+    traces = np.trace(first.covariance) + np.trace(second.covariance)
+    shift = first.mean - second.mean
+    return max(float(shift @ shift + traces - 2 * cross), 0.0)
+
+
+def _square_root(matrix: Array) -> Array:
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)

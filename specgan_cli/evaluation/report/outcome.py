@@ -1,0 +1,93 @@
+"""What came out of an evaluation: as JSON, as text, as files, and against thresholds."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from specgan_cli.errors import OutputError
+from specgan_cli.evaluation.metrics.catalogue import METRICS, better
+from specgan_cli.evaluation.report import page, panels, summary
+from specgan_cli.evaluation.runner import Evaluation
+
+
+@dataclass
+class Outcome:
+    """What came out."""
+
+    evaluation: Evaluation
+    """All figures."""
+    context: summary.Context
+    """Names and notes."""
+    failures: list[str] = field(default_factory=list)
+    """Thresholds that were missed, in words."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report's JSON document, the missed thresholds included."""
+        return {**summary.build(self.evaluation, self.context), "failures": self.failures}
+
+    def to_text(self) -> str:
+        """Return the summary for a terminal, with the notes below it."""
+        lines = [summary.text(self.evaluation, self.evaluation.methods)]
+        lines += [f"note: {note}" for note in self.context.notes]
+        return "\n".join(lines).rstrip()
+
+
+def thresholds(evaluation: Evaluation, wanted: Sequence[tuple[str, float]]) -> list[str]:
+    """Return the thresholds that a measured method misses, in words; an unmeasured one misses."""
+    judged = [
+        name
+        for name in evaluation.methods
+        if name not in ("bicubic", "nearest") and ", " not in name
+    ] or list(evaluation.methods[:1])
+    missed = []
+    for name, limit in wanted:
+        for method in judged:
+            value = evaluation.mean(name, method).mean
+            if value == limit or better(name, value, limit):
+                continue
+            side = "over" if METRICS[name].better == "lower" else "under"
+            if value != value:
+                missed.append(f"{name} of {method} could not be measured")
+            else:
+                missed.append(f"{name} of {method} is {value:.4g}, {side} {limit:g}")
+    return missed
+
+
+def check_output(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that cannot take the report, before anything is measured.
+
+    Raises:
+        OutputError: It holds a report and may not be overwritten, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; give a folder for the report")
+    if (folder / "report.json").exists() and not overwrite:
+        raise OutputError(f"{folder}: holds a report already; give --overwrite to replace it")
+    if not folder.absolute().parent.is_dir():
+        raise OutputError(f"{folder.absolute().parent}: no such folder; make it first")
+
+
+def write(
+    outcome: Outcome,
+    folder: Path,
+    drawn: Sequence[panels.Strip],
+    places: dict[str, tuple[float, float]],
+) -> None:
+    """Write report.json, chips.csv and index.html, each under a temporary name first.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    text = json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n"
+    html = page.render(outcome.evaluation, outcome.context, drawn, places)
+    files = {"chips.csv": summary.table(outcome.evaluation), "index.html": html}
+    try:
+        folder.mkdir(exist_ok=True)
+        for name, content in {**files, "report.json": text}.items():
+            temporary = folder / f".{name}.part"
+            temporary.write_text(content, encoding="utf-8")
+            temporary.replace(folder / name)
+    except OSError as error:
+        raise OutputError(f"{folder}: the report cannot be written: {error}") from error

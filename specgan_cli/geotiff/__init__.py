@@ -1,0 +1,1 @@
+"""The GeoTIFF writer: tile by tile, resumable after a kill, complete or not there at all."""

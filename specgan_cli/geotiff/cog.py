@@ -1,0 +1,95 @@
+"""Cloud-optimised GeoTIFFs, copied from finished GeoTIFFs."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from affine import Affine
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from specgan_cli.errors import OutputError
+from specgan_cli.geotiff.creation_options import strict_options
+from specgan_cli.geotiff.output import LOSSLESS
+
+# GDAL's default, then what is neither its half nor its double: widths halve from level to level.
+_BLOCK_SIDES = (512, 384, 640)
+
+
+def check_cog_options(co: Mapping[str, str]) -> None:
+    """Try the user's options of GDAL's COG driver on a few pixels in memory.
+
+    Raises:
+        OutputError: If GDAL does not know one, or not with this value.
+    """
+    tiny: dict[str, Any] = {"width": 16, "height": 16, "count": 1, "dtype": "uint8"}
+    with (
+        MemoryFile(ext=".tif") as source,
+        MemoryFile(ext=".tif") as target,
+        strict_options(),
+    ):
+        with source.open(driver="GTiff", **tiny, transform=Affine(2, 0, 0, 0, -2, 0)) as dataset:
+            dataset.write(np.zeros((1, 16, 16), np.uint8))
+        try:
+            rasterio.shutil.copy(source.name, target.name, driver="COG", **_options(co))
+        except (RasterioError, CPLE_BaseError) as error:
+            raise OutputError(f"--co: {_words(error)}") from error
+
+
+def copy_to_cog(source: Path, target: Path, co: Mapping[str, str]) -> None:
+    """Copy a GeoTIFF with its overviews, mask, tags and colours to a COG.
+
+    Args:
+        source: A finished GeoTIFF; its overviews are kept as they are.
+        target: The COG; written over.
+        co: The user's creation options of GDAL's COG driver.
+
+    Raises:
+        OutputError: If the disk is full.
+    """
+    options = {"BLOCKSIZE": str(_block_side(source)), **_options(co)}
+    try:
+        rasterio.shutil.copy(source, target, driver="COG", strict=True, **options)
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        target.unlink(missing_ok=True)
+        raise OutputError(f"{target.name}: the COG cannot be made: {_words(error)}") from error
+
+
+def _block_side(source: Path) -> int:
+    """Return GDAL's block side, or another where an image would be exactly one block wide.
+
+    Validators look at widths alone: they take an image of 512 x 4,096 pixels in blocks of 512 for
+    one without tiles, and scenes of 2^k pixels times 32 have such overviews.
+    """
+    with rasterio.open(source) as dataset:
+        factors = (1, *dataset.overviews(1))
+        tall = {
+            math.ceil(dataset.width / factor)
+            for factor in factors
+            if dataset.height / factor > _BLOCK_SIDES[0]
+        }
+    return next(side for side in _BLOCK_SIDES if side not in tall)
+
+
+def _options(co: Mapping[str, str]) -> dict[str, str]:
+    given = {key.upper(): value for key, value in co.items()}
+    options = {
+        "COMPRESS": "DEFLATE",
+        "BIGTIFF": "IF_SAFER",
+        "NUM_THREADS": "ALL_CPUS",
+        "OVERVIEWS": "AUTO",
+        "RESAMPLING": "AVERAGE",
+        **given,
+    }
+    if options["COMPRESS"].upper() in LOSSLESS:
+        options.setdefault("PREDICTOR", "YES")
+    return options
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())

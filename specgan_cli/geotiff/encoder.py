@@ -1,0 +1,182 @@
+"""The block encoder: GDAL compresses blocks in memory, so every creation option works."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetWriter, MemoryFile
+
+from specgan_cli.errors import OutputError
+from specgan_cli.geotiff.creation_options import strict_options
+from specgan_cli.geotiff.directory import (
+    BLOCK_COUNTS,
+    BLOCK_OFFSETS,
+    Directory,
+    Head,
+    lay_out,
+    overview_of,
+    read_directories,
+)
+from specgan_cli.raster.cache import bound_cache
+from specgan_cli.raster.grid import Grid
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+ANYWHERE = Affine(2, 0, 0, 0, -2, 0)
+"""A transform for files that are only kept in memory, where GDAL would warn of none."""
+
+RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How blocks are stored; equal encodings give equal bytes."""
+
+    count: int
+    """Bands, alpha included."""
+    dtype: str
+    """Name of the numpy dtype."""
+    block: int
+    """Rows and columns of a block."""
+    masked: bool
+    """With an internal mask band."""
+    options: Mapping[str, str]
+    """GDAL creation options, keys in lower case."""
+
+    def profile(self, shape_yx: tuple[int, int]) -> dict[str, Any]:
+        """Return what `rasterio.open` takes for a file of this shape."""
+        return {
+            "driver": "GTiff",
+            "height": shape_yx[0],
+            "width": shape_yx[1],
+            "count": self.count,
+            "dtype": self.dtype,
+            **self.options,
+        }
+
+
+Item = tuple[int, str | None, Mapping[str, str]]
+"""Band from 1 (0 the dataset), GDAL metadata namespace (None the default one), and values."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the head of a file says beside its blocks."""
+
+    grid: Grid
+    """Grid of the whole raster."""
+    nodata: float | None = None
+    """Nodata tag."""
+    colorinterp: tuple[ColorInterp, ...] | None = None
+    """Of every band."""
+    tags: Mapping[str, str] | None = None
+    """Dataset tags."""
+    scales: tuple[float, ...] | None = None
+    """Of every band."""
+    offsets: tuple[float, ...] | None = None
+    """Of every band."""
+    items: Sequence[Item] = ()
+    """Further metadata, of bands and in namespaces."""
+
+
+def make_head(encoding: Encoding, description: Description, levels: int) -> Head:
+    """Return the head of a GeoTIFF without blocks, with directories for `levels` overviews.
+
+    Its directories are the image, its mask where there is one, then those of each overview.
+
+    Raises:
+        OutputError: If GDAL refuses a creation option or the description.
+    """
+    bound_cache()
+    grid = description.grid
+    profile = encoding.profile(grid.shape_yx) | {"sparse_ok": "TRUE"}
+    where = {"crs": grid.crs, "transform": grid.transform, "nodata": description.nodata}
+    try:
+        with (
+            _quiet(),
+            strict_options(),
+            _in_memory() as memory,
+        ):
+            with memory.open(**profile, **where) as dataset:
+                _describe(dataset, description)
+                if encoding.masked:
+                    corner = rasterio.windows.Window(0, 0, 1, 1)
+                    dataset.write_mask(np.zeros((1, 1), bool), window=corner)
+            directories, big = read_directories(memory.getbuffer())
+    except (RasterioError, ValueError, TypeError) as error:
+        raise OutputError(f"the output cannot be described to GDAL: {error}") from error
+    kept = [dict(directory) for directory in directories]
+    for level in range(1, levels + 1):
+        kept += [overview_of(directory, level) for directory in directories]
+    return lay_out(kept, big)
+
+
+def keeps_crs(head: Head, grid: Grid) -> bool:
+    """Return whether a GeoTIFF with this head gives the grid's CRS back.
+
+    GeoTIFF keys cannot say some systems, such as rotated poles.
+    """
+    with _quiet(), MemoryFile(head.data) as memory, memory.open() as dataset:
+        return bool(dataset.crs == grid.crs)
+
+
+def encode(encoding: Encoding, values: Array, valid: Mask | None) -> list[list[bytes]]:
+    """Compress blocks.
+
+    Args:
+        encoding: How they are stored.
+        values: C x H x W; H and W are whole numbers of blocks.
+        valid: H x W, for the internal mask; None without one.
+
+    Returns:
+        For the image and, where there is one, the mask: the compressed blocks in TIFF's order
+        (row-major; plane by plane when bands are stored apart).
+    """
+    height, width = values.shape[1:]
+    with _in_memory() as memory:
+        with memory.open(**encoding.profile((height, width)), transform=ANYWHERE) as dataset:
+            dataset.write(values)
+            if valid is not None:
+                dataset.write_mask(valid)
+        data = memory.getbuffer()
+        return [_blocks(data, directory) for directory in read_directories(data)[0]]
+
+
+def _blocks(data: Any, directory: Directory) -> list[bytes]:
+    offsets = directory[BLOCK_OFFSETS].numbers.tolist()
+    counts = directory[BLOCK_COUNTS].numbers.tolist()
+    return [bytes(data[at : at + size]) for at, size in zip(offsets, counts, strict=True)]
+
+
+def _describe(dataset: DatasetWriter, description: Description) -> None:
+    if description.colorinterp is not None:
+        dataset.colorinterp = description.colorinterp
+    if description.scales is not None and any(scale != 1 for scale in description.scales):
+        dataset.scales = description.scales
+    if description.offsets is not None and any(description.offsets):
+        dataset.offsets = description.offsets
+    dataset.update_tags(**(description.tags or {}))
+    for band, namespace, values in description.items:
+        dataset.update_tags(band, ns=namespace, **values)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep rasterio from warning of rasters without a georeference."""
+    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
+        yield
+
+
+@contextmanager
+def _in_memory() -> Iterator[MemoryFile]:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile(ext=".tif") as memory:
+        yield memory

@@ -1,0 +1,250 @@
+"""The partial file: blocks appended under a temporary name, with a journal of what is safe."""
+
+import errno
+import json
+import logging
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from specgan_cli.errors import OutputError
+from specgan_cli.geotiff.directory import Head, Table
+
+if sys.platform != "win32":
+    import fcntl
+
+
+logger = logging.getLogger(__name__)
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""Windows would else translate line ends."""
+
+
+def temporary_of(path: Path) -> Path:
+    """Return the name of the unfinished file beside an output."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def journal_of(path: Path) -> Path:
+    """Return the name of the journal beside an output."""
+    return path.with_name(f".{path.name}.journal")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn errors of the operating system into one line that names the output.
+
+    Raises:
+        OutputError: If the disk is full, or the file cannot be written for another reason.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        what = error.strerror or str(error)
+        advice = "free some space, or choose another disk or a smaller scale"
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            advice = "choose another output"
+        raise OutputError(f"{path}: cannot be written: {what}; {advice}") from error
+
+
+class PartialFile:
+    """A TIFF that grows block by block; made by `create` or `resume`, locked until closed."""
+
+    def __init__(self, path: Path, descriptor: int, head: Head, position: int) -> None:
+        self.path = path
+        """The output that this file will become."""
+        self.position = position
+        """Bytes written so far."""
+        self.commits = 0
+        """Commits in the journal."""
+        self._descriptor = descriptor
+        self._head = head
+        self._offsets = [np.zeros(table.blocks, np.uint64) for table in head.tables]
+        self._counts = [np.zeros(table.blocks, np.uint32) for table in head.tables]
+        self._unsaved: list[tuple[int, int]] = []
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The block tables, one for each directory."""
+        return self._head.tables
+
+    @classmethod
+    def create(cls, path: Path, head: Head, job: str) -> "PartialFile":
+        """Start a new partial file and its journal in place of any old ones.
+
+        Raises:
+            OutputError: If another process is writing the same output, or the disk is full.
+        """
+        with writing(path):
+            descriptor = _open_locked(path)
+            os.ftruncate(descriptor, 0)
+            partial = cls(path, descriptor, head, 0)
+            first = {"job": job, "big": head.big, "tables": [astuple(t) for t in head.tables]}
+            journal_of(path).write_text(json.dumps(first) + "\n", encoding="utf-8")
+            partial._append(head.data)
+        return partial
+
+    @classmethod
+    def resume(cls, path: Path, job: str) -> "tuple[PartialFile, tuple[str, ...]] | None":
+        """Take up what a killed run of the same job committed.
+
+        Returns:
+            (the file, cut back to the last commit; the notes of all commits), or None when
+            nothing was committed.
+
+        Raises:
+            OutputError: If what was left belongs to another job, or another process writes it.
+        """
+        if not (temporary_of(path).is_file() and journal_of(path).is_file()):
+            return None
+        with writing(path):
+            descriptor = _open_locked(path)
+            lines = _journal_lines(journal_of(path))
+            if len(lines) < 2:
+                os.close(descriptor)
+                return None
+            if lines[0]["job"] != job:
+                os.close(descriptor)
+                raise OutputError(
+                    f"{path}: the unfinished run beside it had other inputs or options; "
+                    "repeat them, or leave out --resume to start again"
+                )
+            partial = cls(path, descriptor, _head_of(lines[0]), lines[-1]["position"])
+            os.ftruncate(descriptor, partial.position)
+            partial._load_tables()
+            partial.commits = len(lines) - 1
+            kept = "".join(json.dumps(line) + "\n" for line in lines)
+            journal_of(path).write_text(kept, encoding="utf-8")
+        return partial, tuple(line["note"] for line in lines[1:])
+
+    def append(self, table: int, block: int, data: bytes) -> None:
+        """Write a block's compressed bytes at the end and remember where.
+
+        Raises:
+            OutputError: If the disk is full, or a classic TIFF would pass 4 GiB.
+        """
+        with writing(self.path):
+            if not self._head.big and self.position + len(data) >= 2**32:
+                raise OutputError(
+                    f"{self.path}: passes the 4 GiB of a classic TIFF; give --co BIGTIFF=YES"
+                )
+            self._offsets[table][block] = self.position
+            self._counts[table][block] = len(data)
+            self._append(data)
+        self._unsaved.append((table, block))
+
+    def save_tables(self) -> None:
+        """Write the block tables, so that the file can be read as far as it goes."""
+        kind = "<Q" if self._head.big else "<I"
+        size = struct.calcsize(kind)
+        with writing(self.path):
+            for number, block in self._unsaved:
+                table = self._head.tables[number]
+                offset = struct.pack(kind, int(self._offsets[number][block]))
+                count = struct.pack("<I", int(self._counts[number][block]))
+                self._put(offset, table.offsets_at + block * size)
+                self._put(count, table.counts_at + block * 4)
+        self._unsaved.clear()
+
+    def commit(self, note: str) -> None:
+        """Make everything appended so far survive a kill or a power cut."""
+        self.save_tables()
+        line = json.dumps({"note": note, "position": self.position}) + "\n"
+        with writing(self.path):
+            os.fsync(self._descriptor)
+            with journal_of(self.path).open("a", encoding="utf-8") as journal:
+                journal.write(line)
+                journal.flush()
+                os.fsync(journal.fileno())
+        self.commits += 1
+
+    def finish(self) -> None:
+        """Write the tables and close; the file is complete under its temporary name."""
+        self.save_tables()
+        with writing(self.path):
+            os.fsync(self._descriptor)
+        self.close()
+
+    def close(self) -> None:
+        """Close, and let go of the lock; the partial file stays."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def discard(self) -> None:
+        """Remove the partial file and its journal."""
+        temporary_of(self.path).unlink(missing_ok=True)
+        journal_of(self.path).unlink(missing_ok=True)
+        self.close()
+
+    def _append(self, data: bytes) -> None:
+        self._put(data, self.position)
+        self.position += len(data)
+
+    def _put(self, data: bytes, at: int) -> None:
+        os.lseek(self._descriptor, at, os.SEEK_SET)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def _load_tables(self) -> None:
+        """Read the tables, forgetting blocks beyond the last commit."""
+        for number, table in enumerate(self._head.tables):
+            offsets = self._load(table.offsets_at, table, 8 if self._head.big else 4)
+            counts = self._load(table.counts_at, table, 4)
+            lost = offsets >= self.position
+            self._offsets[number][:] = np.where(lost, 0, offsets)
+            self._counts[number][:] = np.where(lost, 0, counts)
+            self._unsaved += [(number, int(block)) for block in np.flatnonzero(lost)]
+
+    def _load(self, at: int, table: Table, size: int) -> npt.NDArray[np.uint64]:
+        os.lseek(self._descriptor, at, os.SEEK_SET)
+        data = os.read(self._descriptor, table.blocks * size)
+        return np.frombuffer(data, f"<u{size}").astype(np.uint64)
+
+
+def _open_locked(path: Path) -> int:
+    temporary = temporary_of(path)
+    while True:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise OutputError(
+                f"{path}: another process is writing it; wait for it or choose another output"
+            ) from None
+        except OSError as error:
+            logger.warning("%s: its file system has no locks (%s)", path, error.strerror)
+        # the other process may have put its file in place between our open and our lock
+        with suppress(FileNotFoundError):
+            if os.stat(temporary).st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        os.close(descriptor)
+
+
+def _journal_lines(journal: Path) -> list[dict[str, Any]]:
+    """Return the journal's whole lines; a kill may have torn the last one."""
+    lines: list[dict[str, Any]] = []
+    for text in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def _head_of(line: dict[str, Any]) -> Head:
+    tables = tuple(Table(at, counts, n, (yx[0], yx[1])) for at, counts, n, yx in line["tables"])
+    return Head(b"", tables, line["big"])

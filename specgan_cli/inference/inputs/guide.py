@@ -1,0 +1,153 @@
+"""The hyperspectral guide: a cube, brought onto the scene's grid window by window."""
+
+from collections import OrderedDict
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from specgan.header import Header
+from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
+from specgan_cli.cubes.cube import Cube
+from specgan_cli.errors import MismatchError
+from specgan_cli.inference.request import InputOptions
+from specgan_cli.inference.tile import Floats, Mask
+from specgan_cli.raster.bands import Bands
+from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.scene import Scene, redact, reflect
+
+CHUNK = 32
+"""LR pixels of the side of the squares that are read and kept; halos of tiles overlap."""
+
+KEPT_BYTES = 200_000_000
+"""Memory of the squares that are kept for the next tiles."""
+
+
+class Guide:
+    """A cube, and how it becomes the network's `hsi` input; use it from one thread at a time."""
+
+    def __init__(
+        self, cube: Cube, grid: Grid, header: Header, alignment: Alignment = UNALIGNED
+    ) -> None:
+        """Keep what reading needs.
+
+        Args:
+            cube: The open cube.
+            grid: The whole scene's grid.
+            header: Bands, mean and standard deviation that the network expects.
+            alignment: Where the cube really lies.
+        """
+        self._cube, self._grid, self._alignment = cube, grid, alignment
+        self._bands = Bands(header.bands.wavelengths_nm, header.bands.fwhm_nm)
+        self._mean = np.asarray(header.hsi_mean, np.float32)[:, None, None]
+        self._std = np.asarray(header.hsi_std, np.float32)[:, None, None]
+        self._kept: OrderedDict[Window, tuple[Floats, Mask]] = OrderedDict()
+        self._room = max(KEPT_BYTES // (len(self._bands) * 4 * CHUNK**2), 1)
+
+    def read(self, window: Window) -> tuple[Floats, Floats]:
+        """Read the ground of a window of the scene, reflected beyond the scene's edges as RGB is.
+
+        Args:
+            window: A window of the scene's grid; may reach beyond its edges.
+
+        Returns:
+            Bands x H x W, standardised and 0 where invalid; and 1 x H x W, 1 where valid.
+        """
+        rows = reflect(window.row, window.height, self._grid.shape_yx[0])
+        cols = reflect(window.col, window.width, self._grid.shape_yx[1])
+        row, col = int(rows.min()), int(cols.min())
+        inside = Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
+        standard, valid = self._inside(inside)
+        picked = np.ix_(rows - row, cols - col)
+        mask = valid[picked][None].astype(np.float32)
+        return standard[:, picked[0], picked[1]], mask
+
+    def _inside(self, window: Window) -> tuple[Floats, Mask]:
+        """Put a window within the scene together from squares."""
+        standard = np.zeros((len(self._bands), *window.shape_yx), np.float32)
+        valid = np.zeros(window.shape_yx, bool)
+        for top in range(window.row // CHUNK * CHUNK, window.row + window.height, CHUNK):
+            for left in range(window.col // CHUNK * CHUNK, window.col + window.width, CHUNK):
+                square = Window(top, left, CHUNK, CHUNK).intersection(self._grid.full_window)
+                assert square is not None
+                part = square.intersection(window)
+                assert part is not None
+                values, known = self._square(square)
+                source = part.shifted(-square.row, -square.col).slices
+                target = part.shifted(-window.row, -window.col).slices
+                standard[:, *target], valid[target] = values[:, *source], known[source]
+        return standard, valid
+
+    def _square(self, square: Window) -> tuple[Floats, Mask]:
+        if square in self._kept:
+            self._kept.move_to_end(square)
+            return self._kept[square]
+        reflectance, valid = cube_on_grid(
+            self._cube, self._grid, self._alignment, self._bands, square
+        )
+        standard = np.where(valid, (reflectance - self._mean) / self._std, np.float32(0))
+        self._kept[square] = standard.astype(np.float32), valid
+        while len(self._kept) > self._room:
+            self._kept.popitem(last=False)
+        return self._kept[square]
+
+
+def open_guide(
+    stack: ExitStack,
+    scene: Scene,
+    inputs: InputOptions,
+    header: Header,
+    known: dict[str, Any] | None = None,
+) -> tuple[Guide, dict[str, Any]]:
+    """Open the cube, and find where it lies on the scene.
+
+    Args:
+        stack: Closes the cube in the end.
+        scene: The open scene.
+        inputs: Names the cube, and says whether and how far it may be moved.
+        header: What the network expects.
+        known: Where the cube lies, as JSON values, when that was found before.
+
+    Returns:
+        The guide, and the alignment as JSON values.
+
+    Raises:
+        RasterError: The cube cannot be read.
+        MismatchError: The two do not overlap, or no reliable place was found.
+    """
+    assert inputs.hsi is not None
+    cube = stack.enter_context(
+        Cube.open(
+            inputs.hsi,
+            wavelengths=inputs.wavelengths,
+            scale=inputs.hsi_scale,
+            bad_bands=inputs.bad_bands,
+            crs=inputs.hsi_crs,
+            origin=inputs.hsi_origin,
+        )
+    )
+    check_overlap(scene, cube)
+    if known is not None:
+        alignment = Alignment.from_json(known)
+    elif inputs.align:
+        alignment = align(scene, cube, max_shift=inputs.max_shift)
+    else:
+        alignment = UNALIGNED
+    return Guide(cube, scene.grid, header, alignment), alignment.to_json()
+
+
+def check_overlap(scene: Scene, cube: Cube) -> None:
+    """Raise unless scene and cube share ground.
+
+    Raises:
+        MismatchError: They do not, or only one of them has a CRS.
+    """
+    try:
+        shared = scene.grid.intersection(cube.grid)
+    except ValueError as error:
+        raise MismatchError(f"{redact(cube.path)}: has no CRS; give it with --hsi-crs") from error
+    if shared is None:
+        raise MismatchError(
+            f"{redact(cube.path)} does not overlap {scene.name}; check the CRSs, or give the "
+            "cube's place with --hsi-crs and --hsi-origin"
+        )

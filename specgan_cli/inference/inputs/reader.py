@@ -1,0 +1,63 @@
+"""Tiles of a scene, and of the cube over the same ground, prepared for a network."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from specgan_cli.inference.tile import Floats, TileInput
+from specgan_cli.raster.grid import Window
+from specgan_cli.raster.radiometry import FILL_RADIUS, Radiometry, fill_invalid
+from specgan_cli.raster.scene import Scene
+
+if TYPE_CHECKING:
+    from specgan_cli.inference.inputs.guide import Guide
+
+
+@dataclass(frozen=True)
+class TileReader:
+    """Reads tiles of one scene; use it from one thread at a time."""
+
+    scene: Scene
+    """The open scene."""
+
+    radiometry: Radiometry
+    """How the scene's units become [-1, 1]."""
+
+    halo: int
+    """LR pixels of context on every side of a tile."""
+
+    guide: "Guide | None" = None
+    """The cube, if there is one."""
+
+    def read(self, window: Window) -> TileInput:
+        """Read one tile with its halo; what is invalid is filled from near valid pixels.
+
+        Args:
+            window: A window within the scene, without halo.
+
+        Raises:
+            RasterError: The scene or the cube is damaged there.
+        """
+        values, valid = self.scene.read_padded(window, self.halo + FILL_RADIUS)
+        filled = _inner(fill_invalid(values, valid), FILL_RADIUS)
+        unit = self.radiometry.to_unit(filled).clip(-1, 1)
+        hsi, hsi_mask = self._guide(window) if valid.any() else (None, None)
+        return TileInput(
+            window=window,
+            lr_unit=unit,
+            lr_values=_inner(filled, self.halo),
+            lr_valid=_inner(valid, self.halo + FILL_RADIUS),
+            hsi=hsi,
+            hsi_mask=hsi_mask,
+        )
+
+    def _guide(self, window: Window) -> tuple[Floats | None, Floats | None]:
+        if self.guide is None:
+            return None, None
+        return self.guide.read(window.padded(self.halo))
+
+
+def _inner(array: NDArray[Any], margin: int) -> NDArray[Any]:
+    """Take `margin` pixels off every side of the last two axes."""
+    return array[..., margin : array.shape[-2] - margin, margin : array.shape[-1] - margin]

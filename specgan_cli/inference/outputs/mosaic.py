@@ -1,0 +1,155 @@
+"""Parts of an output, put together: copied into one file, or shown as one by a VRT."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from specgan_cli.errors import OutputError
+from specgan_cli.geotiff.partial import writing
+from specgan_cli.geotiff.writer import RasterWriter
+from specgan_cli.inference.outputs.output import Progress
+from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.tile import Mask
+from specgan_cli.raster.grid import Grid, Window
+
+_TYPES = {
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "uint64": "UInt64",
+    "int64": "Int64",
+    "float32": "Float32",
+    "float64": "Float64",
+}
+
+
+def copy_parts(
+    parts: Sequence[Path], plan: Plan, writer: RasterWriter, progress: Progress | None = None
+) -> None:
+    """Write the parts' tiles into one file, in the order of a run on one machine.
+
+    Args:
+        parts: One a row of tiles, from top to bottom.
+        plan: The tiles of the whole.
+        writer: Of the whole, open.
+        progress: Told after each row.
+
+    Raises:
+        OutputError: A part cannot be read.
+    """
+    origin = (-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
+    for row, part in enumerate(parts):
+        top = row * plan.tile * plan.scale
+        tiles = [tile for tile in plan.tiles if tile.row == plan.crop.row + row * plan.tile]
+        try:
+            with rasterio.open(part) as dataset:
+                for tile in tiles:
+                    window = tile.scaled(plan.scale).shifted(*origin)
+                    values = dataset.read((1, 2, 3), window=window.shifted(-top, 0).rasterio())
+                    valid = _valid(dataset, window.shifted(-top, 0))
+                    writer.write(values, window, valid)
+        except RasterioError as error:
+            raise OutputError(f"{part}: a part cannot be read: {error}; run again") from error
+        if progress is not None:
+            progress(min((row + 1) * len(tiles), plan.tile_count), plan.tile_count)
+
+
+def _valid(dataset: DatasetReader, window: Window) -> Mask:
+    """Return where a part has data: by nodata in all bands, alpha, or mask band."""
+    valid: Mask = dataset.dataset_mask(window=window.rasterio()) > 0
+    return valid
+
+
+def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: dict[str, str]) -> None:
+    """Write a VRT that shows parts, one below the other, as one raster.
+
+    Args:
+        path: The VRT; parts are named relative to its folder.
+        grid: Of the whole.
+        parts: GeoTIFFs of the full width, from top to bottom.
+        tags: Dataset tags.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with rasterio.open(parts[0]) as first:
+        heights = [_height(part) for part in parts]
+        root = _dataset_element(first, grid, tags)
+        for index in first.indexes:
+            band = _band_element(root, first, index)
+            _add_sources(band, path, parts, heights, grid.shape_yx[1], str(index))
+        if MaskFlags.per_dataset in first.mask_flag_enums[0] and ColorInterp.alpha not in (
+            first.colorinterp
+        ):
+            mask = ElementTree.SubElement(root, "MaskBand")
+            band = ElementTree.SubElement(mask, "VRTRasterBand", dataType="Byte")
+            _add_sources(band, path, parts, heights, grid.shape_yx[1], "mask,1")
+    temporary = path.with_name(f".{path.name}.partial")
+    with writing(path):
+        ElementTree.ElementTree(root).write(temporary, encoding="utf-8")
+        os.replace(temporary, path)
+
+
+def _height(part: Path) -> int:
+    with rasterio.open(part) as dataset:
+        return int(dataset.height)
+
+
+def _dataset_element(first: DatasetReader, grid: Grid, tags: dict[str, str]) -> ElementTree.Element:
+    rows, cols = grid.shape_yx
+    root = ElementTree.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
+    if first.crs is not None:
+        ElementTree.SubElement(root, "SRS").text = first.crs.to_wkt()
+    transform = ", ".join(repr(float(number)) for number in grid.transform.to_gdal())
+    ElementTree.SubElement(root, "GeoTransform").text = transform
+    metadata = ElementTree.SubElement(root, "Metadata")
+    for key, value in tags.items():
+        ElementTree.SubElement(metadata, "MDI", key=key).text = value
+    return root
+
+
+def _band_element(
+    root: ElementTree.Element, first: DatasetReader, index: int
+) -> ElementTree.Element:
+    kind = _TYPES[first.dtypes[index - 1]]
+    band = ElementTree.SubElement(root, "VRTRasterBand", dataType=kind, band=str(index))
+    if first.nodata is not None:
+        nodata = "nan" if np.isnan(first.nodata) else repr(first.nodata)
+        ElementTree.SubElement(band, "NoDataValue").text = nodata
+    ElementTree.SubElement(band, "ColorInterp").text = first.colorinterp[
+        index - 1
+    ].name.capitalize()
+    if first.scales[index - 1] != 1 or first.offsets[index - 1] != 0:
+        ElementTree.SubElement(band, "Offset").text = repr(first.offsets[index - 1])
+        ElementTree.SubElement(band, "Scale").text = repr(first.scales[index - 1])
+    return band
+
+
+def _add_sources(
+    band: ElementTree.Element,
+    path: Path,
+    parts: Sequence[Path],
+    heights: Sequence[int],
+    width: int,
+    source_band: str,
+) -> None:
+    top = 0
+    for part, height in zip(parts, heights, strict=True):
+        source = ElementTree.SubElement(band, "SimpleSource")
+        name = os.path.relpath(part, path.parent)
+        ElementTree.SubElement(source, "SourceFilename", relativeToVRT="1").text = name
+        ElementTree.SubElement(source, "SourceBand").text = source_band
+        size = {"xSize": str(width), "ySize": str(height)}
+        ElementTree.SubElement(source, "SrcRect", {"xOff": "0", "yOff": "0", **size})
+        ElementTree.SubElement(source, "DstRect", {"xOff": "0", "yOff": str(top), **size})
+        top += height

@@ -1,0 +1,1 @@
+"""Networks on devices, from tile to whole numbers."""

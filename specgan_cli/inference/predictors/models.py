@@ -1,0 +1,114 @@
+"""What an engine computes tiles with: a network, and how tiles go through it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from specgan.scene.network import SceneNetwork
+from specgan_cli.inference.predictors.settings import Settings
+from specgan_cli.inference.tile import Floats, TileInput
+
+
+class Model(Protocol):
+    """A network that turns tiles with context into octaves."""
+
+    @property
+    def halo(self) -> int:
+        """LR pixels of context that a tile needs on every side."""
+
+    @property
+    def random(self) -> bool:
+        """Whether the result depends on the seed."""
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights."""
+
+    def start(self) -> None:
+        """Begin with another scene."""
+
+    def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
+        """Return the peak memory for each LR pixel (halo included) and each output pixel."""
+
+    def octaves(
+        self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
+    ) -> list[Tensor]:
+        """Compute N tiles of equal shape, whose origins are even or odd alike.
+
+        Returns:
+            For each octave k = 1, 2, ... a tensor N x 3 x 2^k H x 2^k W in [-1, 1], without halo.
+        """
+
+
+# Peak bytes for each channel and pixel, on the LR grid (encoder) and on the finest one, measured.
+_LR_BYTES_PER_CHANNEL = 350
+_HR_BYTES_PER_CHANNEL = 32
+
+
+class SceneModel:
+    """The scene network: every tile is computed as a part of the whole scene."""
+
+    random = True
+
+    def __init__(self, network: SceneNetwork) -> None:
+        self._network = network
+        self._dtype = dtype_of(network)
+        self.weight_bytes = parameter_bytes(network)
+        self.halo: int = network.halo
+
+    def start(self) -> None:
+        """See `Model`."""
+
+    def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
+        """See `Model`."""
+        config = self._network.config
+        finest = config.channels[scale.bit_length() - 1]
+        return _LR_BYTES_PER_CHANNEL * config.encoder_channels, _HR_BYTES_PER_CHANNEL * finest
+
+    def octaves(
+        self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
+    ) -> list[Tensor]:
+        """See `Model`."""
+        rgb = stack([tile.lr_unit for tile in tiles], device, self._dtype)
+        hsi, mask = (
+            stack(present, device, self._dtype) if present else None
+            for present in (
+                [tile.hsi for tile in tiles if tile.hsi is not None],
+                [tile.hsi_mask for tile in tiles if tile.hsi_mask is not None],
+            )
+        )
+        with torch.inference_mode():
+            octaves: list[Tensor] = self._network.octaves(
+                rgb,
+                hsi,
+                mask,
+                gsd=settings.gsd,
+                scale=settings.scale,
+                origin_yx=[(tile.window.row, tile.window.col) for tile in tiles],
+                seed=settings.seed,
+                padded=True,
+            )
+            return [
+                octave if octave.dtype == torch.float64 else octave.float() for octave in octaves
+            ]
+
+
+def parameter_bytes(network: nn.Module) -> int:
+    """Return the memory of a network's weights."""
+    return sum(value.nbytes for value in network.state_dict().values())
+
+
+def stack(
+    arrays: Sequence[Floats], device: torch.device, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Return N arrays C x H x W as a tensor N x C x H x W on a device."""
+    whole = arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+    return torch.from_numpy(whole).to(device, dtype)
+
+
+def dtype_of(network: nn.Module) -> torch.dtype:
+    """Return the type that a network computes in."""
+    return next(network.parameters()).dtype

@@ -1,0 +1,1 @@
+"""A displacement applied: cubes resampled to the grid of a scene."""

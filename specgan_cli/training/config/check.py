@@ -1,0 +1,111 @@
+"""Checks of a training configuration's values against each other."""
+
+from typing import get_args
+
+from specgan.objectives.augment import Change
+from specgan_cli.errors import TrainingError
+from specgan_cli.training.config.schema import StageConfig, TrainConfig
+
+METRICS = ("l1", "psnr", "ssim", "lr_psnr", "perceptual")
+OCTAVES = 5
+
+
+def check(config: TrainConfig) -> None:
+    """Check a configuration.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        TrainingError: A value is out of range; the message names its key and what is allowed.
+    """
+    _positive("checkpoint_every", config.checkpoint_every)
+    _positive("log_every", config.log_every)
+    _positive("data.workers", config.data.workers)
+    _share("data.hsi_dropout", config.data.hsi_dropout)
+    _share("data.hsi_holes", config.data.hsi_holes)
+    if not config.data.sources or min(s.weight for s in config.data.sources) < 0:
+        raise TrainingError("data.sources: give at least one group, with weights of 0 or more")
+    if not sum(source.weight for source in config.data.sources) > 0:
+        raise TrainingError("data.sources: one weight at least must be above 0")
+    if not 0 <= config.optimiser.ema < 1:
+        raise TrainingError(f"optimiser.ema: {config.optimiser.ema} should be in [0, 1)")
+    for name in config.discriminator.augment:
+        if name not in get_args(Change):
+            known = ", ".join(get_args(Change))
+            raise TrainingError(f"discriminator.augment: {name!r} is none of {known}")
+    if len(config.discriminator.depths) != OCTAVES:
+        raise TrainingError(f"discriminator.depths: give {OCTAVES} numbers, one an octave")
+    if config.validation.best not in METRICS:
+        known = ", ".join(METRICS)
+        raise TrainingError(f"validation.best: {config.validation.best!r} is none of {known}")
+    if config.validation.every < 0 or config.validation.chips < 1 or config.validation.crop < 1:
+        raise TrainingError("validation: every must be 0 or more, chips and crop at least 1")
+    if config.recipe == "published":
+        _check_published(config)
+    else:
+        _check_stages(config)
+
+
+def _check_published(config: TrainConfig) -> None:
+    if config.network.scale not in (16, 32):
+        raise TrainingError(
+            f"network.scale: {config.network.scale}; the published network exists for 16 and 32"
+        )
+    _positive("published.batch", config.published.batch)
+    if config.published.batch > 4 and config.published.batch % 4:
+        raise TrainingError(
+            f"published.batch: {config.published.batch}; the discriminator compares groups of 4: "
+            "give at most 4, or a multiple of 4"
+        )
+    if config.published.steps is not None:
+        _positive("published.steps", config.published.steps)
+
+
+def _check_stages(config: TrainConfig) -> None:
+    if not 1 <= config.start_stage <= len(config.stages):
+        raise TrainingError(
+            f"start_stage: {config.start_stage}; the configuration has stages 1 to "
+            f"{len(config.stages)}"
+        )
+    for index, stage in enumerate(config.stages):
+        _check_stage(f"stages.{index}", stage)
+
+
+def _check_stage(name: str, stage: StageConfig) -> None:
+    first, last = stage.octaves
+    if not 1 <= first <= last <= OCTAVES:
+        raise TrainingError(f"{name}.octaves: {first} to {last}; give 1 <= first <= last <= 5")
+    for key in ("steps", "crop", "batch", "accumulate", "r1_every"):
+        _positive(f"{name}.{key}", getattr(stage, key))
+    for key in ("lr", "discriminator_lr"):
+        if not getattr(stage, key) > 0:
+            raise TrainingError(f"{name}.{key}: {getattr(stage, key)} should be above 0")
+    if len(stage.factors) != len(stage.factor_weights):
+        raise TrainingError(f"{name}.factor_weights: give one number for each of factors")
+    usable = [
+        weight
+        for factor, weight in zip(stage.factors, stage.factor_weights, strict=True)
+        if factor >= 2**last
+    ]
+    if not set(stage.factors) <= {2, 4, 8, 16, 32} or not sum(usable) > 0:
+        raise TrainingError(
+            f"{name}.factors: {list(stage.factors)}; give numbers out of 2, 4, 8, 16, 32 of which "
+            f"one at least reaches octave {last} (x{2**last}) with a weight above 0"
+        )
+    if stage.teacher and stage.context == "halo":
+        raise TrainingError(f'{name}.context: teacher forcing works with "local" and "mirror"')
+    if not any((stage.l1, stage.perceptual, stage.gan)):
+        raise TrainingError(f"{name}: all losses have weight 0; give l1, perceptual or gan one")
+    if stage.feature_matching and not stage.gan:
+        raise TrainingError(f"{name}.feature_matching: needs gan above 0")
+
+
+def _positive(name: str, value: int) -> None:
+    if value < 1:
+        raise TrainingError(f"{name}: {value} should be at least 1")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise TrainingError(f"{name}: {value} should be between 0 and 1")

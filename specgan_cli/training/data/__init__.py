@@ -1,0 +1,1 @@
+"""Samples: drawn, cropped, batched, loaded."""

@@ -1,0 +1,219 @@
+"""Cutting one training sample out of a chip."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
+from specgan_cli.datasets.degradation import hsi_to_lr
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One sample on the LR grid of a factor, with its truths; channels first."""
+
+    lr_rgb: FloatArray
+    """3 x p x q in [-1, 1], surroundings included."""
+
+    hsi: FloatArray
+    """48 x p x q, standardised, 0 where invalid."""
+
+    hsi_mask: FloatArray
+    """1 x p x q."""
+
+    truths: tuple[FloatArray, ...]
+    """3 x 2h x 2w, 3 x 4h x 4w ..., in [-1, 1]."""
+
+    masks: tuple[FloatArray, ...]
+    """1 x 2h x 2w, ..."""
+
+    gsd: float
+    """Size of an LR pixel, metres."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sample lies in its chip."""
+
+    row: int
+    """First HR row of the crop."""
+
+    column: int
+    """First HR column of the crop."""
+
+    shape_yx: tuple[int, int]
+    """LR pixels of the crop."""
+
+    factor: int
+    """HR pixels an LR pixel."""
+
+    halo: int = 0
+    """LR pixels of surroundings on every side."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """How reflectance becomes the network's input: (reflectance - mean) / std."""
+
+    mean: tuple[float, ...]
+    """One number a band, reflectance 0..1."""
+
+    std: tuple[float, ...]
+    """One number a band, reflectance; above 0."""
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """A dataset and what a network expects of its pixels."""
+
+    dataset: Dataset
+    """Where the chips lie."""
+
+    standard: Standard
+    """How cubes are scaled."""
+
+
+def cut(
+    cutter: Cutter, record: ChipRecord, place: Place, last: int, rng: np.random.Generator
+) -> Cut:
+    """Read, degrade and scale one sample.
+
+    Args:
+        cutter: Where the chip lies, and how its pixels are scaled.
+        record: The chip.
+        place: The part of it.
+        last: Finest octave whose truth is wanted; 2**last is at most the factor.
+        rng: Source of the degradation's noise.
+
+    Returns:
+        The sample; surroundings beyond the chip are reflections.
+    """
+    dataset = cutter.dataset
+    rows = _extent(place.row, place.shape_yx[0], place, record.shape_yx[0])
+    columns = _extent(place.column, place.shape_yx[1], place, record.shape_yx[1])
+    unit = dataset.hsi_factor(record) or 1
+    (top, bottom), (left, right) = (
+        _aligned(extent, unit, length)
+        for extent, length in zip((rows, columns), record.shape_yx, strict=True)
+    )
+    sample = dataset.read(record, (top, left, bottom - top, right - left))
+    rgb = _unit_range(sample, dataset)
+    window = (
+        slice((rows[0] - top) // place.factor, (rows[1] - top) // place.factor),
+        slice((columns[0] - left) // place.factor, (columns[1] - left) // place.factor),
+    )
+    lr_rgb, lr_mask = dataset.degradation.apply(
+        rgb, sample.mask, place.factor, rng, value_range=2.0
+    )
+    hsi, hsi_mask = _cube(cutter.standard, sample, place.factor, lr_mask.shape)
+    height, width = place.shape_yx[0] * place.factor, place.shape_yx[1] * place.factor
+    row, column = place.row - top, place.column - left
+    inner = (slice(row, row + height), slice(column, column + width))
+    truths, masks = pyramid(rgb[:, *inner], sample.mask[inner], place.factor, last)
+    pads = [_margins(place.row, rows, place, 0), _margins(place.column, columns, place, 1)]
+    return Cut(
+        lr_rgb=_surround(_filled(lr_rgb, lr_mask)[:, *window], pads),
+        hsi=_surround(hsi[:, *window], pads),
+        hsi_mask=_surround(hsi_mask[:, *window], pads),
+        truths=truths,
+        masks=masks,
+        gsd=sample.gsd * place.factor,
+    )
+
+
+def pyramid(
+    rgb: FloatArray, mask: NDArray[Any], factor: int, last: int
+) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+    """Average an image down to the octaves x2, x4, ... of its `factor` times coarser LR.
+
+    Args:
+        rgb: C x H x W; H and W multiples of `factor`.
+        mask: H x W, 1 where valid; a mean is known where all its pixels are.
+        factor: HR pixels an LR pixel.
+        last: Finest octave wanted.
+
+    Returns:
+        Images and masks (1 x h x w), coarsest first.
+    """
+    images = [_reduce(rgb, factor >> last)]
+    known = [_reduce_mask(mask[None] != 0, factor >> last)]
+    for _ in range(last - 1):
+        images.append(_reduce(images[-1], 2))
+        known.append(_reduce_mask(known[-1], 2))
+    return tuple(images[::-1]), tuple(m.astype(np.float32) for m in known[::-1])
+
+
+def _reduce(image: FloatArray, step: int) -> FloatArray:
+    while step > 1:
+        rows = image[:, 0::2] + image[:, 1::2]
+        image = (rows[:, :, 0::2] + rows[:, :, 1::2]) * np.float32(0.25)
+        step //= 2
+    return image
+
+
+def _reduce_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
+    while step > 1:
+        rows = mask[:, 0::2] & mask[:, 1::2]
+        mask = rows[:, :, 0::2] & rows[:, :, 1::2]
+        step //= 2
+    return mask
+
+
+def _extent(start: int, pixels: int, place: Place, length: int) -> tuple[int, int]:
+    """Return the HR pixels to read along one axis: the crop and what there is of its halo."""
+    end = start + pixels * place.factor
+    before = min(place.halo, start // place.factor)
+    after = min(place.halo, (length - end) // place.factor)
+    return start - before * place.factor, end + after * place.factor
+
+
+def _aligned(extent: tuple[int, int], unit: int, length: int) -> tuple[int, int]:
+    return extent[0] // unit * unit, min(length, -(-extent[1] // unit) * unit)
+
+
+def _margins(start: int, extent: tuple[int, int], place: Place, axis: int) -> tuple[int, int]:
+    end = start + place.shape_yx[axis] * place.factor
+    before = (start - extent[0]) // place.factor
+    after = (extent[1] - end) // place.factor
+    return place.halo - before, place.halo - after
+
+
+def _surround(image: FloatArray, pads: list[tuple[int, int]]) -> FloatArray:
+    if not any(sum(pad) for pad in pads):
+        return image
+    return np.pad(image, [(0, 0), *pads], mode="reflect")
+
+
+def _unit_range(sample: Sample, dataset: Dataset) -> FloatArray:
+    low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
+    scale = np.float32(2.0 / (high - low))
+    rgb = sample.rgb.astype(np.float32) * scale - np.float32(1.0 + low * scale)
+    if not sample.mask.all():
+        rgb *= sample.mask
+    return rgb
+
+
+def _filled(lr_rgb: FloatArray, lr_mask: NDArray[np.uint8]) -> FloatArray:
+    """Give invalid LR pixels the mean colour of the valid ones."""
+    if lr_mask.all() or not lr_mask.any():
+        return lr_rgb
+    mean = lr_rgb[:, lr_mask > 0].mean(axis=1)
+    return np.where(lr_mask[None] > 0, lr_rgb, mean[:, None, None]).astype(np.float32)
+
+
+def _cube(
+    standard: Standard, sample: Sample, factor: int, shape_yx: tuple[int, ...]
+) -> tuple[FloatArray, FloatArray]:
+    reflectance = sample.reflectance
+    if reflectance is None or sample.hsi_mask is None or sample.hsi_factor is None:
+        bands = len(standard.mean)
+        return np.zeros((bands, *shape_yx), np.float32), np.zeros((1, *shape_yx), np.float32)
+    hsi, mask = hsi_to_lr(reflectance, sample.hsi_mask, sample.hsi_factor, factor)
+    mean = np.asarray(standard.mean, np.float32)[:, None, None]
+    std = np.asarray(standard.std, np.float32)[:, None, None]
+    known = mask[None].astype(np.float32)
+    return (hsi - mean) / std * known, known

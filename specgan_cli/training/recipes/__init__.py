@@ -1,0 +1,1 @@
+"""What one step of training does, for each kind of network."""

@@ -1,0 +1,291 @@
+"""Make a training dataset from pairs of images and cubes."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specgan._version import __version__
+from specgan_cli.alignment import Alignment
+from specgan_cli.datasets.building.build import (
+    DatasetOptions,
+    ShardPlan,
+    ShardResult,
+    ShardWork,
+    align_source,
+    inspect_pair,
+    load_result,
+    make_shard,
+)
+from specgan_cli.datasets.building.folder import DatasetFolder
+from specgan_cli.datasets.building.pairs import Pair
+from specgan_cli.datasets.building.plan import choose_storage, plan_chips, plan_shards
+from specgan_cli.datasets.building.report import Report, final_report, nothing_left, plan_report
+from specgan_cli.datasets.building.source import Source, Storage
+from specgan_cli.datasets.dataset import Dataset, check
+from specgan_cli.datasets.manifest import (
+    Manifest,
+    Rejected,
+    ShardRecord,
+    Statistics,
+)
+from specgan_cli.datasets.shards import read_shard
+from specgan_cli.datasets.statistics import add, statistics
+from specgan_cli.errors import DatasetError
+from specgan_cli.pictures.contact_sheet import contact_sheet
+from specgan_cli.raster.bands import CANONICAL
+from specgan_cli.raster.radiometry import PERCENTILES, WIDENING
+from specgan_cli.workers import Workers
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage, what is done and what there is to do."""
+
+CONTACT_SHEET = "contact_sheet.png"
+
+__all__ = ["DatasetOptions", "Report", "check", "prepare_dataset"]
+
+
+def prepare_dataset(
+    pairs: Sequence[Pair],
+    output: str | Path,
+    options: DatasetOptions | None = None,
+    *,
+    jobs: int = 1,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Make a dataset; a run that was stopped goes on where it stopped.
+
+    Args:
+        pairs: Images, with or without cubes.
+        output: Folder to make; it holds what it held before, or the complete dataset.
+        options: How chips are made.
+        jobs: Worker processes; the bytes do not depend on it.
+        overwrite: Replace a dataset that is there already.
+        dry_run: Plan from the headers only.
+        progress: Called as the work goes on.
+
+    Raises:
+        DatasetError: The pairs do not make a dataset.
+        OutputError: The folder exists, another run writes it, or the disk is full.
+    """
+    chosen = options or DatasetOptions()
+    tell = progress or (lambda stage, done, total: None)
+    folder = DatasetFolder(Path(output), overwrite)
+    if not dry_run:
+        folder.check()
+    with Workers(jobs) as workers:
+        sources, rejected = _inspect(pairs, chosen, workers, tell)
+        storage = choose_storage(sources, chosen.rgb_range)
+        chips, left_out = plan_chips(sources, chosen)
+        plans = plan_shards(chips, sources, storage)
+        rejected += left_out
+        if dry_run:
+            return plan_report(folder.path, plans, sources, rejected)
+        with folder.opened(_fingerprint(plans, sources, chosen, storage)) as partial:
+            folder.check_space(sum(plan.nbytes for plan in plans))
+            alignments, misaligned = _align(partial, sources, chosen, workers, tell)
+            run = Run(partial, sources, alignments, chosen, storage)
+            results = _make_shards(run, plans, workers, tell)
+            manifest = _manifest(run, results, [*rejected, *misaligned])
+            _finish(folder, manifest)
+    return final_report(folder.path, manifest)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every shard of a dataset needs."""
+
+    partial: Path
+    """Temporary folder."""
+    sources: Sequence[Source]
+    """Sources, in the order of the pairs."""
+    alignments: dict[int, Alignment | None]
+    """Displacement of each cube that may be used, by the index of its source."""
+    options: DatasetOptions
+    """How chips are made."""
+    storage: Storage
+    """How RGB values are stored."""
+
+    def work(self, plan: ShardPlan) -> ShardWork:
+        """Return all that a worker needs for one shard; chips of rejected cubes are left out."""
+        fit = [
+            (chip, name)
+            for chip, name in zip(plan.chips, plan.names, strict=True)
+            if self.sources[chip.source].hsi_factor is None or chip.source in self.alignments
+        ]
+        plan = replace(plan, chips=tuple(c for c, _ in fit), names=tuple(n for _, n in fit))
+        needed = {chip.source: self.sources[chip.source] for chip, _ in fit}
+        shifts = {index: self.alignments.get(index) for index in needed}
+        return ShardWork(self.partial, plan, needed, shifts, self.options, self.storage)
+
+
+def _inspect(
+    pairs: Sequence[Pair], options: DatasetOptions, workers: Workers, tell: Progress
+) -> tuple[list[Source], list[Rejected]]:
+    found: dict[int, Source | Rejected] = {}
+    for index, result in workers.run(inspect_pair, [(pair, options) for pair in pairs]):
+        found[index] = result
+        tell("reading headers", len(found), len(pairs))
+    ordered = [found[index] for index in range(len(pairs))]
+    rejected = [each for each in ordered if isinstance(each, Rejected)]
+    sources = [each for each in ordered if isinstance(each, Source)]
+    if not sources:
+        raise DatasetError(nothing_left(rejected))
+    return sources, rejected
+
+
+def _align(
+    partial: Path,
+    sources: Sequence[Source],
+    options: DatasetOptions,
+    workers: Workers,
+    tell: Progress,
+) -> tuple[dict[int, Alignment | None], list[Rejected]]:
+    """Measure every cube's displacement, once: a restart reads the note."""
+    note = partial / "alignments.json"
+    if note.exists():
+        kept = json.loads(note.read_text("utf-8"))
+        return {
+            int(index): None if entry is None else Alignment.from_json(entry)
+            for index, entry in kept["alignments"].items()
+        }, [Rejected(**entry) for entry in kept["rejected"]]
+    indices = [index for index, source in enumerate(sources) if source.hsi_factor is not None]
+    found: dict[int, Alignment | Rejected | None] = {}
+    work = [(sources[index], options) for index in indices]
+    for place, result in workers.run(align_source, work):
+        found[indices[place]] = result
+        tell("aligning cubes", len(found), len(indices))
+    good = {i: each for i, each in sorted(found.items()) if not isinstance(each, Rejected)}
+    bad = [each for _, each in sorted(found.items()) if isinstance(each, Rejected)]
+    document = {
+        "alignments": {i: None if each is None else each.to_json() for i, each in good.items()},
+        "rejected": [asdict(entry) for entry in bad],
+    }
+    temporary = note.with_suffix(".partial")
+    temporary.write_text(json.dumps(document), "utf-8")
+    temporary.replace(note)
+    return good, bad
+
+
+def _make_shards(
+    run: Run, plans: Sequence[ShardPlan], workers: Workers, tell: Progress
+) -> list[ShardResult]:
+    """Write the shards that are not there yet; return the results of all, in order."""
+    noted = {plan.name: load_result(run.partial, plan.name) for plan in plans}
+    work = [run.work(plan) for plan in plans if noted[plan.name] is None]
+    results = {name: result for name, result in noted.items() if result is not None}
+    done = len(plans) - len(work)
+    for place, result in workers.run(make_shard, work):
+        results[work[place].plan.name] = result
+        done += 1
+        tell("writing shards", done, len(plans))
+    return [results[plan.name] for plan in plans]
+
+
+def _manifest(run: Run, results: Sequence[ShardResult], rejected: Sequence[Rejected]) -> Manifest:
+    """Write the table of contents.
+
+    Raises:
+        DatasetError: No chip is left.
+    """
+    shards = [result.shard for result in results if result.shard is not None]
+    chips = [chip for result in results for chip in result.chips]
+    everything = (*rejected, *(entry for result in results for entry in result.rejected))
+    if not chips:
+        raise DatasetError(nothing_left(everything))
+    return Manifest(
+        scale=run.options.scale,
+        degradation=run.options.degradation,
+        statistics=_statistics(run.partial, results, run.storage),
+        shards=tuple(sorted(shards, key=lambda shard: shard.name)),
+        chips=tuple(sorted(chips, key=lambda chip: (chip.shard, chip.index))),
+        rejected=everything,
+        options=_options_document(run),
+    )
+
+
+def _finish(folder: DatasetFolder, manifest: Manifest) -> None:
+    manifest.write(folder.partial)
+    contact_sheet(Dataset.open(folder.partial), folder.partial / CONTACT_SHEET)
+    folder.finish()
+
+
+def _statistics(partial: Path, results: Sequence[ShardResult], storage: Storage) -> Statistics:
+    training = [each for each in results if each.shard is not None and each.shard.split == "train"]
+    low, high = 0.0, float(np.iinfo(storage.dtype).max)
+    if storage.dtype == "uint16":
+        shards = [each.shard for each in training if each.shard is not None]
+        low, high = storage.source_range or robust_range(partial, shards)
+    return statistics(
+        add((each.totals["rgb"] for each in training), 3),
+        add((each.totals["hsi"] for each in training if "hsi" in each.totals), len(CANONICAL)),
+        low,
+        high,
+    )
+
+
+def robust_range(partial: Path, shards: Sequence[ShardRecord]) -> tuple[float, float]:
+    """Find the range of 16-bit values: robust percentiles of all valid pixels, widened.
+
+    The histogram is exact, so the range does not depend on the order of the shards.
+    """
+    histogram = np.zeros(65536, np.int64)
+    for shard in shards:
+        arrays = read_shard(partial, shard)
+        for rgb, mask in zip(arrays["rgb"], arrays["mask"], strict=True):
+            chosen: NDArray[Any] = rgb[:, mask != 0]
+            histogram += np.bincount(chosen.reshape(-1), minlength=65536)
+    if not histogram.any():
+        return 0.0, 65535.0
+    ranks = histogram.sum() * np.asarray(PERCENTILES) / 100.0
+    low, high = (float(value) for value in np.searchsorted(histogram.cumsum(), ranks))
+    wider = WIDENING * (high - low)
+    return max(0.0, low - wider), min(65535.0, max(high + wider, low + 1.0))
+
+
+def _options_document(run: Run) -> dict[str, Any]:
+    document = asdict(run.options) | {"version": __version__}
+    document.pop("degradation")
+    document["alignments"] = {
+        run.sources[index].pair.rgb: _alignment_document(alignment)
+        for index, alignment in run.alignments.items()
+        if alignment is not None
+    }
+    return document
+
+
+def _alignment_document(alignment: Alignment) -> dict[str, Any]:
+    document = alignment.to_json()
+    return {name: document[name] for name in ("shift_xy", "reliability", "correlation", "overlap")}
+
+
+def _fingerprint(
+    plans: Sequence[ShardPlan], sources: Sequence[Source], options: DatasetOptions, storage: Storage
+) -> str:
+    """Name a run by all that its shards depend on: plan, options, and the state of its inputs."""
+    named = [
+        source.pair.path(name)
+        for source in sources
+        for name in (source.pair.rgb, source.pair.hsi, source.pair.wavelengths)
+        if name
+    ]
+    named += [Path(options.cubes.wavelengths)] if options.cubes.wavelengths else []
+    states = [(str(path), path.stat()) for path in named if path.is_file()]
+    files = [(path, state.st_size, state.st_mtime_ns) for path, state in states]
+    document = (
+        [asdict(plan) for plan in plans],
+        asdict(options),
+        asdict(storage),
+        [(source.dtype, source.gsd, source.hsi_factor, str(source.pair)) for source in sources],
+        files,
+        __version__,
+    )
+    text = json.dumps(document, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

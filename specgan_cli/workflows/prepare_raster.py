@@ -1,0 +1,234 @@
+"""A cube brought onto a scene's grid: aligned, resampled, written."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specgan._version import __version__
+from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
+from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.spectral import resampling_matrix
+from specgan_cli.geotiff.encoder import Item
+from specgan_cli.geotiff.writer import RasterWriter, check_output
+from specgan_cli.pictures.quicklook import draw_quicklook, write_png
+from specgan_cli.raster.bands import CANONICAL, Bands
+from specgan_cli.raster.scene import Scene
+from specgan_cli.raster.tiles import plan_tiles
+
+__all__ = ["AlignOptions", "align_cube", "wavelength_items"]
+
+logger = logging.getLogger(__name__)
+
+UNITS = 10000.0
+"""Stored value of reflectance 1 in int16 cubes."""
+NODATA = {"int16": -32768.0, "float32": -9999.0}
+"""Nodata of the cubes written, by data type."""
+
+_LIMIT = 32767.0
+
+
+@dataclass(frozen=True)
+class AlignOptions:
+    """What is known of the cube beyond its file, and how the result is written."""
+
+    wavelengths: str | Path | Bands | None = None
+    """Table of wavelengths, instead of what the file says."""
+    hsi_scale: float | None = None
+    """Stored value of reflectance 1, instead of what the file says."""
+    bad_bands: str | None = None
+    """Further bands without use, such as ``1-4,1340-1445nm``."""
+    hsi_crs: str | None = None
+    """CRS of the cube, instead of what the file says."""
+    hsi_origin: tuple[float, float] | None = None
+    """Outer corner of the cube's first pixel, instead of what the file says."""
+    align: bool = True
+    """Whether to measure the displacement; false trusts the georeference."""
+    local: bool = True
+    """Whether to look for a smooth local displacement too."""
+    max_shift: float | None = None
+    """Largest displacement to look for, metres."""
+    dtype: Literal["int16", "float32"] = "int16"
+    """int16 holds reflectance x 10000, float32 reflectance."""
+    of: Literal["GTiff", "COG"] = "GTiff"
+    """Output format."""
+    co: Mapping[str, str] = field(default_factory=dict)
+    """GDAL creation options."""
+
+
+def align_cube(
+    scene_path: str | Path,
+    cube_path: str | Path,
+    output: str | Path | None,
+    *,
+    options: AlignOptions | None = None,
+    dry_run: bool = False,
+    quicklook: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Write a cube on the grid of a scene, on the canonical bands.
+
+    Args:
+        scene_path: The RGB scene.
+        cube_path: The cube.
+        output: The raster to write; may be None in a dry run.
+        options: How to read, align and write.
+        dry_run: Measure and report, but write no raster.
+        quicklook: A PNG to draw, in a dry run too.
+        overwrite: Replace an output that exists.
+        progress: Told the stage, what is done and the total.
+
+    Returns:
+        A JSON-able report.
+
+    Raises:
+        RasterError: An input cannot be read.
+        MismatchError: The two do not fit together.
+        OutputError: The output cannot be written.
+    """
+    chosen = options or AlignOptions()
+    if output is not None and not dry_run:
+        check_output(Path(output), overwrite=overwrite)
+    with Scene.open(scene_path) as scene, _open_cube(cube_path, chosen) as cube:
+        found = _measure(scene, cube, chosen)
+        if quicklook is not None:
+            write_png(quicklook, draw_quicklook(scene, cube, found))
+        valid = None
+        if output is not None and not dry_run:
+            valid = _write(scene, cube, found, Path(output), chosen, overwrite, progress)
+        return _report(scene, cube, found, output, chosen, valid, dry_run, quicklook)
+
+
+def wavelength_items(bands: Bands) -> list[Item]:
+    """Metadata that names the bands in every store that readers look at.
+
+    Band tags (`wavelength`, `wavelength_units`, `fwhm`), the IMAGERY domain (micrometres) and the
+    dataset's ENVI namespace: between them they survive GeoTIFF and COG.
+    """
+    centres, widths = bands.wavelengths_nm, bands.fwhm_nm
+    items: list[Item] = [
+        (
+            0,
+            "ENVI",
+            {
+                "wavelength": "{" + ", ".join(f"{nm:.6f}" for nm in centres) + "}",
+                "fwhm": "{" + ", ".join(f"{nm:.6f}" for nm in widths) + "}",
+                "wavelength_units": "Nanometers",
+            },
+        )
+    ]
+    for index, (centre, width) in enumerate(zip(centres, widths, strict=True), start=1):
+        named = {"wavelength": f"{centre:.6f}", "wavelength_units": "nm", "fwhm": f"{width:.6f}"}
+        imagery = {
+            "CENTRAL_WAVELENGTH_UM": f"{centre / 1000:.9f}",
+            "FWHM_UM": f"{width / 1000:.9f}",
+        }
+        items += [(index, None, named), (index, "IMAGERY", imagery)]
+    return items
+
+
+def _open_cube(path: str | Path, options: AlignOptions) -> Cube:
+    return Cube.open(
+        path,
+        wavelengths=options.wavelengths,
+        scale=options.hsi_scale,
+        bad_bands=options.bad_bands,
+        crs=options.hsi_crs,
+        origin=options.hsi_origin,
+    )
+
+
+def _measure(scene: Scene, cube: Cube, options: AlignOptions) -> Alignment:
+    if not options.align:
+        return UNALIGNED
+    return align(scene, cube, max_shift=options.max_shift, local=options.local)
+
+
+def _write(
+    scene: Scene,
+    cube: Cube,
+    alignment: Alignment,
+    output: Path,
+    options: AlignOptions,
+    overwrite: bool,
+    progress: Callable[[str, int, int], None] | None,
+) -> float:
+    """Write the raster window by window; returns the share of pixels that the cube fills."""
+    writer = RasterWriter(
+        output,
+        scene.grid,
+        count=len(CANONICAL),
+        dtype=options.dtype,
+        nodata=NODATA[options.dtype],
+        of=options.of,
+        co=options.co,
+        tags=_tags(scene, cube, alignment, options),
+        items=wavelength_items(CANONICAL),
+        overwrite=overwrite,
+    )
+    filled = 0
+    with writer:
+        tiles = plan_tiles(scene.grid.shape_yx, writer.block)
+        for done, window in enumerate(tiles, start=1):
+            values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL, window)
+            writer.write(_stored(values, options.dtype), window, valid)
+            filled += int(valid.sum())
+            if progress is not None:
+                progress("write", done, len(tiles))
+    rows, cols = scene.grid.shape_yx
+    return filled / (rows * cols)
+
+
+def _stored(values: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    if dtype == "float32":
+        return values
+    return np.asarray(np.rint(np.clip(values * UNITS, -_LIMIT, _LIMIT)), dtype=np.int16)
+
+
+def _tags(scene: Scene, cube: Cube, alignment: Alignment, options: AlignOptions) -> dict[str, str]:
+    tags = {
+        "TIFFTAG_SOFTWARE": f"specgan {__version__}",
+        "SPECGAN_VERSION": __version__,
+        "SPECGAN_INPUT": scene.name,
+        "SPECGAN_HSI": cube.name,
+        "SPECGAN_ALIGNMENT": json.dumps(alignment.to_json(), sort_keys=True),
+    }
+    return tags | {"SCALE": f"{UNITS if options.dtype == 'int16' else 1.0:g}"}
+
+
+def _report(
+    scene: Scene,
+    cube: Cube,
+    alignment: Alignment,
+    output: str | Path | None,
+    options: AlignOptions,
+    valid: float | None,
+    dry_run: bool,
+    quicklook: str | Path | None,
+) -> dict[str, Any]:
+    _, coverage = resampling_matrix(cube.bands, CANONICAL, cube.bad)
+    rows, cols = scene.grid.shape_yx
+    width = {"int16": 2, "float32": 4}[options.dtype]
+    return {
+        "scene": scene.name,
+        "cube": cube.name,
+        "output": None if output is None else str(output),
+        "quicklook": None if quicklook is None else str(quicklook),
+        "dry_run": dry_run,
+        "shape_yx": [rows, cols],
+        "bands": len(CANONICAL),
+        "uncompressed_bytes": rows * cols * len(CANONICAL) * width,
+        "valid_share": valid,
+        "coverage": [round(float(share), 4) for share in coverage],
+        "mean_coverage": round(float(coverage.mean()), 4),
+        "bad_bands": int(cube.bad.sum()),
+        "alignment": alignment.to_json(),
+    }

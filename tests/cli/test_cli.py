@@ -1,0 +1,267 @@
+"""Laws of the command line's frame: exit codes, one-line errors, pipes, signals, laziness."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import specgan
+from specgan_cli import errors
+from specgan_cli.cli.main import COMMANDS, cli, main
+
+LEAVES = ["prepare", "train", "upscale", "evaluate", "models list", "models show", "models import"]
+
+Probe = Callable[[Callable[[], None]], None]
+
+
+@pytest.fixture
+def probe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
+    """Return a function that makes `specgan probe` run a given body."""
+
+    def install(body: Callable[[], None]) -> None:
+        module = types.ModuleType("specgan_cli.cli.probe")
+        module.probe = click.command("probe")(body)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(COMMANDS, "probe", "A command for tests.")
+
+    root, level = logging.getLogger(), logging.getLogger().level
+    handlers = list(root.handlers)
+    yield install
+    logging.captureWarnings(False)
+    logging.getLogger("rasterio").setLevel(logging.NOTSET)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def exit_code(*words: str) -> object:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(words))
+    return stopped.value.code
+
+
+def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "specgan_cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def body() -> None:
+        raise error
+
+    return body
+
+
+def test_help_names_every_command() -> None:
+    result = CliRunner().invoke(cli, ["--help"])
+    assert result.exit_code == 0
+    for name in ("prepare", "train", "upscale", "evaluate", "models"):
+        assert f"\n  {name} " in result.output
+
+
+def test_help_loads_neither_torch_nor_the_raster_library() -> None:
+    code = (
+        "import sys\n"
+        "from specgan_cli.cli.main import main\n"
+        "try:\n"
+        "    main(['--help'])\n"
+        "finally:\n"
+        "    heavy = {'torch', 'rasterio', 'scipy', 'numpy', 'pyproj', 'rich'} & set(sys.modules)\n"
+        "    assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_help_loads_torch() -> None:
+    code = (
+        "import sys\n"
+        "from specgan_cli.cli.main import main\n"
+        f"for words in {LEAVES!r}:\n"
+        "    try:\n"
+        "        main([*words.split(), '--help'])\n"
+        "    except SystemExit as stopped:\n"
+        "        assert stopped.code == 0, words\n"
+        "    assert 'torch' not in sys.modules, words\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", LEAVES)
+def test_help_shows_examples_line_by_line(words: str) -> None:
+    lines = CliRunner().invoke(cli, [*words.split(), "--help"]).output.splitlines()
+    examples = [line for line in lines[1:] if line.strip().startswith(f"specgan {words} ")]
+    assert examples or f"    specgan {words}" in lines
+    assert not any("\\b" in line for line in lines)
+
+
+def test_version_is_the_packages() -> None:
+    result = CliRunner().invoke(cli, ["--version"])
+    assert result.exit_code == 0
+    assert specgan.__version__ in result.output
+
+
+def test_no_command_shows_the_help_and_is_a_usage_error() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert "Usage: specgan" in done.stdout + done.stderr
+
+
+def test_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("enlarge") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "enlarge" in shown.err
+
+
+def test_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("upscale", "--bigger") == 2
+    assert "--bigger" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.SpecganError("lost"), 1),
+        (errors.RasterError("lost"), 1),
+        (errors.OutputError("lost"), 1),
+        (errors.DatasetError("lost"), 1),
+        (errors.TrainingError("lost"), 1),
+        (errors.WeightsError("lost"), 1),
+        (errors.MissingExtraError("lost"), 1),
+        (errors.MismatchError("lost"), 3),
+        (MemoryError("lost"), 1),
+        (KeyboardInterrupt(), 130),
+        (click.UsageError("lost"), 2),
+        (click.Abort(), 130),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
+)
+def test_errors_have_their_exit_code(
+    probe: Probe, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
+) -> None:
+    probe(raising(error))
+    assert exit_code("probe") == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert ("lost" if error.args else "interrupted") in shown.err
+
+
+def test_success_is_0(probe: Probe) -> None:
+    probe(lambda: None)
+    assert exit_code("probe") == 0
+
+
+def test_errors_are_one_line_without_traceback(
+    probe: Probe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe(raising(errors.RasterError("cannot read\n  scene.tif:\n\n  no such file")))
+    exit_code("probe")
+    expected = "specgan: error: cannot read scene.tif: no such file\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_debug_shows_the_traceback(probe: Probe) -> None:
+    probe(raising(errors.RasterError("lost")))
+    with pytest.raises(errors.RasterError, match="lost"):
+        main(["--debug", "probe"])
+
+
+def test_quiet_silences_warnings_and_verbose_tells_more(
+    probe: Probe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk() -> None:
+        logging.getLogger("specgan_cli.test").warning("careful")
+        logging.getLogger("specgan_cli.test").info("by the way")
+
+    probe(talk)
+    heard = []
+    for words in (["-q", "probe"], ["probe"], ["-v", "probe"]):
+        exit_code(*words)
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        heard.append(("careful" in shown.err, "by the way" in shown.err))
+    assert heard == [(False, False), (True, False), (True, True)]
+
+
+def test_environment_variable_gives_an_option(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("SPECGAN_UPSCALE_SCALE", "7")
+    assert exit_code("upscale", "scene.tif", "-o", "out.tif") == 2
+    assert "32" in capsys.readouterr().err
+
+
+def test_completion_script_is_printed() -> None:
+    done = run(env=os.environ | {"_SPECGAN_COMPLETE": "bash_source"})
+    assert "complete" in done.stdout and "_SPECGAN_COMPLETE" in done.stdout
+    assert done.returncode == 0, done.stderr
+
+
+INTERRUPTED = """
+import sys, time, types
+import click
+from specgan_cli.cli.main import COMMANDS, main
+
+def wait():
+    print("ready", flush=True)
+    time.sleep(60)
+
+module = types.ModuleType("specgan_cli.cli.probe")
+module.probe = click.command("probe")(wait)
+sys.modules[module.__name__] = module
+COMMANDS["probe"] = ""
+main(["probe"])
+"""
+
+
+def test_interrupt_exits_130_with_one_line() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, shown = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert shown.strip() == "specgan: error: interrupted"
+
+
+def test_broken_pipe_is_quiet() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "specgan_cli", "--help"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)
+
+
+def test_missing_scene_fails_with_one_line_and_no_output(tmp_path, capsys) -> None:
+    output = tmp_path / "out.tif"
+    assert exit_code("upscale", str(tmp_path / "none.tif"), "-o", str(output)) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "none.tif" in shown.err and "Traceback" not in shown.err
+    assert not output.exists()

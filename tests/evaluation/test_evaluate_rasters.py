@@ -1,0 +1,259 @@
+"""`specgan evaluate --sr --reference`: the same figures as in memory, whatever the grids."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+
+from specgan_cli.evaluation import comparison, rasters
+from specgan_cli.evaluation.baselines import interpolate
+from specgan_cli.evaluation.image_pair import whole
+from specgan_cli.evaluation.metrics.catalogue import check_names
+from specgan_cli.evaluation.metrics.suite import Suite, Units
+from support.evaluation_data import picture
+from support.tiny_networks import specgan
+
+CORNER = (726400.0, 4699000.0)
+NAMES = (
+    "psnr,rmse,mae,bias,ergas,sam,ssim,ms_ssim,uqi,published_psnr,published_ssim,lr_psnr,"
+    "lr_largest,edge_transfer,edge_strength,grid_step,seam,colour_spread"
+).split(",")
+
+
+def write(path, values, *, res=0.5, corner=CORNER, crs="EPSG:32618", nodata=None, **options):
+    transform = Affine(res, 0, corner[0], 0, -res, corner[1])
+    profile = {
+        "driver": "GTiff",
+        "count": values.shape[0],
+        "height": values.shape[1],
+        "width": values.shape[2],
+        "dtype": values.dtype,
+        "transform": transform,
+        "nodata": nodata,
+        "crs": None if crs is None else CRS.from_string(crs),
+    }
+    with rasterio.open(path, "w", **profile, **options) as dataset:
+        dataset.write(values)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("rasters")
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Truth, a degraded output, and the input at factor 8, all uint8 with a hole in the output."""
+    truth = picture(11, 224)
+    rng = np.random.default_rng(12)
+    sr = np.clip(truth + rng.normal(0, 15, truth.shape), 1, 255).astype(np.uint8)
+    sr[:, 200:210, 100:120] = 0
+    lr = truth.reshape(3, 28, 8, 28, 8).mean((2, 4)).round().astype(np.uint8)
+    return truth, sr, lr
+
+
+@pytest.fixture(scope="module")
+def paths(folder, images):
+    truth, sr, lr = images
+    return (
+        write(folder / "truth.tif", truth),
+        write(folder / "sr.tif", sr, nodata=0),
+        write(folder / "lr.tif", lr, res=4.0),
+    )
+
+
+def evaluated(*words):
+    outcome = specgan("evaluate", *words, "--json", "--device", "cpu")
+    assert outcome.code == 0, outcome.stderr
+    return json.loads(outcome.stdout)
+
+
+def in_memory(sr, truth, valid, lr, names=NAMES):
+    suite = Suite(Units(0.0, 255.0, 8), names)
+    suite.update(whole(sr, truth, valid, lr=lr, scale=8, gsd=0.5))
+    return suite.results()
+
+
+@pytest.mark.parametrize("block", [96, 512])
+def test_tiled_rasters_measure_as_the_whole_image_in_memory(paths, images, monkeypatch, block):
+    monkeypatch.setattr(rasters, "BLOCK", block)
+    truth, sr, lr = images
+    truth_path, sr_path, lr_path = (str(path) for path in paths)
+    pair = comparison.prepare(sr_path, truth_path, lr_path)
+    result = rasters.compare(pair, check_names(NAMES))
+    pair.close()
+    valid = (sr != 0).all(0)
+    for method, image in (
+        ("output", sr),
+        ("bicubic", interpolate(lr.astype(float), 8, "bicubic")),
+        ("nearest", interpolate(lr.astype(float), 8, "nearest")),
+    ):
+        found = {name: result.mean(name, method).mean for name in NAMES}
+        expected = in_memory(image, truth, valid, lr)
+        assert found == pytest.approx(expected, abs=1e-6, nan_ok=True), method
+
+
+def test_the_command_prints_all_three_methods(paths):
+    truth, sr, lr = paths
+    outcome = specgan("evaluate", "--sr", sr, "--reference", truth, "--lr", lr)
+    assert outcome.code == 0
+    assert all(name in outcome.stdout for name in ("output", "bicubic", "nearest", "psnr (dB)"))
+
+
+def test_the_report_of_rasters_shows_its_blocks(paths, folder):
+    truth, sr, lr = paths
+    out = folder / "report"
+    words = ("--sr", sr, "--reference", truth, "--lr", lr, "--metrics", "psnr", "-o", out)
+    assert specgan("evaluate", *words).code == 0
+    page = (out / "index.html").read_text(encoding="utf-8")
+    for title in ("LR input", "output", "error of output", "truth", "bicubic", "nearest"):
+        assert f'alt="{title}"' in page
+    chips = json.loads((out / "report.json").read_text())["chips"]
+    assert {chip["chip"] for chip in chips} == {"0_0"}
+
+
+def test_the_range_of_floats_is_estimated_over_all_of_the_raster(folder):
+    truth = np.full((1, 600, 40), 0.2, np.float32)
+    truth[:, 300:] = 0.8
+    truth += np.random.default_rng(3).normal(0, 0.01, truth.shape).astype(np.float32)
+    words = ("--sr", write(folder / "e.tif", truth), "--reference", write(folder / "g.tif", truth))
+    low, high = evaluated(*words, "--metrics", "psnr")["range"]
+    assert low < 0.2 < 0.8 < high < 1.2
+
+
+def test_only_the_shared_ground_counts(folder, images, paths):
+    truth, sr, lr = images
+    part = write(folder / "part.tif", sr[:, 16:176, 40:], corner=(CORNER[0] + 20, CORNER[1] - 8))
+    found = evaluated("--sr", part, "--reference", paths[0], "--lr", paths[2], "--metrics", "rmse")
+    expected = in_memory(
+        sr[:, 16:176, 40:], truth[:, 16:176, 40:], None, lr[:, 2:22, 5:], ("rmse",)
+    )
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(expected["rmse"])
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # rasterio 1.4 with affine 3
+def test_an_output_in_another_crs_is_warped_onto_the_reference(folder, paths):
+    from rasterio.warp import Resampling, calculate_default_transform, reproject
+
+    with rasterio.open(paths[0]) as source:
+        transform, width, height = calculate_default_transform(
+            source.crs, "EPSG:32619", source.width, source.height, *source.bounds
+        )
+        moved = np.zeros((3, height, width), np.uint8)
+        reproject(
+            rasterio.band(source, (1, 2, 3)),
+            moved,
+            dst_transform=transform,
+            dst_crs="EPSG:32619",
+            resampling=Resampling.cubic,
+        )
+    path = folder / "moved.tif"
+    profile = {"driver": "GTiff", "count": 3, "height": height, "width": width, "nodata": 0}
+    with rasterio.open(
+        path, "w", **profile, dtype="uint8", crs="EPSG:32619", transform=transform
+    ) as dataset:
+        dataset.write(moved)
+    found = evaluated("--sr", path, "--reference", paths[0], "--metrics", "psnr", "-x", "8")
+    assert found["summary"]["all"]["output"]["psnr"]["mean"] > 20
+    assert any("warped" in note for note in found["notes"])
+
+
+def test_baselines_come_from_the_reference_where_no_input_is_given(paths, images):
+    truth, sr, _ = images
+    found = evaluated("--sr", paths[1], "--reference", paths[0], "-x", "8", "--metrics", "rmse")
+    means = truth.reshape(3, 28, 8, 28, 8).mean((2, 4))
+    nearest = interpolate(means, 8, "nearest")
+    expected = in_memory(nearest, truth, (sr != 0).all(0), means, ("rmse",))
+    assert found["summary"]["all"]["nearest"]["rmse"]["mean"] == pytest.approx(expected["rmse"])
+    assert any("block means" in note for note in found["notes"])
+
+
+def test_the_factor_is_read_from_the_output_s_tags(folder, images, paths):
+    path = write(folder / "tagged.tif", images[1])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(SPECGAN_SCALE="8")
+    assert evaluated("--sr", path, "--reference", paths[0], "--metrics", "psnr")["scale"] == 8
+
+
+def test_without_a_factor_there_are_no_baselines(paths):
+    found = evaluated("--sr", paths[1], "--reference", paths[0], "--metrics", "psnr,ssim")
+    assert found["methods"] == ["output"]
+    assert any("No factor is known" in note for note in found["notes"])
+
+
+def test_one_band_of_sixteen_bits_in_given_units(folder):
+    truth = (picture(21)[:1].astype(np.uint16) * 200).astype(np.uint16)
+    sr = (truth * 0.9).astype(np.uint16)
+    words = (
+        "--sr",
+        write(folder / "sr16.tif", sr),
+        "--reference",
+        write(folder / "t16.tif", truth),
+    )
+    found = evaluated(*words, "--range", "0,60000", "--metrics", "psnr")
+    expected = 10 * np.log10(60000**2 / np.mean((truth.astype(float) - sr) ** 2))
+    assert found["summary"]["all"]["output"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_different_dtypes_are_scaled_and_it_is_said(folder, images, paths):
+    path = write(folder / "float.tif", (images[0] / 255).astype(np.float32))
+    found = evaluated("--sr", path, "--reference", paths[0], "--metrics", "rmse")
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] < 1e-4
+    assert any("1 in the output was taken for 255" in note for note in found["notes"])
+
+
+def test_not_a_number_is_left_out(folder, images):
+    truth = images[0].astype(np.float32)
+    sr = truth + 1
+    sr[1, :50, :50] = np.nan
+    words = ("--sr", write(folder / "nan.tif", sr), "--reference", write(folder / "f.tif", truth))
+    found = evaluated(*words, "--range", "0,255", "--metrics", "rmse")
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(1.0)
+
+
+def refused(code, *words):
+    outcome = specgan("evaluate", *words)
+    assert outcome.code == code
+    assert len(outcome.stderr.strip().splitlines()) == 1
+    return outcome.stderr
+
+
+def test_rasters_of_different_places_are_refused(folder, images, paths):
+    far = write(folder / "far.tif", images[1], corner=(100000.0, 100000.0))
+    assert "share no ground" in refused(3, "--sr", far, "--reference", paths[0])
+
+
+def test_different_band_counts_are_refused(folder, images, paths):
+    one = write(folder / "one.tif", images[1][:1])
+    assert "1 bands" in refused(3, "--sr", one, "--reference", paths[0])
+
+
+def test_wholly_masked_rasters_are_refused(folder, images, paths):
+    empty = write(folder / "empty.tif", np.zeros_like(images[1]), nodata=0)
+    assert "no pixel is valid" in refused(3, "--sr", empty, "--reference", paths[0])
+
+
+def test_a_wrong_factor_is_refused(paths):
+    words = ("--sr", paths[1], "--reference", paths[0], "--lr", paths[2], "-x", "16")
+    assert "8 times" in refused(3, *words)
+
+
+def test_a_missing_raster_is_refused(paths):
+    assert "no such file" in refused(1, "--sr", "nowhere.tif", "--reference", paths[0])
+
+
+def test_a_raster_without_crs_is_refused_beside_one_that_has_it(folder, images, paths):
+    bare = write(folder / "bare.tif", images[1], crs=None)
+    assert "CRS" in refused(3, "--sr", bare, "--reference", paths[0])
+
+
+def test_rasters_without_crs_are_compared_on_the_same_grid(folder, images):
+    truth, sr, _ = images
+    words = [write(folder / f"bare{k}.tif", image, crs=None) for k, image in enumerate((sr, truth))]
+    found = evaluated("--sr", words[0], "--reference", words[1], "--metrics", "rmse")
+    expected = np.sqrt(np.mean((truth.astype(float) - sr) ** 2))
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(expected)

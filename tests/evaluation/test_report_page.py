@@ -1,0 +1,256 @@
+"""The report opens in a browser without network: tables sort, the magnifier moves, it can be read.
+
+Driven through chromedriver's HTTP interface (W3C WebDriver) with the standard library alone.
+"""
+
+import base64
+import contextlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+
+from specgan_cli.evaluation.report.charts import histogram, ticks
+from specgan_cli.evaluation.report.png import encode, heat
+from support.evaluation_data import write_dataset
+from support.tiny_networks import specgan, tiny_weights
+
+DRIVER = shutil.which("chromedriver")
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+needs_browser = pytest.mark.skipif(
+    DRIVER is None or BROWSER is None,
+    reason="needs chromium and chromedriver: apt-get install chromium chromium-driver",
+)
+
+
+class Browser:
+    """One headless window."""
+
+    def __init__(self, port, dark):
+        self.root = f"http://127.0.0.1:{port}"
+        words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        words += ["--window-size=1400,1000", *(["--force-dark-mode"] if dark else [])]
+        options = {"binary": BROWSER, "args": words}
+        always = {
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
+        }
+        made = self.call("POST", "/session", {"capabilities": {"alwaysMatch": always}})
+        self.root += f"/session/{made['sessionId']}"
+
+    def call(self, method, path, body=None):
+        """Send one WebDriver command and return its value."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.root + path, data, method=method)
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def run(self, script):
+        """Run JavaScript in the page."""
+        return self.call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def find(self, selector):
+        """Return the id of the first element that a selector finds."""
+        found = self.call("POST", "/element", {"using": "css selector", "value": selector})
+        return next(iter(found.values()))
+
+    def click(self, selector):
+        """Click an element."""
+        self.call("POST", f"/element/{self.find(selector)}/click", {})
+
+    def hover(self, selector, x, y):
+        """Move the pointer to an offset from an element's centre, pixels."""
+        origin = {"element-6066-11e4-a52e-4f735466cecf": self.find(selector)}
+        move = {"type": "pointerMove", "duration": 0, "origin": origin, "x": x, "y": y}
+        pointer = {"type": "pointer", "id": "mouse", "actions": [move]}
+        self.call("POST", "/actions", {"actions": [pointer]})
+
+    def logs(self, kind):
+        """Return what the browser has logged since the last call."""
+        return self.call("POST", "/se/log", {"type": kind})
+
+
+@contextlib.contextmanager
+def driver():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5):
+                    break
+            except (urllib.error.URLError, OSError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    dataset = write_dataset(folder / "dataset", count=6)
+    outcome = specgan(
+        *("evaluate", dataset, "--weights", tiny_weights(), "-x", "8", "--ablate", "hsi"),
+        *("--metrics", "psnr,ssim,spectrum,edge_strength", "-o", folder / "report"),
+        *("--device", "cpu"),
+    )
+    assert outcome.code == 0, outcome.stderr
+    return folder / "report" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    with driver() as port:
+        browser = Browser(port, dark=False)
+        browser.call("POST", "/url", {"url": report.as_uri()})
+        yield browser
+        browser.call("DELETE", "")
+
+
+@needs_browser
+def test_a_table_sorts_by_the_clicked_column(page):
+    values = """
+        const column = [...document.querySelectorAll("#chips th")].length - 4;
+        return [...document.querySelectorAll("#chips tbody tr")]
+            .map((row) => Number(row.cells[column].dataset.value));
+    """
+    before = page.run(values)
+    page.click("#chips th:nth-last-child(4) button")
+    ascending = page.run(values)
+    page.click("#chips th:nth-last-child(4) button")
+    descending = page.run(values)
+    assert before != sorted(before)
+    assert ascending == sorted(before)
+    assert descending == sorted(before, reverse=True)
+    header = 'return document.querySelector("#chips th:nth-last-child(4)").ariaSort'
+    assert page.run(header) == "descending"
+
+
+LENSES = """
+    const strip = document.querySelector(".strip");
+    return [...strip.querySelectorAll(".lens")].map((lens) => {
+        const style = getComputedStyle(lens);
+        const view = lens.parentNode;
+        return [style.display, parseFloat(lens.style.left) / view.clientWidth,
+                parseFloat(lens.style.top) / view.clientHeight, lens.style.backgroundImage.length];
+    });
+"""
+
+
+@needs_browser
+def test_the_magnifier_moves_over_all_panels_together(page):
+    page.run('document.querySelector(".strip").scrollIntoView()')
+    page.hover(".strip .view", 20, -30)
+    first = page.run(LENSES)
+    assert len(first) >= 6
+    assert {lens[0] for lens in first} == {"block"}
+    assert max(lens[1] for lens in first) - min(lens[1] for lens in first) < 0.01
+    assert first[0][1] > 0.5 > first[0][2]
+    assert all(lens[3] > 100 for lens in first)
+    page.hover(".strip .view", -40, 10)
+    second = page.run(LENSES)
+    assert all(after[1] < before[1] for after, before in zip(second, first, strict=True))
+
+
+@needs_browser
+def test_the_magnifier_obeys_the_arrow_keys(page):
+    page.run('document.querySelector(".strip").focus()')
+    before = page.run(LENSES)[0][1]
+    keys = [{"type": kind, "value": "\ue014"} for kind in ("keyDown", "keyUp")]
+    actions = {"actions": [{"type": "key", "id": "keys", "actions": keys}]}
+    page.call("POST", "/actions", actions)
+    assert page.run(LENSES)[0][1] > before
+
+
+@needs_browser
+def test_nothing_is_fetched_and_nothing_fails(page):
+    urls = []
+    for entry in page.logs("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            urls.append(message["params"]["request"]["url"])
+    assert all(url.startswith(("file:", "data:")) for url in urls), urls
+    severe = [entry for entry in page.logs("browser") if entry["level"] == "SEVERE"]
+    assert severe == []
+
+
+@needs_browser
+def test_a_screenshot_shows_ink_on_light_ground(page):
+    page.run("window.scrollTo(0, 0)")
+    picture = base64.b64decode(page.call("GET", "/screenshot"))
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 20_000
+    ground = page.run("return getComputedStyle(document.body).backgroundColor")
+    assert min(int(part) for part in re.findall(r"\d+", ground)) > 200
+
+
+@needs_browser
+def test_dark_surroundings_get_a_dark_page(report):
+    with driver() as port:
+        browser = Browser(port, dark=True)
+        media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        command = {"cmd": "Emulation.setEmulatedMedia", "params": media}
+        browser.call("POST", "/goog/cdp/execute", command)
+        browser.call("POST", "/url", {"url": report.as_uri()})
+        colours = browser.run(
+            "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
+        )
+        browser.call("DELETE", "")
+    ground, ink = (max(int(part) for part in re.findall(r"\d+", text)) for text in colours)
+    assert ground < 60 < 180 < ink
+
+
+def test_the_page_names_no_address(report):
+    text = report.read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!data:)", text)
+    assert "default-src 'none'" in text
+
+
+def test_pictures_and_maps_are_in_the_page(report):
+    text = report.read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") >= 6 * 6
+    for part in ("LR input", "bicubic", "truth", "error of tiny", "uncertainty of tiny", "<circle"):
+        assert part in text
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_png_holds_the_pixels():
+    rasterio = pytest.importorskip("rasterio")
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 7, 4)).astype(np.uint8)
+    with rasterio.MemoryFile(encode(pixels)) as memory, memory.open() as dataset:
+        assert (dataset.read() == pixels.transpose(2, 0, 1)).all()
+
+
+def test_heat_goes_from_dark_to_pale():
+    colours = heat(np.array([[0.0, 0.5, 1.0]]), np.ones((1, 3), bool), 1.0)
+    assert (np.diff(colours[0, :, :3].astype(int).sum(1)) > 0).all()
+
+
+def test_ticks_are_round_and_inside():
+    assert ticks(0, 10) == [0, 2, 4, 6, 8, 10]
+    assert ticks(3.0, 3.0) == [3.0]
+    assert all(0.13 <= tick <= 0.97 for tick in ticks(0.13, 0.97))
+
+
+def test_names_are_escaped_in_charts():
+    chart = histogram("a<b", "", {"x & <y>": [1.0, 2.0]})
+    assert "<y>" not in chart
+    assert "x &amp; &lt;y&gt;" in chart

@@ -1,0 +1,120 @@
+"""The README's commands are real: they parse, their files exist, and the cheap ones run."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+
+from specgan_cli.cli.main import COMMANDS, cli, main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands(program: str) -> list[str]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith(f"{program} ")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder that holds the files that the README names."""
+    for name in ("scene.tif", "cube.tif", "reference.tif"):
+        shutil.copy(ROOT / "sample_data" / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def parse(line: str) -> None:
+    """Parse a command line as the program would, and run nothing."""
+    words = shlex.split(line)[1:]
+    command: click.Command | None = cli
+    context = click.Context(cli, info_name="specgan")
+    while isinstance(command, click.Group):
+        command = command.get_command(context, words.pop(0))
+    assert command is not None, line
+    command.make_context(command.name, words, parent=context)
+
+
+@pytest.mark.parametrize("line", commands("specgan"))
+def test_readme_commands_parse(line: str, folder: Path) -> None:
+    parse(line)
+
+
+def test_every_command_is_in_the_readme() -> None:
+    shown = {shlex.split(line)[1] for line in commands("specgan")}
+    assert shown == set(COMMANDS)
+
+
+def test_fresh_machine_needs_two_commands() -> None:
+    assert commands("make") == ["make demo", "make test"]
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert {"demo", "test"} <= targets
+
+
+def test_demo_is_the_first_command_on_the_sample() -> None:
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    (line,) = re.findall(r"specgan (upscale .*)$", makefile, flags=re.MULTILINE)
+    parse(f"specgan {line}")
+    assert "sample_data/scene.tif --hsi sample_data/cube.tif -x 32" in line
+
+
+def test_readme_options_exist() -> None:
+    known = {
+        option
+        for name in COMMANDS
+        for parameter in cli.get_command(click.Context(cli), name).params  # type: ignore[union-attr]
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    known |= {option for parameter in cli.params for option in parameter.opts}
+    known |= {"--help", "--extra-index-url"}
+    assert set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", README)) - known == set()
+
+
+def test_readme_links_lead_somewhere() -> None:
+    anchors = {
+        "#" + re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", README, flags=re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert target.startswith("https://") or target in anchors or (ROOT / target).exists()
+
+
+def test_readme_environment_variable_names_an_option() -> None:
+    for command, option in re.findall(r"`SPECGAN_([A-Z]+)_([A-Z_]+)=", README):
+        params = cli.get_command(click.Context(cli), command.lower()).params  # type: ignore[union-attr]
+        assert option.lower() in {parameter.name for parameter in params}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [line for line in commands("specgan") if "--dry-run" in line or "--window" in line]
+    + ["specgan models list", "specgan models show specgan-scene"],
+)
+def test_cheap_readme_commands_run(line: str, folder: Path) -> None:
+    assert line in README
+    line = line.replace("16,8,24,24", "20,8,3,2")
+    with pytest.raises(SystemExit) as stopped:
+        main(shlex.split(line)[1:])
+    assert stopped.value.code == 0
+    if "--window" in line:
+        import rasterio
+
+        with rasterio.open(folder / "out.tif") as output:
+            assert (output.width, output.height) == (3 * 32, 2 * 32)
+
+
+def test_python_example_runs() -> None:
+    import torch
+
+    (code,) = blocks("python")
+    names: dict[str, object] = {"rgb": torch.zeros(1, 3, 2, 2)}
+    exec(code, names)
+    assert tuple(names["fine"].shape) == (1, 3, 64, 64)  # type: ignore[attr-defined]

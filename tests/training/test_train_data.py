@@ -1,0 +1,184 @@
+"""Laws of how the trainer draws samples."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from specgan_cli.datasets.dataset import ChipRecord, Dataset, DatasetWriter, Sample
+from specgan_cli.errors import DatasetError
+from specgan_cli.training.config.schema import DataConfig, SourceConfig
+from specgan_cli.training.data.batch import Plan
+from specgan_cli.training.data.crop import Cutter, Place, Standard, cut, pyramid
+from specgan_cli.training.data.loader import Loader
+from specgan_cli.training.data.sampler import Sampler, make_sampler, turned
+from support.training_data import make_dataset
+
+PLAN = Plan(crop=3, batch=4, factors=(32, 16, 8), weights=(0.5, 0.3, 0.2), last=3, noise=0.01)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return Dataset.open(make_dataset(tmp_path_factory.mktemp("data") / "ds"))
+
+
+def sampler_of(dataset: Dataset, config: DataConfig | None = None, seed: int = 5) -> Sampler:
+    statistics = dataset.statistics
+    cutter = Cutter(dataset, Standard(statistics.hsi_mean, statistics.hsi_std))
+    return make_sampler(cutter, dataset.split("train"), config or DataConfig(), seed)
+
+
+def tensors(batch: object) -> list[torch.Tensor]:
+    found = []
+    for value in vars(batch).values():
+        found += [value] if isinstance(value, torch.Tensor) else []
+        found += list(value) if isinstance(value, tuple) else []
+    return [value for value in found if isinstance(value, torch.Tensor)]
+
+
+def test_a_batch_depends_on_seed_and_step_alone(dataset: Dataset) -> None:
+    first = sampler_of(dataset).draw(PLAN, step=7, micro=0)
+    sampler_of(dataset).draw(PLAN, step=6, micro=0)
+    again = sampler_of(dataset).draw(PLAN, step=7, micro=0)
+    other = sampler_of(dataset).draw(PLAN, step=7, micro=1)
+    pairs = list(zip(tensors(first), tensors(again), strict=True))
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert first.seed != other.seed
+
+
+def test_two_processes_share_the_batch_of_one(dataset: Dataset) -> None:
+    sampler = sampler_of(dataset)
+    whole = sampler.draw(dataclasses.replace(PLAN, batch=8), 3, 0)
+    halves = [sampler.draw(PLAN, 3, 0, rank, 2) for rank in (0, 1)]
+    for joint, first, second in zip(tensors(whole), *map(tensors, halves), strict=True):
+        assert torch.equal(joint, torch.cat([first, second]))
+    assert whole.seed == halves[0].seed == halves[1].seed
+
+
+def test_lr_and_octaves_are_means_of_the_truth(dataset: Dataset) -> None:
+    sampler = sampler_of(dataset)
+    for step in range(6):
+        batch = sampler.draw(PLAN, step, 0)
+        for truth in batch.truths:
+            mean = torch.nn.functional.adaptive_avg_pool2d(truth, tuple(batch.lr_rgb.shape[2:]))
+            torch.testing.assert_close(mean, batch.lr_rgb, rtol=0, atol=1e-5)
+        assert [t.shape[-1] // batch.lr_rgb.shape[-1] for t in batch.truths] == [2, 4, 8]
+
+
+def test_turns_keep_lr_cube_and_truth_together(tmp_path: Path) -> None:
+    # Every band of the cube is the red channel, so they must still agree after any turn.
+    rng = np.random.default_rng(1)
+    red = rng.integers(10, 240, (8, 8)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    rgb = np.stack([red, red // 2, 255 - red])
+    cube = (red[::8, ::8].astype(int)[None] * 10).repeat(48, 0).astype(np.int16)
+    ones = np.ones((64, 64), np.uint8)
+    record = ChipRecord(
+        id="a", split="train", group="a", label=None, source="a", hsi_source="a",
+        hsi_kind="real", crs=None, bounds=None, gsd=0.1, shape_yx=(64, 64), shard="", index=0,
+    )  # fmt: skip
+    with DatasetWriter(tmp_path / "ds") as writer:
+        writer.add(record, Sample(rgb, ones, cube, ones[::8, ::8], 8, 0.1))
+    dataset = Dataset.open(tmp_path / "ds")
+    cutter = Cutter(dataset, Standard((0.0,) * 48, (1.0,) * 48))
+    config = DataConfig(hsi_dropout=0.0, hsi_holes=0.0)
+    sampler = make_sampler(cutter, dataset.split("train"), config, 0)
+    seen = set()
+    for step in range(20):
+        batch = sampler.draw(Plan(crop=4, batch=1, factors=(16,), weights=(1,), last=1), step, 0)
+        grey = (batch.lr_rgb[:, 0] + 1) * 127.5 * 10 / 10000
+        torch.testing.assert_close(batch.hsi[:, 11], grey, rtol=0, atol=1e-5)
+        seen.add(tuple(batch.lr_rgb.flatten().tolist()))
+    assert len(seen) > 5
+
+
+def test_the_eight_turns_are_all_symmetries_of_the_square() -> None:
+    image = np.arange(9.0, dtype=np.float32).reshape(1, 3, 3)
+    wanted = {np.rot90(side, k).tobytes() for side in (image[0], image[0].T) for k in range(4)}
+    assert {turned(image, turn)[0].tobytes() for turn in range(8)} == wanted
+
+
+def test_dropped_cubes_have_no_mask_and_no_values(dataset: Dataset) -> None:
+    config = DataConfig(hsi_dropout=1.0, sources=(SourceConfig(hsi_kind="real"),))
+    batch = sampler_of(dataset, config).draw(PLAN, 0, 0)
+    assert not batch.hsi.any()
+    assert not batch.hsi_mask.any()
+    kept = sampler_of(dataset, dataclasses.replace(config, hsi_dropout=0.0, hsi_holes=0.0))
+    assert kept.draw(PLAN, 0, 0).hsi_mask.all()
+
+
+def test_groups_are_drawn_by_their_weights(dataset: Dataset) -> None:
+    sources = (SourceConfig(weight=3, hsi_kind="real"), SourceConfig(weight=1))
+    config = DataConfig(hsi_dropout=0, hsi_holes=0, sources=sources)
+    sampler = sampler_of(dataset, config)
+    plan = Plan(crop=3, batch=4, factors=(32,), weights=(1.0,), last=1)
+    masks = [sampler.draw(plan, step, 0).hsi_mask.amax((1, 2, 3)) for step in range(60)]
+    assert float(torch.stack(masks).mean()) == pytest.approx(0.75, abs=0.12)
+
+
+def test_a_weighted_group_without_chips_is_refused(dataset: Dataset) -> None:
+    config = DataConfig(sources=(SourceConfig(hsi_kind="simulated"), SourceConfig()))
+    with pytest.raises(DatasetError, match=r"data\.sources\.0"):
+        sampler_of(dataset, config)
+
+
+def test_surroundings_are_the_chips_own_pixels_or_their_reflection(dataset: Dataset) -> None:
+    record = next(chip for chip in dataset.split("train") if chip.hsi_kind == "real")
+    cutter = sampler_of(dataset).cutter
+    rng = np.random.default_rng(0)
+    whole = cut(cutter, record, Place(0, 0, (12, 12), 8), 1, rng)
+    part = cut(cutter, record, Place(8, 32, (3, 4), 8, halo=3), 1, rng)
+    mirrored = np.pad(whole.lr_rgb, [(0, 0), (3, 3), (3, 3)], mode="reflect")
+    np.testing.assert_allclose(part.lr_rgb, mirrored[:, 1:10, 4:14], atol=1e-6)
+    assert part.hsi.shape == (48, 9, 10)
+    assert part.truths[0].shape == (3, 6, 8)
+
+
+def test_a_cube_coarser_than_the_lr_grid_is_cut_at_its_own_pixels(dataset: Dataset) -> None:
+    record = next(chip for chip in dataset.split("train") if chip.hsi_kind == "real")
+    cutter = sampler_of(dataset).cutter
+    rng = np.random.default_rng(0)
+    whole = cut(cutter, record, Place(0, 0, (48, 48), 2), 1, rng)
+    part = cut(cutter, record, Place(6, 10, (5, 5), 2), 1, rng)
+    np.testing.assert_array_equal(part.hsi, whole.hsi[:, 3:8, 5:10])
+
+
+def test_octaves_are_known_only_where_all_their_pixels_are() -> None:
+    mask = np.ones((8, 8), np.uint8)
+    mask[0, 0] = 0
+    _, masks = pyramid(np.zeros((3, 8, 8), np.float32), mask, 8, 3)
+    assert [int((m == 0).sum()) for m in masks] == [1, 1, 1]
+    assert [m.shape for m in masks] == [(1, 2, 2), (1, 4, 4), (1, 8, 8)]
+
+
+def test_chips_smaller_than_the_crop_are_used_whole(dataset: Dataset) -> None:
+    plan = Plan(crop=50, batch=2, factors=(32,), weights=(1.0,), last=1)
+    shapes = {tuple(sampler_of(dataset).draw(plan, s, 0).lr_rgb.shape[2:]) for s in range(20)}
+    assert shapes <= {(3, 3), (3, 4), (4, 3)}
+    exact = dataclasses.replace(plan, exact=True)
+    with pytest.raises(DatasetError, match="large enough"):
+        sampler_of(dataset).draw(exact, 0, 0)
+
+
+def test_batches_move_to_a_device_whole(dataset: Dataset) -> None:
+    batch = sampler_of(dataset).draw(PLAN, 0, 0)
+    moved = batch.to(torch.device("meta"))
+    assert len(tensors(moved)) == len(tensors(batch)) > 10
+    assert all(tensor.is_meta for tensor in tensors(moved))
+    assert batch.to(torch.device("cpu")) is batch
+
+
+def test_the_loader_keeps_the_order_and_raises_where_it_happened() -> None:
+    def make(task: int) -> int:
+        if task == 5:
+            raise ValueError("five")
+        return task * task
+
+    loader = Loader(make, range(9), workers=3)
+    found = []
+    with pytest.raises(ValueError, match="five"):
+        for task, item in loader:
+            found.append((task, item))
+    loader.close()
+    assert found == [(n, n * n) for n in range(5)]

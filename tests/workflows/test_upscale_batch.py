@@ -1,0 +1,80 @@
+"""Several scenes in one call of `specgan upscale`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.tiny_networks import Outcome, specgan, tiny_weights
+
+
+@pytest.fixture
+def out_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def batch(out_dir: Path, *words: object) -> Outcome:
+    return specgan("upscale", *words, "-x", 2, "--out-dir", out_dir, "--weights", tiny_weights())
+
+
+def test_batch_writes_a_line_and_a_file_a_scene(make_raster, out_dir: Path) -> None:
+    scenes = [make_raster(name=f"{name}.tif", shape_yx=(5, 6)) for name in "ab"]
+    done = batch(out_dir, *scenes)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.code == 0
+    assert [line["status"] for line in lines] == ["done", "done"]
+    assert sorted(path.name for path in out_dir.iterdir()) == ["a_x2.tif", "b_x2.tif"]
+
+
+def test_batch_goes_on_after_a_failure_and_says_so(make_raster, out_dir: Path) -> None:
+    good = make_raster(shape_yx=(5, 6))
+    done = batch(out_dir, out_dir / "missing.tif", good)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.code == 1
+    assert [line["status"] for line in lines] == ["failed", "done"]
+    assert "missing.tif" in lines[0]["error"]
+
+
+def test_batch_skips_what_exists(make_raster, out_dir: Path) -> None:
+    scene = make_raster(shape_yx=(5, 6))
+    (out_dir / "scene_x2.tif").write_bytes(b"precious")
+    done = batch(out_dir, scene, "--skip-existing")
+    assert done.code == 0
+    assert json.loads(done.stdout)["status"] == "skipped"
+    assert (out_dir / "scene_x2.tif").read_bytes() == b"precious"
+
+
+def test_batch_refuses_two_scenes_with_one_output(
+    make_raster, tmp_path: Path, out_dir: Path
+) -> None:
+    scene = make_raster(shape_yx=(5, 6))
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / "scene.tif"
+    twin.write_bytes(scene.read_bytes())
+    done = batch(out_dir, scene, twin)
+    assert done.code == 1
+    assert "scene_x2.tif" in done.stderr
+    assert list(out_dir.iterdir()) == []
+
+
+def test_batch_with_json_is_one_document(make_raster, out_dir: Path) -> None:
+    scenes = [make_raster(name=f"{name}.tif", shape_yx=(5, 6)) for name in "ab"]
+    documents = json.loads(batch(out_dir, *scenes, "--json").stdout)
+    assert [document["scene"] for document in documents] == [str(scene) for scene in scenes]
+
+
+def test_batch_finds_the_cube_of_each_scene(tmp_path: Path) -> None:
+    from specgan_cli.inference.batch import find_cube
+
+    cubes = [tmp_path / name for name in ("a.tif", "b_hsi.bsq", "c.tif")]
+    assert find_cube(cubes, "a") == str(cubes[0])
+    assert find_cube(cubes, "b") == str(cubes[1])
+    assert find_cube(cubes, "d") is None
+
+
+def test_batch_refuses_a_missing_folder(make_raster, tmp_path: Path) -> None:
+    done = batch(tmp_path / "nowhere", make_raster(shape_yx=(5, 6)))
+    assert done.code == 1
+    assert "no such folder" in done.stderr

@@ -1,0 +1,99 @@
+"""`specgan upscale --dask`: the same file as one machine makes, also when a worker dies."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from support.tiny_networks import specgan, tiny_weights
+
+pytest.importorskip("distributed")
+
+pytestmark = [
+    # Dask's own processes and sockets, closed in its own time.
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.slow,
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes on this machine."""
+    import distributed
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+def kill_a_worker(cluster: object, parts: Path) -> None:
+    """Wait for the first part, then kill one worker with SIGKILL."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(parts.glob("*.tif")):
+        time.sleep(0.02)
+    os.kill(cluster.workers[0].pid, signal.SIGKILL)
+
+
+def test_a_cluster_makes_the_same_file_though_a_worker_dies(
+    make_raster, tmp_path: Path, cluster
+) -> None:
+    scene = make_raster(shape_yx=(64, 16), nodata=5)
+    words = ("upscale", scene, "-x", 4, "--tile", 4, "--weights", tiny_weights())
+    specgan(*words, "-o", tmp_path / "one.tif")
+    killer = threading.Thread(target=kill_a_worker, args=(cluster, tmp_path / "many.parts"))
+    killer.start()
+    address = cluster.scheduler_address
+    done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", address)
+    killer.join()
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
+    assert not (tmp_path / "many.parts").exists()
+
+
+def test_one_worker_makes_the_same_file(mask_scene: Path, tmp_path: Path) -> None:
+    words = ("upscale", mask_scene, "-x", 4, "--tile", 4, "--weights", tiny_weights())
+    specgan(*words, "-o", tmp_path / "one.tif")
+    done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", "local:1")
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
+
+
+def test_a_cluster_can_leave_parts_under_a_vrt(mask_scene: Path, tmp_path: Path, cluster) -> None:
+    words = ("upscale", mask_scene, "-x", 4, "--tile", 5, "--weights", tiny_weights())
+    specgan(*words, "-o", tmp_path / "one.tif")
+    vrt = tmp_path / "many.vrt"
+    done = specgan(*words, "-o", vrt, "-f", "VRT", "--dask", cluster.scheduler_address)
+    assert done.code == 0, done.stderr
+    with rasterio.open(tmp_path / "one.tif") as one, rasterio.open(vrt) as many:
+        assert np.array_equal(one.read(), many.read())
+        assert np.array_equal(one.dataset_mask(), many.dataset_mask())
+        assert one.transform == many.transform
+        assert one.crs == many.crs
+        assert one.tags()["SPECGAN_SCALE"] == many.tags()["SPECGAN_SCALE"]
+
+
+def test_an_unreachable_scheduler_is_one_line(
+    uint8_scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specgan_cli.inference.cluster.CONNECT_SECONDS", 1)
+    words = ("upscale", uint8_scene, "-x", 2, "-o", tmp_path / "o.tif", "--weights", tiny_weights())
+    done = specgan(*words, "--dask", "tcp://127.0.0.1:9")
+    assert done.code == 1
+    assert "no scheduler answers" in done.stderr
+    assert not (tmp_path / "o.tif").exists()
+
+
+def test_a_worker_with_other_weights_is_refused(
+    uint8_scene: Path, tmp_path: Path, cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specgan.checkpoints.sha256", lambda _, fidelity: "0" * 64)
+    words = ("upscale", uint8_scene, "-x", 2, "-o", tmp_path / "o.tif", "--weights", tiny_weights())
+    done = specgan(*words, "--dask", cluster.scheduler_address)
+    assert done.code == 1
+    assert "other weights" in done.stderr

@@ -1,0 +1,218 @@
+"""The command line of `specgan upscale`: documents, plans, pictures."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+
+from support.tiny_networks import specgan, tiny_weights
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
+def words(scene: Path, out: Path, *more: object) -> list[str]:
+    base = ("upscale", scene, "-o", out, "-x", 4, "--weights", tiny_weights())
+    return [str(word) for word in (*base, *more)]
+
+
+def test_json_is_the_only_thing_on_stdout(uint8_scene: Path, tmp_path: Path) -> None:
+    done = specgan(*words(uint8_scene, tmp_path / "out.tif", "--json"))
+    document = json.loads(done.stdout)
+    assert document["status"] == "done"
+    assert document["shape_yx"] == [48, 68]
+    assert document["crs"] == "EPSG:32618"
+
+
+def test_json_holds_no_nan(nan_scene: Path, tmp_path: Path) -> None:
+    done = specgan(*words(nan_scene, tmp_path / "out.tif", "--json"))
+    assert json.loads(done.stdout, parse_constant=lambda word: 1 / 0)["nodata"] == "nan"
+
+
+def test_a_quiet_run_says_nothing(uint8_scene: Path, tmp_path: Path) -> None:
+    done = specgan(*words(uint8_scene, tmp_path / "out.tif"))
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_dry_run_tells_the_plan_and_writes_nothing(uint8_scene: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    done = specgan(*words(uint8_scene, tmp_path / "out.tif", "--dry-run", "--json"))
+    document = json.loads(done.stdout)
+    assert document["plan"]["shape_yx"] == [48, 68]
+    assert document["plan"]["output_bytes"] == 48 * 68 * 3
+    assert document["seconds"] >= 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_dry_run_speaks_to_people(uint8_scene: Path, tmp_path: Path) -> None:
+    done = specgan(*words(uint8_scene, tmp_path / "out.tif", "--dry-run"))
+    assert "68 x 48 pixels" in done.stdout
+    assert "free" in done.stdout
+
+
+def test_max_memory_makes_tiles_smaller(uint8_scene: Path, tmp_path: Path) -> None:
+    plans = [
+        json.loads(
+            specgan(
+                *words(uint8_scene, tmp_path / "out.tif", "--dry-run", "--json"),
+                "--max-memory",
+                size,
+            ).stdout
+        )["plan"]
+        for size in ("100M", "100G")
+    ]
+    assert plans[0]["tile"] < plans[1]["tile"]
+
+
+def test_preview_shows_scene_bicubic_and_output(uint8_scene: Path, tmp_path: Path) -> None:
+    out, png = tmp_path / "out.tif", tmp_path / "out.png"
+    assert specgan(*words(uint8_scene, out, "--preview", png)).code == 0
+    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
+        with rasterio.open(png) as picture:
+            shown = picture.read()
+    with rasterio.open(out) as output:
+        values = output.read()
+    assert shown.shape == (3, 48, 3 * 68 + 2 * 8)
+    assert np.array_equal(shown[:, :, -68:], values)
+    with rasterio.open(uint8_scene) as scene:
+        assert np.array_equal(shown[:, ::4, :68:4], scene.read())
+
+
+def test_uncertainty_is_the_spread_over_seeds(uint8_scene: Path, tmp_path: Path) -> None:
+    spread = tmp_path / "spread.tif"
+    done = specgan(*words(uint8_scene, tmp_path / "0.tif", "--uncertainty", spread, "--samples", 2))
+    assert done.code == 0, done.stderr
+    specgan(*words(uint8_scene, tmp_path / "1.tif", "--seed", 1))
+    images = []
+    for seed in (0, 1):
+        with rasterio.open(tmp_path / f"{seed}.tif") as out:
+            images.append(out.read().astype(float))
+    expected = np.sqrt(np.var(images, axis=0, ddof=1).mean(axis=0))
+    with rasterio.open(spread) as dataset:
+        assert dataset.count == 1
+        found = dataset.read(1)
+    # The files hold whole grey levels, the spread is taken before rounding.
+    assert np.abs(found - expected).mean() < 0.5
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9
+
+
+def test_uncertainty_is_missing_where_the_scene_is(nodata_scene: Path, tmp_path: Path) -> None:
+    spread = tmp_path / "spread.tif"
+    specgan(*words(nodata_scene, tmp_path / "o.tif", "--uncertainty", spread, "--samples", 2))
+    with rasterio.open(spread) as dataset, rasterio.open(nodata_scene) as scene:
+        missing = np.kron(scene.dataset_mask() == 0, np.ones((4, 4), bool))
+        assert np.array_equal(np.isnan(dataset.read(1)), missing)
+
+
+def test_fidelity_of_one_has_no_noise(uint8_scene: Path, tmp_path: Path) -> None:
+    images = []
+    for seed in (0, 1):
+        out = tmp_path / f"{seed}.tif"
+        specgan(*words(uint8_scene, out, "--fidelity", 1, "--seed", seed))
+        with rasterio.open(out) as dataset:
+            images.append(dataset.read())
+    assert np.array_equal(images[0], images[1])
+
+
+def test_fidelity_is_on_the_way_to_the_second_set(uint8_scene: Path, tmp_path: Path) -> None:
+    runs = {
+        "zero": (),
+        "half": ("--fidelity", 0.5),
+        "one": ("--fidelity", 1),
+        "means": ("--weights", tiny_weights().with_name("tiny-means.safetensors")),
+    }
+    images = {}
+    for name, more in runs.items():
+        done = specgan(*words(uint8_scene, tmp_path / f"{name}.tif", *more))
+        assert done.code == 0, done.stderr
+        with rasterio.open(tmp_path / f"{name}.tif") as dataset:
+            images[name] = dataset.read().astype(float)
+    assert np.array_equal(images["one"], images["means"])
+    away = [np.abs(images[name] - images["means"]).mean() for name in ("half", "zero")]
+    assert 0 < away[0] < away[1]
+
+
+def test_fidelity_without_a_second_set_is_one_line(uint8_scene: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes(tiny_weights().read_bytes())
+    out = tmp_path / "out.tif"
+    done = specgan(*words(uint8_scene, out, "--weights", alone, "--fidelity", 0.5))
+    assert done.code == 1
+    assert "no second set alone-means.safetensors" in done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+def test_other_types_keep_block_means(uint8_scene: Path, tmp_path: Path, dtype: str) -> None:
+    out = tmp_path / "out.tif"
+    done = specgan(*words(uint8_scene, out, "--dtype", dtype))
+    assert done.code == 0, done.stderr
+    with rasterio.open(uint8_scene) as source, rasterio.open(out) as output:
+        means = output.read().astype(float).reshape(3, 12, 4, 17, 4).mean((2, 4))
+        assert np.array_equal(means, source.read())
+
+
+def test_bands_choose_and_order(make_raster, tmp_path: Path) -> None:
+    scene = make_raster(count=5)
+    out = tmp_path / "out.tif"
+    assert specgan(*words(scene, out, "--bands", "4,2,1")).code == 0
+    with rasterio.open(scene) as source, rasterio.open(out) as output:
+        values, result = source.read([4, 2, 1]), output.read().astype(float)
+    assert np.array_equal(result.reshape(3, 12, 4, 17, 4).mean((2, 4)), values)
+
+
+def test_src_nodata_none_keeps_saturated_pixels(make_raster, tmp_path: Path) -> None:
+    values = np.full((3, 6, 6), 90, "uint8")
+    values[:, 2, 2] = 255
+    scene, out = make_raster(values, nodata=255), tmp_path / "out.tif"
+    assert specgan(*words(scene, out, "--src-nodata", "none")).code == 0
+    with rasterio.open(out) as output:
+        assert output.nodata is None
+        assert (output.read()[:, 8:12, 8:12] == 255).all()
+
+
+def test_dst_nodata_marks_missing_pixels(nodata_scene: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tif"
+    assert specgan(*words(nodata_scene, out, "--dst-nodata", 255)).code == 0
+    with rasterio.open(out) as output:
+        assert output.nodata == 255
+        assert (output.read()[:, :12, :16] == 255).all()
+
+
+def test_cog_is_one(uint8_scene: Path, tmp_path: Path) -> None:
+    from rio_cogeo import cog_validate
+
+    out = tmp_path / "out.tif"
+    assert specgan(*words(uint8_scene, out, "--of", "COG")).code == 0
+    valid, errors, _ = cog_validate(out)
+    assert valid, errors
+
+
+def test_secrets_stay_out_of_the_tags() -> None:
+    from specgan_cli.inference.outputs.provenance import shown_command
+
+    told = shown_command(
+        ("specgan", "upscale", "https://me:pw@host/a.tif?sig=abc", "-o", "x.tif", "--co", "A=B")
+    )
+    assert told == "specgan upscale https://host/a.tif --co A=B"
+
+
+def test_a_closed_pipe_ends_quietly(uint8_scene: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "specgan_cli"]
+    command += words(uint8_scene, tmp_path / "out.tif", "--json")
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait()
+    assert (tmp_path / "out.tif").exists()
