@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
-from specgan_cli.cubes.gdal import CubeStore, open_store
+from specgan_cli.cubes.layout import CubeStore
+from specgan_cli.cubes.open import open_store
 from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError

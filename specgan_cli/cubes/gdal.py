@@ -1,64 +1,25 @@
-"""Files that hold cubes, as they are stored."""
+"""Cubes in a format that GDAL reads."""
 
 from __future__ import annotations
 
 import contextlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.opening import redact
 
-__all__ = ["CubeLayout", "CubeStore", "RasterStore", "open_store"]
-
-
-@dataclass(frozen=True)
-class CubeLayout:
-    """What a file says of its cube, before any option mends it."""
-
-    grid: Grid
-    """Where the pixels lie; the CRS may be missing."""
-    count: int
-    """Number of bands in the file."""
-    bad: tuple[bool, ...]
-    """Bands that the file marks as bad, in its own order."""
-    gains: tuple[float, ...] | None
-    """Reflectance of one stored unit, per band, or None when the file does not say."""
-    offsets: tuple[float, ...] | None
-    """Reflectance of a stored zero, per band, or None for zero."""
-    nodata: float | None
-    """Stored value that means nothing, or None when the file declares none."""
-    dtype: str
-    """Stored data type."""
-
-
-class CubeStore(Protocol):
-    """A file that holds a cube."""
-
-    layout: CubeLayout
-    """What the file says."""
-
-    def find_bands(self) -> Bands:
-        """The bands that the file's metadata describes."""
-        ...
-
-    def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
-        """Stored values of a window inside the grid: bands x height x width."""
-        ...
-
-    def close(self) -> None:
-        """Give the file back."""
-        ...
+__all__ = ["RasterStore"]
 
 
 class RasterStore:
@@ -100,18 +61,6 @@ class RasterStore:
     def close(self) -> None:
         """Give the file back."""
         self._dataset.close()
-
-
-def open_store(name: str) -> CubeStore:
-    """Open a file with the reader that knows its layout.
-
-    Raises:
-        RasterError: No reader can open it.
-        MissingExtraError: Its reader needs `h5py`, which is not installed.
-    """
-    from specgan_cli.cubes.open import open_sensor
-
-    return open_sensor(name) or RasterStore(name)
 
 
 def _unplaced(name: str, count: int) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
-from specgan_cli.cubes.gdal import CubeLayout, CubeStore
+from specgan_cli.cubes.layout import CubeLayout, CubeStore
 from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
 

@@ -1,4 +1,4 @@
-"""Products whose layout GDAL does not understand, told by their own marks."""
+"""The reader that knows a file: a sensor's own, told by the marks of its products, or GDAL."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from specgan_cli.cubes.enmap import EnmapStore, enmap_files
-from specgan_cli.cubes.gdal import CubeStore, RasterStore
+from specgan_cli.cubes.gdal import RasterStore
+from specgan_cli.cubes.layout import CubeStore
 from specgan_cli.errors import MissingExtraError, RasterError
 
-__all__ = ["open_sensor"]
+__all__ = ["open_sensor", "open_store"]
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def open_store(name: str) -> CubeStore:
+    """Open a file with the reader that knows its layout.
+
+    Raises:
+        RasterError: No reader can open it.
+        MissingExtraError: Its reader needs `h5py`, which is not installed.
+    """
+    return open_sensor(name) or RasterStore(name)
 
 
 def open_sensor(name: str) -> CubeStore | None:
