@@ -34,8 +34,9 @@ from affine import Affine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from specgan_cli.alignment import Alignment, align
+from specgan_cli.alignment import Alignment, AlignOptions, align
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.scene import Scene
 from support import alignment_pairs as pairs
@@ -60,7 +61,7 @@ def measure(scene: Path, cube: Path, **options: Any) -> Run:
     """Align two files, timed."""
     wall, cpu = time.perf_counter(), time.process_time()
     with Scene.open(scene) as opened, Cube.open(cube) as other:
-        alignment = align(opened, other, **options)
+        alignment = align(opened, other, AlignOptions(**options))
     return Run(alignment, time.perf_counter() - wall, time.process_time() - cpu)
 
 
@@ -220,14 +221,16 @@ def _real(root: Path, row: dict[str, str], other: dict[str, str]) -> Alignment:
         Scene.open(root / "rgb" / f"{row['name']}.tif") as scene,
         Cube.open(
             root / "hsi" / f"{other['name']}.tif",
-            wavelengths=root / "wavelengths_369_nm.csv",
-            origin=(float(row["left"]), float(row["top"])),
-            crs=row["crs"],
-            scale=10000,
+            CubeOptions(
+                root / "wavelengths_369_nm.csv",
+                scale=10000,
+                crs=row["crs"],
+                origin=(float(row["left"]), float(row["top"])),
+            ),
         ) as cube,
     ):
         try:
-            return align(scene, cube, threshold=0.0, local=False)
+            return align(scene, cube, AlignOptions(local=False, threshold=0.0))
         except MismatchError:
             return Alignment()
 

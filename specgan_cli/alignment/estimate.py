@@ -9,6 +9,7 @@ import numpy as np
 
 from specgan_cli.alignment.ground import ground_field, ground_shift, metres_per_unit
 from specgan_cli.alignment.local import refine_locally
+from specgan_cli.alignment.options import THRESHOLD, AlignOptions
 from specgan_cli.alignment.pair import Pair
 from specgan_cli.alignment.refine import Motion, blur_variance, refine, sampled
 from specgan_cli.alignment.search import (
@@ -22,14 +23,12 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
-from specgan_cli.resampling.model import Alignment
+from specgan_cli.resampling.model import UNALIGNED, Alignment
 
-__all__ = ["LEAST_CORRELATION", "THRESHOLD", "align"]
+__all__ = ["LEAST_CORRELATION", "align"]
 
 logger = logging.getLogger(__name__)
 
-THRESHOLD = 0.999
-"""Least reliability that is accepted."""
 LEAST_CORRELATION = 0.15
 """Least correlation that is accepted: large images correlate significantly for poor reasons."""
 
@@ -46,30 +45,26 @@ _TRIAL_STEPS = 3
 _LOCAL_REACH = 5
 
 
-def align(
-    scene: Scene,
-    cube: Cube,
-    *,
-    max_shift: float | None = None,
-    local: bool = True,
-    threshold: float = THRESHOLD,
-) -> Alignment:
+def align(scene: Scene, cube: Cube, options: AlignOptions | None = None) -> Alignment:
     """Measure the displacement of a cube against a scene.
 
     Args:
         scene: The open scene.
         cube: The open cube.
-        max_shift: Largest displacement to look for, metres; by default a fifth of the overlap,
-            between 4 and 40 pixels of the coarser image.
-        local: Whether to look for a smooth local displacement too, where the global one is sure.
-        threshold: Least reliability that is accepted, 0 to 1; 0 accepts everything.
+        options: How far to look, and what to accept.
+
+    Returns:
+        The displacement; `UNALIGNED` where the options trust the georeference.
 
     Raises:
         MismatchError: No overlap, or no displacement that is reliable enough.
         RasterError: One of them cannot be read.
     """
+    options = options or AlignOptions()
+    if not options.align:
+        return UNALIGNED
     pair = Pair.of(scene, cube)
-    reach = _reach(pair.overlap, max_shift, pair.gsd)
+    reach = _reach(pair.overlap, options.max_shift, pair.gsd)
     views = pair.views(reach + _MARGIN, _VIEWS_PER_AXIS)
     if not views:
         raise MismatchError(
@@ -82,9 +77,9 @@ def align(
     independent = effective_pixels(sharp)
     figure = reliability(r, independent, (2 * reach + 1) ** 2)
     logger.info("alignment: correlation %.3f, reliability %.4f", r, figure)
-    if threshold > 0 and (figure < threshold or r < LEAST_CORRELATION):
+    if options.threshold > 0 and (figure < options.threshold or r < LEAST_CORRELATION):
         raise MismatchError(_refusal(scene, cube, r, figure, reach * pair.gsd))
-    if local and figure >= THRESHOLD:
+    if options.local and figure >= THRESHOLD:
         motion, sharp = _with_field(pair, motion, sharp)
         r = _correlation(sharp, motion)
     shift = ground_shift(pair, motion)

@@ -84,17 +84,11 @@ def _refuse_nonsense(ctx: click.Context, inputs: tuple[str, ...], given: dict[st
 
 def _align(ctx: click.Context, scene: str, given: dict[str, Any]) -> None:
     """Bring one cube onto one scene's grid."""
-    from specgan_cli.workflows.prepare_raster import AlignOptions, align_cube
+    from specgan_cli.workflows.prepare_raster import AlignedCubeOptions, align_cube
 
-    chosen = AlignOptions(
-        wavelengths=given["wavelengths"],
-        hsi_scale=given["hsi_scale"],
-        bad_bands=given["bad_bands"],
-        hsi_crs=given["hsi_crs"],
-        hsi_origin=given["hsi_origin"],
-        align=given["align"],
-        local=given["local"],
-        max_shift=given["max_shift"],
+    chosen = AlignedCubeOptions(
+        cube=prepare_options.cube_options(given),
+        alignment=prepare_options.align_options(given),
         dtype=given["dtype"],
         of=given["of"],
         co=dict(given["co"]),
@@ -150,7 +144,6 @@ def _dataset(ctx: click.Context, inputs: tuple[str, ...], given: dict[str, Any])
 
 
 def _dataset_options(given: dict[str, Any]) -> "DatasetOptions":
-    from specgan_cli.datasets.building.source import CubeOptions
     from specgan_cli.datasets.building.splits import Shares
     from specgan_cli.datasets.degradation import Degradation
     from specgan_cli.workflows.prepare_dataset import DatasetOptions
@@ -167,11 +160,8 @@ def _dataset_options(given: dict[str, Any]) -> "DatasetOptions":
         guard_m=given["guard"],
         max_nodata=given["max_nodata"],
         rgb_range=given["rgb_range"],
-        align=given["align"],
-        max_shift=given["max_shift"],
-        cubes=CubeOptions(
-            given["wavelengths"], given["hsi_scale"], given["bad_bands"], given["hsi_crs"]
-        ),
+        alignment=prepare_options.align_options(given),
+        cubes=prepare_options.cube_options(given),
     )
 
 

@@ -1,11 +1,16 @@
 """Options of the two forms of the `prepare` command."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from specgan_cli.cli import options
 from specgan_cli.cli.parameters import KeyValue, Numbers
+
+if TYPE_CHECKING:
+    from specgan_cli.alignment import AlignOptions
+    from specgan_cli.cubes.options import CubeOptions
 
 ONE_SCENE_NAMES = ("hsi_origin", "quicklook", "local", "dtype", "of", "co")
 """Parameters that only the form with --hsi takes."""
@@ -184,6 +189,26 @@ _DATASET: tuple[options.Decorator, ...] = (
     ),
     click.option("--check", is_flag=True, help="Verify the hashes of the dataset folders named."),
 )
+
+
+def cube_options(given: dict[str, Any]) -> "CubeOptions":
+    """Return what the user says of the cubes."""
+    from specgan_cli.cubes.options import CubeOptions
+
+    return CubeOptions(
+        given["wavelengths"],
+        given["hsi_scale"],
+        given["bad_bands"],
+        given["hsi_crs"],
+        given["hsi_origin"],
+    )
+
+
+def align_options(given: dict[str, Any]) -> "AlignOptions":
+    """Return how the user wants cubes to be aligned."""
+    from specgan_cli.alignment import AlignOptions
+
+    return AlignOptions(given["align"], given.get("local", True), given["max_shift"])
 
 
 def of_cubes(command: options.Command) -> options.Command:

@@ -17,6 +17,7 @@ from rasterio.errors import CRSError, RasterioError
 
 from specgan_cli.cubes.layout import CubeStore
 from specgan_cli.cubes.open import open_store
+from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError
@@ -57,43 +58,26 @@ class Cube:
         self._store = store
 
     @classmethod
-    def open(
-        cls,
-        path: str | Path,
-        *,
-        wavelengths: str | Path | Bands | Sequence[float] | None = None,
-        scale: float | None = None,
-        bad_bands: str | Sequence[bool] | None = None,
-        crs: str | CRS | None = None,
-        origin: tuple[float, float] | None = None,
-    ) -> Cube:
+    def open(cls, path: str | Path, options: CubeOptions | None = None) -> Cube:
         """Open a cube in any format that GDAL or a sensor reader knows.
 
         Args:
             path: A file or anything else that rasterio opens.
-            wavelengths: A table of wavelengths, bands, or centres in nanometres, instead of what
-                the file says.
-            scale: The stored value of reflectance 1 (10000 for most products), instead of what the
-                file says.
-            bad_bands: Further bands without use: text as `parse_bad_bands` takes it, or one truth
-                value a band.
-            crs: The CRS, instead of what the file says.
-            origin: Coordinates of the outer corner of the first pixel, instead of the file's.
+            options: What is known of the cube, instead of what the file says.
 
         Raises:
             RasterError: The file cannot be read, or has no usable georeference.
             MismatchError: The bands name no wavelengths.
             MissingExtraError: The format needs `h5py`, which is not installed.
         """
-        name = redact(str(path))
+        options = options or CubeOptions()
         store = open_store(str(path))
         try:
-            grid = _mended_grid(store.layout.grid, crs, origin)
-            bands = _chosen_bands(store, wavelengths, name)
-            cube = cls(str(path), store, grid, bands)
-            if bad_bands is not None:
-                cube.bad = cube.bad | _bad_flags(bad_bands, bands)
-            cube.gains = _gains(cube, scale)
+            grid = _fixed_grid(store.layout.grid, options)
+            cube = cls(str(path), store, grid, _chosen_bands(store, options, redact(str(path))))
+            if options.bad_bands is not None:
+                cube.bad = cube.bad | parse_bad_bands(options.bad_bands, cube.bands)
+            cube.gains = _gains(cube, options.scale)
         except BaseException:
             store.close()
             raise
@@ -158,41 +142,28 @@ class Cube:
         return np.asarray(valid, dtype=np.bool_)
 
 
-def _mended_grid(grid: Grid, crs: str | CRS | None, origin: tuple[float, float] | None) -> Grid:
-    if crs is not None:
+def _fixed_grid(grid: Grid, options: CubeOptions) -> Grid:
+    if options.crs is not None:
         try:
-            grid = replace(grid, crs=CRS.from_user_input(crs))
+            grid = replace(grid, crs=CRS.from_user_input(options.crs))
         except CRSError as error:
-            raise RasterError(f"--hsi-crs: {crs!r} is no known CRS ({error})") from error
-    if origin is not None:
-        t = grid.transform
-        grid = replace(grid, transform=Affine(t.a, t.b, origin[0], t.d, t.e, origin[1]))
+            raise RasterError(f"--hsi-crs: {options.crs!r} is no known CRS ({error})") from error
+    if options.origin is not None:
+        t, (x, y) = grid.transform, options.origin
+        grid = replace(grid, transform=Affine(t.a, t.b, x, t.d, t.e, y))
     return grid
 
 
-def _chosen_bands(
-    store: CubeStore, option: str | Path | Bands | Sequence[float] | None, name: str
-) -> Bands:
-    if option is None:
+def _chosen_bands(store: CubeStore, options: CubeOptions, name: str) -> Bands:
+    given = options.wavelengths
+    if given is None:
         return store.find_bands()
-    if isinstance(option, Bands):
-        bands = option
-    elif isinstance(option, str | Path):
-        bands = read_wavelengths(option)
-    else:
-        bands = Bands.from_wavelengths(option)
+    bands = given if isinstance(given, Bands) else read_wavelengths(given)
     if len(bands) != store.layout.count:
         raise RasterError(
             f"--wavelengths: names {len(bands)} bands, but {name} has {store.layout.count}"
         )
     return bands
-
-
-def _bad_flags(option: str | Sequence[bool], bands: Bands) -> NDArray[np.bool_]:
-    flags = parse_bad_bands(option, bands) if isinstance(option, str) else option
-    if len(flags) != len(bands):
-        raise RasterError(f"--bad-bands: {len(flags)} flags for {len(bands)} bands")
-    return np.asarray(flags, dtype=np.bool_)
 
 
 def _gains(cube: Cube, scale: float | None) -> NDArray[np.float64]:

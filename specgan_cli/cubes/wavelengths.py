@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.raster.bands import CANONICAL, Bands
@@ -138,7 +139,7 @@ def sidecar_header(path: str) -> dict[str, str]:
     return {}
 
 
-def parse_bad_bands(text: str, bands: Bands) -> tuple[bool, ...]:
+def parse_bad_bands(text: str, bands: Bands) -> NDArray[np.bool_]:
     """Which bands a list names, such as ``"1-4, 190-212, 1340-1445nm"``.
 
     Args:
@@ -148,7 +149,7 @@ def parse_bad_bands(text: str, bands: Bands) -> tuple[bool, ...]:
     Raises:
         RasterError: A part is neither, or names a band that is not there.
     """
-    bad = np.zeros(len(bands), dtype=bool)
+    bad = np.zeros(len(bands), np.bool_)
     for part in (piece.strip() for piece in text.split(",")):
         match = re.fullmatch(r"([\d.]+)(?:\s*-\s*([\d.]+))?\s*(nm)?", part)
         if match is None:
@@ -160,7 +161,7 @@ def parse_bad_bands(text: str, bands: Bands) -> tuple[bool, ...]:
             raise RasterError(f"--bad-bands: {part!r} is outside the bands 1 to {len(bands)}")
         else:
             bad[int(low) - 1 : int(high)] = True
-    return tuple(bad.tolist())
+    return bad
 
 
 def _dialect(lines: Iterable[str]) -> type[csv.Dialect]:

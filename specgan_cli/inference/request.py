@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from specgan_cli.alignment.options import AlignOptions
+from specgan_cli.cubes.options import CubeOptions
+
 DType = Literal["float32", "float64", "bfloat16", "float16"]
 """The types that a network can compute in."""
 
@@ -36,26 +39,11 @@ class InputOptions:
     window: tuple[int, int, int, int] | None = None
     """column, row, width, height in LR pixels; None for the whole scene."""
 
-    align: bool = True
-    """Whether the cube is co-registered to the scene before use."""
+    cube: CubeOptions = field(default_factory=CubeOptions)
+    """What is known of the cube beyond its file."""
 
-    max_shift: float | None = None
-    """Longest shift of the cube in metres that is believed; None for the default."""
-
-    wavelengths: str | None = None
-    """File with the cube's wavelengths, where the cube does not tell them."""
-
-    hsi_scale: float | None = None
-    """Stored value of reflectance 1 in the cube; None for what the file says."""
-
-    bad_bands: str | None = None
-    """Further bands without use, such as 1-4,1340-1445nm."""
-
-    hsi_crs: str | None = None
-    """CRS of the cube; None for what the file says."""
-
-    hsi_origin: tuple[float, float] | None = None
-    """Outer corner of the cube's first pixel; None for what the file says."""
+    alignment: AlignOptions = field(default_factory=AlignOptions)
+    """Whether and how the cube is co-registered to the scene before use."""
 
 
 @dataclass(frozen=True)

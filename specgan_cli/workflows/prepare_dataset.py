@@ -253,6 +253,9 @@ def robust_range(partial: Path, shards: Sequence[ShardRecord]) -> tuple[float, f
 def _options_document(run: Run) -> dict[str, Any]:
     document = asdict(run.options) | {"version": __version__}
     document.pop("degradation")
+    document["cubes"].pop("origin")  # which only the form for one scene takes
+    looked_for = document.pop("alignment")
+    document |= {name: looked_for[name] for name in ("align", "max_shift")}
     document["alignments"] = {
         run.sources[index].pair.rgb: _alignment_document(alignment)
         for index, alignment in run.alignments.items()
@@ -276,7 +279,8 @@ def _fingerprint(
         for name in (source.pair.rgb, source.pair.hsi, source.pair.wavelengths)
         if name
     ]
-    named += [Path(options.cubes.wavelengths)] if options.cubes.wavelengths else []
+    table = options.cubes.wavelengths
+    named += [Path(table)] if isinstance(table, str | Path) else []
     states = [(str(path), path.stat()) for path in named if path.is_file()]
     files = [(path, state.st_size, state.st_mtime_ns) for path, state in states]
     document = (

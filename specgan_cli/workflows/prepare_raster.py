@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan._version import __version__
-from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
+from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.geotiff.encoder import Item
 from specgan_cli.geotiff.writer import RasterWriter, check_output
@@ -23,7 +24,7 @@ from specgan_cli.raster.bands import CANONICAL, Bands
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
 
-__all__ = ["AlignOptions", "align_cube", "wavelength_items"]
+__all__ = ["AlignedCubeOptions", "align_cube", "wavelength_items"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,25 +37,13 @@ _LIMIT = 32767.0
 
 
 @dataclass(frozen=True)
-class AlignOptions:
-    """What is known of the cube beyond its file, and how the result is written."""
+class AlignedCubeOptions:
+    """How a cube is read, aligned and written."""
 
-    wavelengths: str | Path | Bands | None = None
-    """Table of wavelengths, instead of what the file says."""
-    hsi_scale: float | None = None
-    """Stored value of reflectance 1, instead of what the file says."""
-    bad_bands: str | None = None
-    """Further bands without use, such as ``1-4,1340-1445nm``."""
-    hsi_crs: str | None = None
-    """CRS of the cube, instead of what the file says."""
-    hsi_origin: tuple[float, float] | None = None
-    """Outer corner of the cube's first pixel, instead of what the file says."""
-    align: bool = True
-    """Whether to measure the displacement; false trusts the georeference."""
-    local: bool = True
-    """Whether to look for a smooth local displacement too."""
-    max_shift: float | None = None
-    """Largest displacement to look for, metres."""
+    cube: CubeOptions = field(default_factory=CubeOptions)
+    """What is known of the cube beyond its file."""
+    alignment: AlignOptions = field(default_factory=AlignOptions)
+    """How its displacement is looked for."""
     dtype: Literal["int16", "float32"] = "int16"
     """int16 holds reflectance x 10000, float32 reflectance."""
     of: Literal["GTiff", "COG"] = "GTiff"
@@ -68,7 +57,7 @@ def align_cube(
     cube_path: str | Path,
     output: str | Path | None,
     *,
-    options: AlignOptions | None = None,
+    options: AlignedCubeOptions | None = None,
     dry_run: bool = False,
     quicklook: str | Path | None = None,
     overwrite: bool = False,
@@ -94,11 +83,11 @@ def align_cube(
         MismatchError: The two do not fit together.
         OutputError: The output cannot be written.
     """
-    chosen = options or AlignOptions()
+    chosen = options or AlignedCubeOptions()
     if output is not None and not dry_run:
         check_output(Path(output), overwrite=overwrite)
-    with Scene.open(scene_path) as scene, _open_cube(cube_path, chosen) as cube:
-        found = _measure(scene, cube, chosen)
+    with Scene.open(scene_path) as scene, Cube.open(cube_path, chosen.cube) as cube:
+        found = align(scene, cube, chosen.alignment)
         if quicklook is not None:
             write_png(quicklook, draw_quicklook(scene, cube, found))
         valid = None
@@ -135,29 +124,12 @@ def wavelength_items(bands: Bands) -> list[Item]:
     return items
 
 
-def _open_cube(path: str | Path, options: AlignOptions) -> Cube:
-    return Cube.open(
-        path,
-        wavelengths=options.wavelengths,
-        scale=options.hsi_scale,
-        bad_bands=options.bad_bands,
-        crs=options.hsi_crs,
-        origin=options.hsi_origin,
-    )
-
-
-def _measure(scene: Scene, cube: Cube, options: AlignOptions) -> Alignment:
-    if not options.align:
-        return UNALIGNED
-    return align(scene, cube, max_shift=options.max_shift, local=options.local)
-
-
 def _write(
     scene: Scene,
     cube: Cube,
     alignment: Alignment,
     output: Path,
-    options: AlignOptions,
+    options: AlignedCubeOptions,
     overwrite: bool,
     progress: Callable[[str, int, int], None] | None,
 ) -> float:
@@ -193,7 +165,9 @@ def _stored(values: NDArray[np.float32], dtype: str) -> NDArray[Any]:
     return np.asarray(np.rint(np.clip(values * UNITS, -_LIMIT, _LIMIT)), dtype=np.int16)
 
 
-def _tags(scene: Scene, cube: Cube, alignment: Alignment, options: AlignOptions) -> dict[str, str]:
+def _tags(
+    scene: Scene, cube: Cube, alignment: Alignment, options: AlignedCubeOptions
+) -> dict[str, str]:
     tags = {
         "TIFFTAG_SOFTWARE": f"specgan {__version__}",
         "SPECGAN_VERSION": __version__,
@@ -209,7 +183,7 @@ def _report(
     cube: Cube,
     alignment: Alignment,
     output: str | Path | None,
-    options: AlignOptions,
+    options: AlignedCubeOptions,
     valid: float | None,
     dry_run: bool,
     quicklook: str | Path | None,

@@ -9,11 +9,12 @@ import rasterio
 import rasterio.warp
 from affine import Affine
 
-from specgan_cli.alignment import Alignment, align, cube_on_grid
+from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
 from specgan_cli.alignment.pair import Pair
 from specgan_cli.alignment.refine import blur_variance, refine
 from specgan_cli.alignment.search import reliability
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.scene import Scene
@@ -40,7 +41,7 @@ def cube_transform(ratio=RATIO, pad=PAD):
 
 def found(scene_path, cube_path, **options):
     with Scene.open(scene_path) as scene, Cube.open(cube_path) as cube:
-        return align(scene, cube, **options)
+        return align(scene, cube, AlignOptions(**options))
 
 
 def residual(alignment, shift, pixel=1.0):
@@ -301,10 +302,10 @@ def neon(folder, rgb, hsi, origin):
     with (
         Scene.open(folder / "rgb" / f"{rgb}.tif") as scene,
         Cube.open(
-            folder / "hsi" / f"{hsi}.tif", wavelengths=table, origin=origin, scale=10000
+            folder / "hsi" / f"{hsi}.tif", CubeOptions(table, scale=10000, origin=origin)
         ) as cube,
     ):
-        return align(scene, cube, local=False)
+        return align(scene, cube, AlignOptions(local=False))
 
 
 def test_real_pairs_are_accepted_and_swapped_ones_refused(shared_data):
@@ -334,7 +335,7 @@ def test_the_real_whole_scene_gains_from_its_alignment(shared_data):
     }
     with (
         Scene.open(folder / "HARV_026_rgb.tif") as scene,
-        Cube.open(folder / "HARV_026_hsi_as_shipped.tif", **options) as cube,
+        Cube.open(folder / "HARV_026_hsi_as_shipped.tif", CubeOptions(**options)) as cube,
     ):
         alignment = align(scene, cube)
     assert alignment.correlation > alignment.correlation_before + 0.05

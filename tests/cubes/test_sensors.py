@@ -14,7 +14,9 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MissingExtraError, RasterError
+from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Window
 
 h5py = pytest.importorskip("h5py")
@@ -202,7 +204,9 @@ def test_enmap_metadata_without_an_image_are_refused(tmp_path):
 def test_an_enmap_image_alone_needs_wavelengths(tmp_path):
     image, metadata = make_enmap(tmp_path, numbers(5))
     metadata.unlink()
-    with Cube.open(image, wavelengths=[450.0, 500, 550, 600, 650], scale=10000) as cube:
+    with Cube.open(
+        image, CubeOptions(Bands.from_wavelengths([450.0, 500, 550, 600, 650]), 10000)
+    ) as cube:
         assert len(cube.bands) == 5
 
 
@@ -262,7 +266,7 @@ def test_a_netcdf_cube_that_gdal_reads_is_opened(tmp_path):
         data = file.create_dataset("reflectance", data=values)
         for index, name in enumerate(("wavelength", "y", "x")):
             data.dims[index].attach_scale(file[name])
-    with Cube.open(path, scale=10000, crs="EPSG:32618") as cube:
+    with Cube.open(path, CubeOptions(scale=10000, crs="EPSG:32618")) as cube:
         assert cube.grid.transform.almost_equals(Affine(1, 0, 726000, 0, -1, 4700000))
         assert cube.bands.wavelengths_nm == (450.0, 550.0, 650.0, 750.0)
         part, _ = cube.read(WINDOW)

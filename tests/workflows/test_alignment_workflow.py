@@ -10,16 +10,17 @@ from affine import Affine
 from click.testing import CliRunner
 from rasterio.errors import NotGeoreferencedWarning
 
-from specgan_cli.alignment import Alignment, cube_on_grid
+from specgan_cli.alignment import Alignment, AlignOptions, cube_on_grid
 from specgan_cli.cli.main import cli
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, OutputError
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.bands import CANONICAL
 from specgan_cli.raster.scene import Scene
-from specgan_cli.workflows.prepare_raster import AlignOptions, align_cube
+from specgan_cli.workflows.prepare_raster import AlignedCubeOptions, align_cube
 from support import alignment_pairs as pairs
 
+GLOBAL = AlignedCubeOptions(alignment=AlignOptions(local=False))
 SHIFT = (1.37, -0.82)
 RATIO, PAD = 10, 20
 
@@ -55,7 +56,11 @@ def test_the_output_is_the_cube_on_the_scenes_grid(pair, tmp_path):
 @pytest.mark.parametrize("dtype", ["int16", "float32"])
 def test_wavelengths_scale_and_alignment_survive_in_the_file(pair, tmp_path, of, dtype):
     output = tmp_path / "aligned.tif"
-    report = align_cube(*pair, output, options=AlignOptions(of=of, dtype=dtype, local=False))
+    report = align_cube(
+        *pair,
+        output,
+        options=AlignedCubeOptions(alignment=AlignOptions(local=False), of=of, dtype=dtype),
+    )
     with rasterio.open(output) as dataset:
         assert dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == ("COG" if of == "COG" else None)
         assert float(dataset.tags(48)["wavelength"]) == 1050.0
@@ -69,7 +74,7 @@ def test_wavelengths_scale_and_alignment_survive_in_the_file(pair, tmp_path, of,
 
 def test_preparing_first_changes_nothing_downstream(pair, tmp_path):
     output = tmp_path / "aligned.tif"
-    report = align_cube(*pair, output, options=AlignOptions(dtype="float32"))
+    report = align_cube(*pair, output, options=AlignedCubeOptions(dtype="float32"))
     with Scene.open(pair[0]) as scene, Cube.open(pair[1]) as raw, Cube.open(output) as ready:
         direct, mask = cube_on_grid(raw, scene.grid, Alignment.from_json(report["alignment"]))
         again, known = cube_on_grid(ready, scene.grid)
@@ -89,7 +94,9 @@ def test_a_dry_run_reports_and_writes_nothing(pair, tmp_path):
 
 
 def test_the_georeference_can_be_trusted(pair, tmp_path):
-    report = align_cube(*pair, tmp_path / "a.tif", options=AlignOptions(align=False))
+    report = align_cube(
+        *pair, tmp_path / "a.tif", options=AlignedCubeOptions(alignment=AlignOptions(align=False))
+    )
     assert report["alignment"]["shift_xy"] == [0.0, 0.0]
     assert report["alignment"]["estimated"] is False
 
@@ -100,7 +107,12 @@ def test_an_output_that_exists_is_refused_before_any_work(pair, tmp_path):
     with pytest.raises(OutputError, match="--overwrite"):
         align_cube(pair[0], tmp_path / "absent.tif", output)
     assert output.read_text() == "mine"
-    align_cube(*pair, output, overwrite=True, options=AlignOptions(local=False))
+    align_cube(
+        *pair,
+        output,
+        overwrite=True,
+        options=GLOBAL,
+    )
     with rasterio.open(output) as dataset:
         assert dataset.count == 48
 
@@ -112,7 +124,11 @@ def test_what_stops_midway_leaves_nothing(pair, tmp_path, monkeypatch, error):
 
     monkeypatch.setattr(RasterWriter, "write", full)
     with pytest.raises(type(error)):
-        align_cube(*pair, tmp_path / "aligned.tif", options=AlignOptions(local=False))
+        align_cube(
+            *pair,
+            tmp_path / "aligned.tif",
+            options=GLOBAL,
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -152,7 +168,7 @@ def test_a_picture_that_cannot_be_written_is_an_error_of_the_output(pair, tmp_pa
 
 def test_the_same_inputs_give_the_same_bytes(pair, tmp_path):
     for name in ("a.tif", "b.tif"):
-        align_cube(*pair, tmp_path / name, options=AlignOptions(local=False))
+        align_cube(*pair, tmp_path / name, options=GLOBAL)
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
 
 

@@ -21,6 +21,7 @@ from affine import Affine
 from click.testing import CliRunner
 from rasterio.errors import NotGeoreferencedWarning
 
+from specgan_cli.alignment import AlignOptions
 from specgan_cli.cli.main import cli
 from specgan_cli.datasets.building import build as steps
 from specgan_cli.datasets.building.pairs import read_pairs
@@ -31,6 +32,7 @@ from specgan_cli.errors import DatasetError, OutputError
 from specgan_cli.raster.bands import CANONICAL
 from specgan_cli.workflows.prepare_dataset import DatasetOptions, prepare_dataset
 
+TRUSTED = AlignOptions(align=False)
 ORIGIN = (726400.0, 4699000.0)
 
 
@@ -133,7 +135,7 @@ def test_cube_lies_where_the_image_lies(tmp_path: Path, wavelengths: Path) -> No
     table.write_text(
         f"rgb,hsi,hsi_scale,wavelengths\n{rgb.name},{cube.name},10000,{wavelengths.name}\n"
     )
-    options = small(chip=5, align=False, shares=Shares(0, 0))
+    options = small(chip=5, alignment=TRUSTED, shares=Shares(0, 0))
     prepare_dataset(read_pairs([table]), tmp_path / "out", options)
     dataset = Dataset.open(tmp_path / "out")
     assert len(dataset.chips) == 4
@@ -152,7 +154,7 @@ def test_part_of_image_outside_cube_is_masked(tmp_path: Path, wavelengths: Path)
     cube = write(tmp_path / "hsi.tif", cube_values(8, 4), at(0, 0, 0.8))
     table = tmp_path / "pairs.csv"
     table.write_text(f"rgb,hsi,hsi_scale,wavelengths\n{rgb},{cube},10000,{wavelengths}\n")
-    prepare_dataset(read_pairs([table]), tmp_path / "out", small(align=False))
+    prepare_dataset(read_pairs([table]), tmp_path / "out", small(alignment=TRUSTED))
     sample = Dataset.open(tmp_path / "out").read(Dataset.open(tmp_path / "out").chips[0])
     assert sample.hsi is not None and sample.hsi_mask is not None
     assert sample.hsi_mask[:, :4].all() and not sample.hsi_mask[:, 4:].any()
@@ -546,7 +548,9 @@ def test_real_pairs_become_a_dataset(shared_data: Path, tmp_path: Path) -> None:
         writer.writerows(wanted)
     began = time.monotonic()
     report = prepare_dataset(
-        read_pairs([table], root=shared_data), tmp_path / "out", DatasetOptions(align=False)
+        read_pairs([table], root=shared_data),
+        tmp_path / "out",
+        DatasetOptions(alignment=TRUSTED),
     )
     assert time.monotonic() - began < 30
     assert report.chips["test"] == 1 and report.pairs == {"real": 3}
@@ -657,7 +661,9 @@ def test_displaced_cube_is_brought_back(tmp_path: Path, wavelengths: Path) -> No
     correlations = []
     for aligned in (False, True):
         out = tmp_path / f"out{aligned}"
-        options = DatasetOptions(scale=8, chip=24, align=aligned, shares=Shares(0, 0))
+        options = DatasetOptions(
+            scale=8, chip=24, alignment=AlignOptions(align=aligned), shares=Shares(0, 0)
+        )
         prepare_dataset(read_pairs([table]), out, options)
         dataset = Dataset.open(out)
         sample = dataset.read(dataset.chips[0])

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from specgan_cli.alignment import Alignment
+from specgan_cli.alignment import Alignment, AlignOptions, align
+from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.datasets.building.pairs import Pair
 from specgan_cli.datasets.building.source import (
     ChipReader,
-    CubeOptions,
     Source,
     Storage,
     inspect,
@@ -64,12 +64,10 @@ class DatasetOptions:
     images, of its brightest value."""
     rgb_range: tuple[float, float] | None = None
     """Source values of black and white, for RGB that is not 8-bit."""
-    align: bool = True
-    """Measure the displacement of real cubes."""
-    max_shift: float | None = None
-    """Largest displacement to look for, metres."""
+    alignment: AlignOptions = field(default_factory=AlignOptions)
+    """How the displacement of real cubes is looked for."""
     cubes: CubeOptions = field(default_factory=CubeOptions)
-    """What is known of the cubes beyond their files."""
+    """What is known of the cubes beyond their files; a list's own columns come first."""
 
 
 @dataclass(frozen=True)
@@ -120,16 +118,14 @@ def inspect_pair(work: tuple[Pair, DatasetOptions]) -> Source | Rejected:
 def align_source(work: tuple[Source, DatasetOptions]) -> Alignment | Rejected | None:
     """Measure how a real cube lies on its image; None where there is nothing to measure."""
     source, options = work
-    if not options.align or source.pair.hsi_kind != "real" or source.grid.crs is None:
+    if not options.alignment.align or source.pair.hsi_kind != "real" or source.grid.crs is None:
         return None
-    from specgan_cli.alignment import align
-
     try:
         with (
             open_scene(source.pair, options.assume_gsd) as (scene, grid),
             open_cube(source.pair, grid, options.cubes) as cube,
         ):
-            return align(scene, cube, max_shift=options.max_shift)
+            return align(scene, cube, options.alignment)
     except MismatchError as error:
         return Rejected(source.pair.rgb, f"misaligned: {error}")
     except RasterError as error:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 
 from specgan_cli.alignment import Alignment, cube_on_grid
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.datasets.building.pairs import Pair
 from specgan_cli.datasets.building.splits import Ground
 from specgan_cli.datasets.shards import Sample
@@ -30,20 +31,6 @@ _SQUARENESS = 0.1
 """How much the sides of a pixel may differ when a cube is laid over an image by its corners."""
 _FINER = 0.05
 """How much finer than the dataset's HSI pixels a cube's own may be, relatively."""
-
-
-@dataclass(frozen=True)
-class CubeOptions:
-    """What is known of cubes beyond their files; a list's own columns come first."""
-
-    wavelengths: str | None = None
-    """Table of wavelengths."""
-    scale: float | None = None
-    """Stored value of reflectance 1."""
-    bad_bands: str | None = None
-    """Bands without use."""
-    crs: str | None = None
-    """CRS of cubes that have none."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +54,7 @@ class Source:
         return None if self.grid.crs is None else self.grid.crs.to_string()
 
 
-def inspect(
-    pair: Pair, assume_gsd: float | None, scale: int, cubes: CubeOptions | None = None
-) -> Source:
+def inspect(pair: Pair, assume_gsd: float | None, scale: int, cubes: CubeOptions) -> Source:
     """Read the headers of a pair.
 
     Args:
@@ -87,7 +72,7 @@ def inspect(
         gsd = round(grid.gsd, 9)
         factor = None
         if pair.hsi is not None:
-            with open_cube(pair, grid, cubes or CubeOptions()) as cube:
+            with open_cube(pair, grid, cubes) as cube:
                 factor = hsi_factor(gsd, cube_gsd(cube, gsd), scale)
         return Source(pair, grid, scene.dtype, gsd, factor)
 
@@ -132,19 +117,16 @@ def open_scene(pair: Pair, assume_gsd: float | None) -> Iterator[tuple[Scene, Gr
 def open_cube(pair: Pair, grid: Grid, options: CubeOptions) -> Iterator[Cube]:
     """Open a pair's cube; one beside an image without a CRS covers exactly that image.
 
+    What the pair says of its cube comes before the options.
+
     Raises:
         RasterError: The file cannot be read.
         MismatchError: Image and cube without a CRS differ in their proportions.
     """
     assert pair.hsi is not None
     table = pair.path(pair.wavelengths) if pair.wavelengths else options.wavelengths
-    with Cube.open(
-        pair.path(pair.hsi),
-        wavelengths=table,
-        scale=pair.hsi_scale or options.scale,
-        bad_bands=options.bad_bands,
-        crs=options.crs,
-    ) as cube:
+    options = replace(options, wavelengths=table, scale=pair.hsi_scale or options.scale)
+    with Cube.open(pair.path(pair.hsi), options) as cube:
         if grid.crs is None:
             cube.grid = _spread(cube.grid, grid, cube.path)
         yield cube

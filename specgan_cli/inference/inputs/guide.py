@@ -116,23 +116,12 @@ def open_guide(
         MismatchError: The two do not overlap, or no reliable place was found.
     """
     assert inputs.hsi is not None
-    cube = stack.enter_context(
-        Cube.open(
-            inputs.hsi,
-            wavelengths=inputs.wavelengths,
-            scale=inputs.hsi_scale,
-            bad_bands=inputs.bad_bands,
-            crs=inputs.hsi_crs,
-            origin=inputs.hsi_origin,
-        )
-    )
+    cube = stack.enter_context(Cube.open(inputs.hsi, inputs.cube))
     check_overlap(scene, cube)
     if known is not None:
         alignment = Alignment.from_json(known)
-    elif inputs.align:
-        alignment = align(scene, cube, max_shift=inputs.max_shift)
     else:
-        alignment = UNALIGNED
+        alignment = align(scene, cube, inputs.alignment)
     return Guide(cube, scene.grid, header, alignment), alignment.to_json()
 
 
