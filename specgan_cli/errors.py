@@ -11,6 +11,10 @@ Drawn as a tree::
     `-- MismatchError        exit code 3: the inputs do not fit together
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 from specgan.errors import ShapeError, SpecganError, WeightsError
@@ -25,6 +29,7 @@ __all__ = [
     "SpecganError",
     "TrainingError",
     "WeightsError",
+    "writing",
 ]
 
 
@@ -52,3 +57,26 @@ class MismatchError(SpecganError):
     """The inputs do not fit together: no overlap, no reliable alignment."""
 
     exit_code: ClassVar[int] = 3
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a disk, a quota or a file system that takes no more."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn errors of the operating system into one line that names the output.
+
+    Raises:
+        OutputError: If the disk is full, or the file cannot be written for another reason.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        what = error.strerror or str(error)
+        advice = "choose another output"
+        if error.errno in DISK_FULL:
+            advice = "free some space, or choose another disk or a smaller scale"
+        raise OutputError(f"{path}: cannot be written: {what}; {advice}") from error

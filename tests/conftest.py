@@ -17,6 +17,8 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
+from support.training_data import make_dataset
+
 # the same examples on every machine, and no deadline on a busy one
 settings.register_profile("specgan", deadline=None, derandomize=True, database=None)
 settings.load_profile("specgan")
@@ -36,6 +38,12 @@ def shared_data() -> Path:
     if not (folder / "neon_pair_40m").is_dir():
         pytest.skip("the real rasters are not here; SPECGAN_DATA names their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small prepared dataset to train on, and not to write to."""
+    return make_dataset(tmp_path_factory.mktemp("dataset") / "ds")
 
 
 def coordinates(shape: tuple[int, int, int], dtype: str) -> np.ndarray:

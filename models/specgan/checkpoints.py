@@ -1,8 +1,6 @@
 """Weights files: safetensors with a JSON header, from which a network is rebuilt."""
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
+from specgan import files
 from specgan._version import __version__
 from specgan.errors import WeightsError
 from specgan.header import Header
@@ -74,11 +74,8 @@ def sha256(name_or_path: str | os.PathLike[str], *, fidelity: float = 0.0) -> st
         WeightsError: No such weights, or `fidelity` without a second set.
     """
     path = resolve(name_or_path)
-    digests = []
-    for part in (path, _means_of(path)) if fidelity else (path,):
-        with part.open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return "+".join(digests)
+    parts = (path, _means_of(path)) if fidelity else (path,)
+    return "+".join(files.sha256(part) for part in parts)
 
 
 def read_header(name_or_path: str | os.PathLike[str]) -> Header:
@@ -115,7 +112,7 @@ def save(
 ) -> Path:
     """Write a network's weights and header; the same inputs give the same bytes.
 
-    The file appears complete or not at all: it is written beside its place and then renamed.
+    The file appears complete or not at all.
 
     Args:
         path: Where to, by custom `NAME.safetensors`; an existing file is replaced.
@@ -137,12 +134,7 @@ def save(
     text = header.to_json()
     tensors = {key: _plain(key, value, dtype) for key, value in network.state_dict().items()}
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            partial = Path(folder) / path.name
-            save_file(tensors, partial, metadata={METADATA_KEY: text})
-            _give_usual_mode(partial)
-            _sync(partial)
-            partial.replace(path)
+        files.write(path, serialize(tensors, {METADATA_KEY: text}))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write weights to {path}: {error}") from error
     return path
@@ -313,18 +305,3 @@ def _plain(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
     value = value.contiguous()
     # A view would drag its whole storage into the file, which safetensors refuses.
     return value if value.untyped_storage().nbytes() == value.nbytes else value.clone()
-
-
-def _give_usual_mode(path: Path) -> None:
-    """Give a file the mode of any new file: safetensors leaves it to its owner alone."""
-    usual = path.with_name("usual")
-    usual.touch()
-    path.chmod(usual.stat().st_mode)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 """Shards of a dataset: arrays of chips of equal shape, one `.npy` file a kind."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan import files
 from specgan_cli.datasets.manifest import FileRecord, ShardRecord, Split
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError
@@ -91,11 +91,11 @@ def write_shard(folder: Path, name: str, split: Split, samples: Sequence[Sample]
     if first.hsi_factor is not None:
         kinds["hsi"] = [sample.hsi for sample in samples]
         kinds["hsi_mask"] = [sample.hsi_mask for sample in samples]
-    files = {}
+    records = {}
     for kind, arrays in kinds.items():
-        files[kind] = _write_array(shard_path(folder, name, kind), np.stack(arrays))
+        records[kind] = _write_array(shard_path(folder, name, kind), np.stack(arrays))
     shape_yx = (int(first.rgb.shape[1]), int(first.rgb.shape[2]))
-    return ShardRecord(name, split, len(samples), shape_yx, first.hsi_factor, files)
+    return ShardRecord(name, split, len(samples), shape_yx, first.hsi_factor, records)
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> FileRecord:
@@ -105,6 +105,4 @@ def _write_array(path: Path, array: NDArray[Any]) -> FileRecord:
 
 def file_record(path: Path) -> FileRecord:
     """Hash and measure a file."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileRecord(digest, path.stat().st_size)
+    return FileRecord(files.sha256(path), path.stat().st_size)

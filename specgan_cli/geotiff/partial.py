@@ -1,13 +1,9 @@
 """The partial file: blocks appended under a temporary name, with a journal of what is safe."""
 
-import errno
 import json
-import logging
 import os
 import struct
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -15,14 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from specgan_cli.errors import OutputError
+from specgan import files
+from specgan_cli.errors import OutputError, writing
 from specgan_cli.geotiff.directory import Head, Table
-
-if sys.platform != "win32":
-    import fcntl
-
-
-logger = logging.getLogger(__name__)
 
 BINARY = getattr(os, "O_BINARY", 0)
 """Windows would else translate line ends."""
@@ -36,25 +27,6 @@ def temporary_of(path: Path) -> Path:
 def journal_of(path: Path) -> Path:
     """Return the name of the journal beside an output."""
     return path.with_name(f".{path.name}.journal")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn errors of the operating system into one line that names the output.
-
-    Raises:
-        OutputError: If the disk is full, or the file cannot be written for another reason.
-    """
-    try:
-        yield
-    except OutputError:
-        raise
-    except OSError as error:
-        what = error.strerror or str(error)
-        advice = "free some space, or choose another disk or a smaller scale"
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            advice = "choose another output"
-        raise OutputError(f"{path}: cannot be written: {what}; {advice}") from error
 
 
 class PartialFile:
@@ -218,15 +190,12 @@ def _open_locked(path: Path) -> int:
     while True:
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
         try:
-            if sys.platform != "win32":
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            files.lock(descriptor, path)
         except BlockingIOError:
             os.close(descriptor)
             raise OutputError(
                 f"{path}: another process is writing it; wait for it or choose another output"
             ) from None
-        except OSError as error:
-            logger.warning("%s: its file system has no locks (%s)", path, error.strerror)
         # the other process may have put its file in place between our open and our lock
         with suppress(FileNotFoundError):
             if os.stat(temporary).st_ino == os.fstat(descriptor).st_ino:

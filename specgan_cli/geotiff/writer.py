@@ -1,7 +1,6 @@
 """The writer: a tiled GeoTIFF that appears complete under its name, or not at all."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.enums import ColorInterp
 
-from specgan_cli.errors import SpecganError
+from specgan import files
+from specgan_cli.errors import SpecganError, writing
 from specgan_cli.geotiff.blocks import OpenBlocks, whole_blocks
 from specgan_cli.geotiff.cog import check_cog_options, copy_to_cog
 from specgan_cli.geotiff.encoder import RGB, Description, Encoding, Item, keeps_crs, make_head
@@ -27,7 +27,7 @@ from specgan_cli.geotiff.output import (
     write_crs_sidecar,
 )
 from specgan_cli.geotiff.overviews import count_levels
-from specgan_cli.geotiff.partial import PartialFile, journal_of, temporary_of, writing
+from specgan_cli.geotiff.partial import PartialFile, journal_of, temporary_of
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
 
@@ -256,7 +256,7 @@ class RasterWriter:
             copy_to_cog(temporary_of(self.path), ready, self.co)
         with writing(self.path):
             remove_sidecars(self.path)
-            os.replace(ready, self.path)
+            files.put(ready, self.path)
             if not self._crs_kept and self.grid.crs is not None:
                 write_crs_sidecar(self.path, self.grid.crs)
             temporary_of(self.path).unlink(missing_ok=True)

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from specgan_cli.errors import MissingExtraError, SpecganError, WeightsError
-from specgan_cli.geotiff.partial import writing
+from specgan_cli.errors import MissingExtraError, SpecganError, WeightsError, writing
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.outputs.output import Progress, TileSink, job_key, make_part_writer

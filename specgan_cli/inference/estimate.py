@@ -5,11 +5,11 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from specgan_cli.devices import free_memory
 from specgan_cli.geotiff.writer import expected_bytes
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import Plan
+from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Window
 
 PROBE = 12

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from specgan_cli.devices import free_memory
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.predictors.networks import Networks
+from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.tiles import plan_tiles
 

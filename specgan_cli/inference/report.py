@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from specgan_cli.devices import peak_memory
 from specgan_cli.errors import SpecganError
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import Plan
 from specgan_cli.inference.predictors.networks import Networks
 from specgan_cli.inference.request import Request
+from specgan_cli.memory import peak_memory
 from specgan_cli.raster.scene import redact
 
 

@@ -1,16 +1,14 @@
 """One picture of many chips, to judge a dataset at a glance."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 
+from specgan_cli import png
 from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
 from specgan_cli.datasets.manifest import SPLITS
 from specgan_cli.raster.bands import Bands
@@ -49,7 +47,7 @@ def contact_sheet(dataset: Dataset, path: Path, chips: int = CHIPS) -> None:
         row, column = divmod(place, columns)
         entry = _entry(dataset, record)
         sheet[:, row * height : (row + 1) * height, column * width : (column + 1) * width] = entry
-    write_png(path, sheet)
+    png.write(path, sheet.transpose(1, 2, 0))
 
 
 def chosen(chips: Sequence[ChipRecord], count: int) -> list[ChipRecord]:
@@ -65,19 +63,6 @@ def chosen(chips: Sequence[ChipRecord], count: int) -> list[ChipRecord]:
         share = min(len(members), max(1, round(count * len(members) / len(chips))))
         shown += [members[index * len(members) // share] for index in range(share) if members]
     return shown
-
-
-def write_png(path: Path, picture: Picture) -> None:
-    """Write a 3 x H x W picture as PNG."""
-    _, height, width = picture.shape
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(
-            path, "w", driver="PNG", count=3, height=height, width=width, dtype="uint8"
-        ) as file:
-            file.write(picture)
-    # GDAL puts what PNG cannot hold into a sidecar that nobody asked for.
-    path.with_name(path.name + ".aux.xml").unlink(missing_ok=True)
 
 
 def _entry(dataset: Dataset, record: ChipRecord) -> Picture:

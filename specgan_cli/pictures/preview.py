@@ -1,17 +1,13 @@
 """A picture to judge a result by: scene, bicubic enlargement and output, side by side."""
 
 import itertools
-import os
-import warnings
-from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from scipy import ndimage
 
-from specgan_cli.errors import OutputError
+from specgan_cli import png
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import Plan
 from specgan_cli.inference.tile import Mask, Pixels
@@ -47,7 +43,7 @@ def write_preview(job: Job, plan: Plan) -> None:
     with rasterio.open(job.request.output.path) as output:
         hr_values = output.read((1, 2, 3), window=hr_window.rasterio())
     picture = panels(lr_values, lr_valid, hr_values, plan.scale)
-    save_png(path, picture)
+    png.write(path, picture.transpose(1, 2, 0))
 
 
 def telling_window(scene: Scene, crop: Window, side: int) -> Window:
@@ -113,26 +109,3 @@ def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.percentile(values, (1, 99))
     return float(low), float(high) if high > low else float(low) + 1.0
-
-
-def save_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write 3 x H x W as a PNG that appears complete or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.partial")
-    bands, rows, cols = picture.shape
-    try:
-        with (
-            warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
-            rasterio.Env(GDAL_PAM_ENABLED=False),
-            rasterio.open(
-                temporary, "w", driver="PNG", width=cols, height=rows, count=bands, dtype="uint8"
-            ) as png,
-        ):
-            png.write(picture)
-        os.replace(temporary, path)
-    except (RasterioError, OSError) as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: the preview cannot be written: {error}") from error

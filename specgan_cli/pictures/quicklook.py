@@ -7,28 +7,19 @@ aligned; below, chequerboards of scene and cube before and after, and the displa
 from __future__ import annotations
 
 import math
-import os
-import warnings
-from pathlib import Path
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio._err import CPLE_BaseError
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from specgan_cli.alignment.pair import VISIBLE
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.errors import OutputError
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.cube_on_grid import cube_on_grid
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.model import UNALIGNED, Alignment
 from specgan_cli.resampling.resample import resample_window
-
-__all__ = ["draw_quicklook", "write_png"]
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -51,7 +42,7 @@ def draw_quicklook(scene: Scene, cube: Cube, alignment: Alignment) -> NDArray[np
         alignment: How the cube lies on the scene.
 
     Returns:
-        Red, green and blue, 3 x height x width.
+        Height x width x 3: red, green and blue.
     """
     grid = _panel_grid(scene.grid)
     rgb, known = _scene_panel(scene, grid)
@@ -69,37 +60,7 @@ def draw_quicklook(scene: Scene, cube: Cube, alignment: Alignment) -> NDArray[np
         _chequered(_shown(rgb, known), _shown(after, seen_after)),
         _with_arrows(_shown(rgb, known) * 0.5, grid, alignment),
     ]
-    return np.asarray(np.rint(_sheet(panels) * 255), dtype=np.uint8)
-
-
-def write_png(path: str | Path, image: NDArray[np.uint8]) -> None:
-    """Write a picture; the path holds what it held before or the complete new file.
-
-    Args:
-        path: The PNG.
-        image: 1, 3 or 4 bands x height x width.
-
-    Raises:
-        OutputError: The folder is missing or the disk is full.
-    """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.png")
-    profile = {
-        "driver": "PNG",
-        "count": image.shape[0],
-        "height": image.shape[1],
-        "width": image.shape[2],
-        "dtype": "uint8",
-    }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(temporary, "w", **profile) as dataset:
-                dataset.write(image)
-        os.replace(temporary, target)
-    except (RasterioError, CPLE_BaseError, OSError) as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{target}: the picture cannot be written ({error})") from error
+    return np.rint(_sheet(panels) * 255).astype(np.uint8).transpose(1, 2, 0)
 
 
 def _panel_grid(grid: Grid) -> Grid:

@@ -1,9 +1,7 @@
 """Checkpoints: written beside their place and renamed, the last few kept, read without pickle."""
 
-import contextlib
 import io
 import logging
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import torch
 
+from specgan import files
 from specgan_cli.errors import TrainingError
 
 KEPT = 3
@@ -23,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
-    """Write a checkpoint and delete all but the newest few.
+    """Write a checkpoint and delete all but the newest few, and what a kill left half written.
 
     Args:
         folder: Where checkpoints lie.
@@ -39,8 +38,8 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
     path = folder / f"{_PREFIX}{step:09d}{_SUFFIX}"
     content = io.BytesIO()
     torch.save(dict(state), content)
-    write_atomically(path, content.getbuffer())
-    for old in checkpoints(folder)[:-KEPT]:
+    write_file(path, content.getbuffer())
+    for old in [*checkpoints(folder)[:-KEPT], *folder.glob(".*.partial")]:
         old.unlink(missing_ok=True)
     return path
 
@@ -74,26 +73,19 @@ def newest_state(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
+def write_file(path: Path, content: bytes | memoryview | str) -> None:
     """Write a file that appears complete or not at all.
 
     Args:
         path: The file; replaced when it exists.
-        content: Its bytes.
+        content: What it shall hold.
 
     Raises:
         TrainingError: It cannot be written; what was there is intact.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        files.write(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise TrainingError(
             f"cannot write {path}: {error.strerror}; what was written before is intact: make room "
             "and go on with --resume"

@@ -1,12 +1,12 @@
 """Means of losses, steps per second, waiting share and memory between two lines of metrics."""
 
-import resource
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from specgan_cli.memory import peak_memory
 from specgan_cli.training.data.loader import Loader
 
 
@@ -59,4 +59,4 @@ def peak_mib(device: torch.device) -> float:
     """Return the peak memory in MiB: of tensors on a GPU, else of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory() / 2**20

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specgan_cli.png import write_png
+from specgan_cli import png
 from specgan_cli.training.events import Events
 from specgan_cli.training.run_folder import RunFolder
 
@@ -54,7 +54,7 @@ class Recorder:
         """Write a sample picture (H x W x 3, uint8)."""
         if not self.leads:
             return
-        write_png(self.folder.samples / f"step-{step:09d}.png", picture)
+        png.write(self.folder.samples / f"step-{step:09d}.png", picture)
         if self._events is not None:
             self._events.picture(picture, step)
 

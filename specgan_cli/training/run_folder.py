@@ -15,7 +15,7 @@ import torch
 
 from specgan._version import __version__
 from specgan_cli.errors import OutputError, TrainingError
-from specgan_cli.training.checkpoint import write_atomically
+from specgan_cli.training.checkpoint import write_file
 from specgan_cli.training.config.load import config_from_dict, differences
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class RunFolder:
         plain = json.loads(json.dumps(config))
         if self.config.exists():
             self._check_same(plain)
-        write_atomically(self.config, (json.dumps(plain, indent=2) + "\n").encode())
+        write_file(self.config, json.dumps(plain, indent=2) + "\n")
 
     def record_surroundings(self, facts: Mapping[str, Any]) -> None:
         """Append where and how this session runs to `environment.json`.
@@ -96,7 +96,7 @@ class RunFolder:
         path = self.path / "environment.json"
         sessions = json.loads(path.read_text()) if path.exists() else []
         sessions.append({**surroundings(), **facts})
-        write_atomically(path, (json.dumps(sessions, indent=2) + "\n").encode())
+        write_file(path, json.dumps(sessions, indent=2) + "\n")
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append one line to the metrics."""
@@ -122,7 +122,7 @@ class RunFolder:
                 continue  # the line under way when a process was killed
             if record.get("step", 0) <= step:
                 kept.append(line)
-        write_atomically(self.metrics, "".join(f"{line}\n" for line in kept).encode())
+        write_file(self.metrics, "".join(f"{line}\n" for line in kept))
 
     def _check_same(self, config: Mapping[str, Any]) -> None:
         try:

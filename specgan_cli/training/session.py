@@ -1,6 +1,5 @@
 """Assembling a session: dataset, networks, recipe, folder and loop."""
 
-import hashlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import torch
 
-from specgan import checkpoints
+from specgan import checkpoints, files
 from specgan.header import CANONICAL_BANDS
 from specgan.objectives.perceptual import Trunk, load_trunk
 from specgan_cli.datasets.dataset import Dataset
@@ -157,8 +156,7 @@ def verify(dataset: Dataset) -> None:
     for shard in dataset.manifest.shards:
         for kind, entry in shard.files.items():
             path = shard_path(dataset.path, shard.name, kind)
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = files.sha256(path)
             if found != entry.sha256:
                 raise DatasetError(
                     f"{path} is damaged: its SHA-256 is {found}, and {entry.sha256} was prepared; "
@@ -168,10 +166,9 @@ def verify(dataset: Dataset) -> None:
 
 def identity_of(session: Session, dataset: Dataset) -> dict[str, Any]:
     """Return what must not change between the sessions of a run, as plain values."""
-    manifest = (session.dataset / "dataset.json").read_bytes()
     trunk = session.perceptual.name if session.perceptual else None
     return session.config.to_dict() | {
-        "dataset_sha256": hashlib.sha256(manifest).hexdigest(),
+        "dataset_sha256": files.sha256(session.dataset / "dataset.json"),
         "perceptual": trunk,
         "init": session.init and _sha256_of(session.init),
     }
@@ -182,8 +179,7 @@ def _sha256_of(init: str) -> str:
     if not Path(init).is_dir():
         return checkpoints.sha256(init)
     newest = saved_checkpoints(RunFolder(Path(init)).checkpoints)[-1]
-    with newest.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return files.sha256(newest)
 
 
 def make_validator(

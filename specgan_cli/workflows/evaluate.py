@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
-from specgan_cli.devices import parse_devices
+from specgan_cli.devices import parse_device
 from specgan_cli.errors import DatasetError, MismatchError, SpecganError
 from specgan_cli.evaluation import comparison, rasters
 from specgan_cli.evaluation.chips import Chip, read_chip
@@ -75,7 +75,7 @@ def _dataset(
             "give a smaller -x"
         )
     records = choose(dataset, request)
-    device = parse_devices(request.device)[0]
+    device = parse_device(request.device)
     low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
     context = summary.Context(str(request.dataset), request.command)
     judge = Judge.load(request.perceptual, low, high, device) if request.perceptual else None
@@ -193,7 +193,7 @@ def _rasters(
         context = summary.Context(f"{request.sr} against {request.reference}", request.command)
         judge = None
         if request.perceptual is not None:
-            device = parse_devices(request.device)[0]
+            device = parse_device(request.device)
             judge = Judge.load(request.perceptual, pair.units.low, pair.units.high, device)
         _say_trunk(context, judge, request)
         context.notes += pair.notes

@@ -1,14 +1,13 @@
 """What `specgan models` does: list, show and import weights."""
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from specgan import checkpoints
+from specgan import checkpoints, files
 from specgan.header import Header
 from specgan.published.importer import Imported, import_published, read_checkpoint
 from specgan.safefile import count_values, read_layout
@@ -146,8 +145,7 @@ def _check_output(path: Path, request: ImportRequest) -> None:
 def _source(path: Path) -> str:
     """Return the name and the SHA-256 of a file that may not be there."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = files.sha256(path)
     except OSError:
         return path.name
     return f"{path.name} sha256:{digest}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan import files
 from specgan._version import __version__
 from specgan_cli.alignment import Alignment
 from specgan_cli.datasets.building.build import (
@@ -168,9 +169,7 @@ def _align(
         "alignments": {i: None if each is None else each.to_json() for i, each in good.items()},
         "rejected": [asdict(entry) for entry in bad],
     }
-    temporary = note.with_suffix(".partial")
-    temporary.write_text(json.dumps(document), "utf-8")
-    temporary.replace(note)
+    files.write(note, json.dumps(document))
     return good, bad
 
 

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan._version import __version__
+from specgan_cli import png
 from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.geotiff.encoder import Item
 from specgan_cli.geotiff.writer import RasterWriter, check_output
-from specgan_cli.pictures.quicklook import draw_quicklook, write_png
+from specgan_cli.pictures.quicklook import draw_quicklook
 from specgan_cli.raster.bands import CANONICAL, Bands
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
@@ -89,7 +90,7 @@ def align_cube(
     with Scene.open(scene_path) as scene, Cube.open(cube_path, chosen.cube) as cube:
         found = align(scene, cube, chosen.alignment)
         if quicklook is not None:
-            write_png(quicklook, draw_quicklook(scene, cube, found))
+            png.write(Path(quicklook), draw_quicklook(scene, cube, found))
         valid = None
         if output is not None and not dry_run:
             valid = _write(scene, cube, found, Path(output), chosen, overwrite, progress)

@@ -24,8 +24,9 @@ from specgan_cli.evaluation.methods import (
 from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.runner import run
+from support.command import specgan
 from support.evaluation_data import write_dataset
-from support.tiny_networks import specgan, tiny_weights
+from support.tiny_networks import tiny_weights
 
 FAST = ("psnr", "rmse", "lr_psnr", "spectrum", "grid_step", "colour_spread")
 

@@ -13,8 +13,8 @@ from specgan_cli.evaluation.baselines import interpolate
 from specgan_cli.evaluation.image_pair import whole
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Suite, Units
+from support.command import specgan
 from support.evaluation_data import picture
-from support.tiny_networks import specgan
 
 CORNER = (726400.0, 4699000.0)
 NAMES = (

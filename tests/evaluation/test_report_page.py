@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 
 from specgan_cli.evaluation.report.charts import histogram, ticks
-from specgan_cli.evaluation.report.png import encode, heat
+from specgan_cli.evaluation.report.colours import heat
+from specgan_cli.png import encode
+from support.command import specgan
 from support.evaluation_data import write_dataset
-from support.tiny_networks import specgan, tiny_weights
+from support.tiny_networks import tiny_weights
 
 DRIVER = shutil.which("chromedriver")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

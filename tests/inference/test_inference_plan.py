@@ -1,10 +1,8 @@
 """Plans, devices and crops."""
 
 import pytest
-import torch
 
-from specgan_cli.devices import free_memory, parse_devices
-from specgan_cli.errors import MismatchError, SpecganError
+from specgan_cli.errors import MismatchError
 from specgan_cli.inference.inputs.crop import crop_window
 from specgan_cli.inference.outputs.output import SMALLEST_BLOCK, fitting_block
 from specgan_cli.inference.plan import SMALLEST_TILE, TILES, Costs, make_plan
@@ -53,21 +51,6 @@ def test_a_given_tile_is_taken() -> None:
 def test_blocks_divide_tiles_where_that_is_sensible(tile: int, block: int) -> None:
     assert fitting_block(plan(tile=tile)) == block
     assert block >= SMALLEST_BLOCK
-
-
-def test_auto_is_a_device_that_is_here() -> None:
-    (device,) = parse_devices("auto")
-    assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
-
-
-@pytest.mark.parametrize("text", ["gpu", "cuda:99", "cpu,cpu", "mps:0", ""])
-def test_unknown_devices_are_refused(text: str) -> None:
-    with pytest.raises(SpecganError):
-        parse_devices(text)
-
-
-def test_memory_is_some() -> None:
-    assert free_memory() > 10**7
 
 
 def grid() -> Grid:

@@ -14,7 +14,7 @@ import numpy as np
 import rasterio
 import torch
 
-from support.tiny_networks import specgan
+from support.command import specgan
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 RECORD = Path(__file__).parents[1] / "data" / "golden" / "sample_scene.json"

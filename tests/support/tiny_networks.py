@@ -1,11 +1,8 @@
-"""Small networks with random weights, and the command line in this process, for tests."""
+"""Small networks with random weights."""
 
-import contextlib
 import dataclasses
 import functools
-import io
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +15,6 @@ from specgan import checkpoints
 from specgan.header import CANONICAL_BANDS, Header
 from specgan.published.network import PublishedNetwork
 from specgan.scene.network import SceneConfig, SceneNetwork
-from specgan_cli.cli.main import main
 
 TINY = SceneConfig(
     channels=(8, 8, 8, 8, 4, 4),
@@ -30,31 +26,6 @@ TINY = SceneConfig(
     window=3,
     code=8,
 )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did."""
-
-    code: int
-    """Its exit code."""
-
-    stdout: str
-    """Everything on stdout."""
-
-    stderr: str
-    """Everything on stderr."""
-
-
-def specgan(*words: object) -> Outcome:
-    """Run the command line in this process."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-        try:
-            main([str(word) for word in words])
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-    return Outcome(code, stdout.getvalue(), stderr.getvalue())
 
 
 def tiny_network(seed: int = 0) -> SceneNetwork:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from support.tiny_networks import specgan
+from support.command import specgan
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from support.tiny_networks import Outcome, specgan, tiny_weights
+from support.command import Result, specgan
+from support.tiny_networks import tiny_weights
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def out_dir(tmp_path: Path) -> Path:
     return folder
 
 
-def batch(out_dir: Path, *words: object) -> Outcome:
+def batch(out_dir: Path, *words: object) -> Result:
     return specgan("upscale", *words, "-x", 2, "--out-dir", out_dir, "--weights", tiny_weights())
 
 

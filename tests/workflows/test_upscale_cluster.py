@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from support.tiny_networks import specgan, tiny_weights
+from support.command import specgan
+from support.tiny_networks import tiny_weights
 
 pytest.importorskip("distributed")
 

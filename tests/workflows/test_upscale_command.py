@@ -12,7 +12,8 @@ import pytest
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from support.tiny_networks import specgan, tiny_weights
+from support.command import specgan
+from support.tiny_networks import tiny_weights
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 

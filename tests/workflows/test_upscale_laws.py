@@ -7,7 +7,8 @@ import pytest
 import rasterio
 from affine import Affine
 
-from support.tiny_networks import specgan, tiny_weights
+from support.command import specgan
+from support.tiny_networks import tiny_weights
 
 SCENES = (
     "uint8_scene",

@@ -8,7 +8,8 @@ import rasterio
 import torch
 
 from specgan_cli.inference.predictors.published import partition
-from support.tiny_networks import Outcome, make_cube, specgan, tiny_published, tiny_weights
+from support.command import Result, specgan
+from support.tiny_networks import make_cube, tiny_published, tiny_weights
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def small_scene(make_raster) -> Path:
     return make_raster(values, nodata=0)
 
 
-def upscale(scene: Path, *words: object, scale: int = 32, name: str = "out.tif") -> Outcome:
+def upscale(scene: Path, *words: object, scale: int = 32, name: str = "out.tif") -> Result:
     cube = make_cube(scene.with_name("cube.tif"), left=726490.0)
     base = ("upscale", scene, "--hsi", cube, "--no-align", "-x", scale)
     weights = ("--weights", tiny_published(scale))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from support.tiny_networks import make_cube, specgan, tiny_weights
+from support.command import specgan
+from support.tiny_networks import make_cube, tiny_weights
 
 
 def refused(code: int, *words: object, out: Path) -> str:

@@ -13,7 +13,8 @@ import rasterio
 
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.outputs import output as sink
-from support.tiny_networks import specgan, tiny_weights
+from support.command import specgan
+from support.tiny_networks import tiny_weights
 
 # One process imports everything once and forks the runs that are killed.
 KILLER = """

@@ -1,7 +1,6 @@
 """The steps of making a dataset, each of which a worker process can do alone."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from specgan import files
 from specgan_cli.alignment import Alignment, AlignOptions, align
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.datasets.building.pairs import Pair
@@ -248,9 +248,7 @@ def save_result(folder: Path, name: str, result: ShardResult) -> None:
         "rejected": [asdict(entry) for entry in result.rejected],
         "totals": {kind: asdict(totals) for kind, totals in result.totals.items()},
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(document), encoding="utf-8")
-    os.replace(partial, path)
+    files.write(path, json.dumps(document))
 
 
 def load_result(folder: Path, name: str) -> ShardResult | None:

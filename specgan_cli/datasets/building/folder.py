@@ -1,24 +1,19 @@
 """The folder of a dataset while it is being made: temporary, locked, restartable."""
 
-import errno
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from specgan import files
 from specgan_cli.datasets.manifest import FORMAT, MANIFEST
-from specgan_cli.errors import OutputError, SpecganError
-
-if sys.platform != "win32":
-    import fcntl
+from specgan_cli.errors import DISK_FULL, OutputError, SpecganError
 
 RUN = "run.json"
 _NOTES = (RUN, "alignments.json", "done", "lock")
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class DatasetFolder:
@@ -81,7 +76,7 @@ class DatasetFolder:
         except OSError as error:
             if isinstance(error, SpecganError):
                 raise
-            why = "the disk is full" if error.errno in _FULL else f"cannot write: {error}"
+            why = "the disk is full" if error.errno in DISK_FULL else f"cannot write: {error}"
             raise OutputError(
                 f"{self.path}: {why}; mend that, and the same command goes on where it stopped "
                 f"(or remove {self.partial})"
@@ -114,7 +109,7 @@ class DatasetFolder:
             self.path.rename(self._old)
         elif self.path.exists():
             self.path.rmdir()
-        self.partial.rename(self.path)
+        files.put(self.partial, self.path)
         shutil.rmtree(self._old, ignore_errors=True)
 
     def _claim(self) -> None:
@@ -124,10 +119,8 @@ class DatasetFolder:
         self.partial.mkdir(exist_ok=True)
 
     def _take(self, lock: IO[str]) -> None:
-        if sys.platform == "win32":
-            return
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            files.lock(lock.fileno(), self.path)
         except BlockingIOError:
             raise OutputError(f"{self.path} is being made by another run; wait for it") from None
 

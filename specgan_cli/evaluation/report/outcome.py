@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from specgan_cli.errors import OutputError
+from specgan import files
+from specgan_cli.errors import OutputError, writing
 from specgan_cli.evaluation.metrics.catalogue import METRICS, better
 from specgan_cli.evaluation.report import page, panels, summary
 from specgan_cli.evaluation.runner import Evaluation
@@ -75,19 +76,15 @@ def write(
     drawn: Sequence[panels.Strip],
     places: dict[str, tuple[float, float]],
 ) -> None:
-    """Write report.json, chips.csv and index.html, each under a temporary name first.
+    """Write report.json, chips.csv and index.html.
 
     Raises:
         OutputError: The folder cannot be written.
     """
     text = json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n"
     html = page.render(outcome.evaluation, outcome.context, drawn, places)
-    files = {"chips.csv": summary.table(outcome.evaluation), "index.html": html}
-    try:
+    contents = {"chips.csv": summary.table(outcome.evaluation), "index.html": html}
+    with writing(folder):
         folder.mkdir(exist_ok=True)
-        for name, content in {**files, "report.json": text}.items():
-            temporary = folder / f".{name}.part"
-            temporary.write_text(content, encoding="utf-8")
-            temporary.replace(folder / name)
-    except OSError as error:
-        raise OutputError(f"{folder}: the report cannot be written: {error}") from error
+        for name, content in {**contents, "report.json": text}.items():
+            files.write(folder / name, content)

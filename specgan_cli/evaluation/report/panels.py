@@ -10,8 +10,9 @@ from specgan_cli.evaluation.chips import Chip
 from specgan_cli.evaluation.image_pair import Array, Tile
 from specgan_cli.evaluation.methods import Method, Network, can_run
 from specgan_cli.evaluation.metrics.catalogue import METRICS
-from specgan_cli.evaluation.report.png import data_uri, heat, picture
+from specgan_cli.evaluation.report.colours import heat, picture
 from specgan_cli.evaluation.runner import Evaluation, Row
+from specgan_cli.png import data_uri
 
 SEEDS = (1, 2, 3, 4)
 """Seeds whose spread is shown as uncertainty."""

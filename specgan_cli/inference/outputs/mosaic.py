@@ -11,8 +11,8 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from specgan_cli.errors import OutputError
-from specgan_cli.geotiff.partial import writing
+from specgan import files
+from specgan_cli.errors import OutputError, writing
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.outputs.output import Progress
 from specgan_cli.inference.plan import Plan
@@ -94,10 +94,8 @@ def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: dict[str, str
             mask = ElementTree.SubElement(root, "MaskBand")
             band = ElementTree.SubElement(mask, "VRTRasterBand", dataType="Byte")
             _add_sources(band, path, parts, heights, grid.shape_yx[1], "mask,1")
-    temporary = path.with_name(f".{path.name}.partial")
-    with writing(path):
+    with writing(path), files.replacing(path) as temporary:
         ElementTree.ElementTree(root).write(temporary, encoding="utf-8")
-        os.replace(temporary, path)
 
 
 def _height(part: Path) -> int:

@@ -1,0 +1,78 @@
+"""Files appear complete or not at all; locks keep other processes away."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from specgan import files
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "note.json"
+    path.write_text("before")
+    with files.replacing(path) as temporary:
+        temporary.write_text("after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after"
+    assert os.listdir(tmp_path) == ["note.json"]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_after_an_error_the_file_is_what_it_was(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "note.json"
+    path.write_text("before")
+    with pytest.raises(error), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["note.json"]
+
+
+def test_content_is_on_the_disk_before_the_name_and_the_name_before_the_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_sync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        order.append("folder" if is_folder else "content")
+        fsync(descriptor)
+
+    def note_rename(self: Path, target: Path) -> Path:
+        order.append("name")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_rename)
+    files.write(tmp_path / "a", b"bytes")
+    assert order == ["content", "name", "folder"]
+
+
+def test_text_is_utf8_and_the_mode_that_of_any_new_file(tmp_path: Path) -> None:
+    files.write(tmp_path / "a", "Ångström")
+    (tmp_path / "b").write_bytes("Ångström".encode())
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_the_digest_is_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert files.sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+TRY = "import sys; from specgan import files; f = open(sys.argv[1]); files.lock(f.fileno(), f)"
+
+
+def test_a_locked_file_is_locked_for_other_processes_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        files.lock(file.fileno(), path)
+        tried = subprocess.run([sys.executable, "-c", TRY, path], stderr=subprocess.PIPE)
+        assert b"BlockingIOError" in tried.stderr
+    assert subprocess.run([sys.executable, "-c", TRY, path]).returncode == 0
