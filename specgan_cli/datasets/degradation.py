@@ -1,7 +1,7 @@
 """Operators that make a low-resolution image from a high-resolution one."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
@@ -45,15 +45,6 @@ class Degradation:
             raise ValueError(f"noise is {self.noise}: a fraction of the range, 0 or more, under 1")
         if not 0.0 < self.min_valid <= 1.0:
             raise ValueError(f"min_valid is {self.min_valid}: above 0, at most 1")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as a JSON-able dictionary."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> "Degradation":
-        """Rebuild from `to_json`'s dictionary."""
-        return cls(**fields)
 
     def apply(
         self,

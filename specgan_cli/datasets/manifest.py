@@ -1,11 +1,11 @@
 """Records of `dataset.json`, the table of contents of a training dataset."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from specgan.serde import from_plain, to_plain
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.errors import DatasetError
 from specgan_cli.raster.bands import CANONICAL, Bands
@@ -134,23 +134,10 @@ class Manifest:
     options: dict[str, Any] = field(default_factory=dict)
     """How the dataset was prepared, for the reader's information."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the document that `dataset.json` holds."""
-        document = {key: getattr(self, key) for key in ("scale", "options")}
-        return document | {
-            "format": FORMAT,
-            "version": VERSION,
-            "degradation": self.degradation.to_json(),
-            "bands": self.bands.to_json(),
-            "statistics": asdict(self.statistics),
-            "shards": [asdict(shard) for shard in self.shards],
-            "chips": [asdict(chip) for chip in self.chips],
-            "rejected": [asdict(entry) for entry in self.rejected],
-        }
-
     def write(self, folder: Path) -> None:
         """Write `dataset.json` into a folder."""
-        text = json.dumps(self.to_json(), indent=1, sort_keys=True, allow_nan=False)
+        document = {"format": FORMAT, "version": VERSION, **to_plain(self)}
+        text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
@@ -177,42 +164,7 @@ def read_manifest(folder: Path) -> Manifest:
             "prepare the dataset again"
         )
     try:
-        return _parse(document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(
-            f"{path} is damaged ({type(error).__name__}: {error}); prepare the dataset again"
-        ) from None
-
-
-def _parse(document: dict[str, Any]) -> Manifest:
-    return Manifest(
-        scale=int(document["scale"]),
-        degradation=Degradation.from_json(document["degradation"]),
-        bands=Bands.from_json(document["bands"]),
-        statistics=Statistics(**_tuples(document["statistics"])),
-        shards=tuple(_parse_shard(shard) for shard in document["shards"]),
-        chips=tuple(ChipRecord(**_tuples(chip)) for chip in document["chips"]),
-        rejected=tuple(Rejected(**entry) for entry in document["rejected"]),
-        options=document.get("options", {}),
-    )
-
-
-def _parse_shard(document: dict[str, Any]) -> ShardRecord:
-    files = {kind: FileRecord(**entry) for kind, entry in document["files"].items()}
-    return ShardRecord(**_tuples(document) | {"files": files})
-
-
-def _tuples(document: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
-    }
-
-
-def shard_from_json(document: dict[str, Any]) -> ShardRecord:
-    """Rebuild a shard's record from `dataclasses.asdict`'s dictionary."""
-    return _parse_shard(document)
-
-
-def chips_from_json(documents: Iterable[dict[str, Any]]) -> tuple[ChipRecord, ...]:
-    """Rebuild chips' records from `dataclasses.asdict`'s dictionaries."""
-    return tuple(ChipRecord(**_tuples(document)) for document in documents)
+        del document["format"], document["version"]
+        return from_plain(Manifest, document)
+    except ValueError as error:
+        raise DatasetError(f"{path} is damaged ({error}); prepare the dataset again") from None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,24 +41,6 @@ class DisplacementField:
             dx, dy = self.at(px, py)
             px, py = x - dx, y - dy
         return px, py
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain lists under the names of the fields."""
-        return {
-            "bounds": list(self.bounds),
-            "nodes_x": [list(row) for row in self.nodes_x],
-            "nodes_y": [list(row) for row in self.nodes_y],
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> DisplacementField:
-        """The field that `to_json` described."""
-        left, bottom, right, top = (float(value) for value in document["bounds"])
-        return cls(
-            (left, bottom, right, top),
-            tuple(tuple(float(v) for v in row) for row in document["nodes_x"]),
-            tuple(tuple(float(v) for v in row) for row in document["nodes_y"]),
-        )
 
 
 def bspline_basis(t: Array, nodes: int) -> Array:

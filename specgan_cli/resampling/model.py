@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from specgan_cli.resampling.field import DisplacementField
 
@@ -40,31 +37,6 @@ class Alignment:
     """Coarse pixels that were compared."""
     estimated: bool = False
     """Whether the displacement was measured (false: the georeference is trusted)."""
-
-    def to_json(self) -> dict[str, Any]:
-        """A document that `from_json` reads; not-a-number becomes null."""
-        document = {
-            name: getattr(self, name) for name in self.__dataclass_fields__ if name != "field"
-        }
-        document["uncertainty"] = None if math.isnan(self.uncertainty) else self.uncertainty
-        document["field"] = None if self.field is None else self.field.to_json()
-        return json.loads(json.dumps(document))  # type: ignore[no-any-return]  # a dict again
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Alignment:
-        """The alignment that `to_json` described."""
-        values = {name: document[name] for name in cls.__dataclass_fields__ if name in document}
-        for name in ("shift_xy", "shift_crs"):
-            values[name] = tuple(float(value) for value in document[name])
-        if values.get("uncertainty") is None:
-            values["uncertainty"] = math.nan
-        if values.get("field") is not None:
-            values["field"] = DisplacementField.from_json(document["field"])
-        return cls(**values)
-
-    def without_field(self) -> Alignment:
-        """The global displacement alone."""
-        return replace(self, field=None)
 
 
 UNALIGNED = Alignment()

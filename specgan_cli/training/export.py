@@ -7,6 +7,7 @@ import torch
 
 from specgan import checkpoints
 from specgan.header import Bands, Header
+from specgan.serde import to_plain
 from specgan_cli.training.config.schema import TrainConfig
 from specgan_cli.training.data.crop import Cutter
 from specgan_cli.training.recipes.base import Recipe
@@ -61,7 +62,7 @@ def make_header(
         hsi_mean=standard.mean,
         hsi_std=standard.std,
         rgb_scaling={"low": statistics.rgb_low, "high": statistics.rgb_high},
-        degradation=dataset.degradation.to_json(),
+        degradation=to_plain(dataset.degradation),
         training={
             "recipe": config.recipe,
             "chips": len(chips),

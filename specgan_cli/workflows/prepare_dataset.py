@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specgan import files
 from specgan._version import __version__
+from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import Alignment
 from specgan_cli.datasets.building.build import (
     DatasetOptions,
@@ -154,9 +155,9 @@ def _align(
     if note.exists():
         kept = json.loads(note.read_text("utf-8"))
         return {
-            int(index): None if entry is None else Alignment.from_json(entry)
+            int(index): entry and from_plain(Alignment, entry)
             for index, entry in kept["alignments"].items()
-        }, [Rejected(**entry) for entry in kept["rejected"]]
+        }, [from_plain(Rejected, entry) for entry in kept["rejected"]]
     indices = [index for index, source in enumerate(sources) if source.hsi_factor is not None]
     found: dict[int, Alignment | Rejected | None] = {}
     work = [(sources[index], options) for index in indices]
@@ -165,11 +166,7 @@ def _align(
         tell("aligning cubes", len(found), len(indices))
     good = {i: each for i, each in sorted(found.items()) if not isinstance(each, Rejected)}
     bad = [each for _, each in sorted(found.items()) if isinstance(each, Rejected)]
-    document = {
-        "alignments": {i: None if each is None else each.to_json() for i, each in good.items()},
-        "rejected": [asdict(entry) for entry in bad],
-    }
-    files.write(note, json.dumps(document))
+    files.write(note, json.dumps(to_plain({"alignments": good, "rejected": bad})))
     return good, bad
 
 
@@ -264,7 +261,7 @@ def _options_document(run: Run) -> dict[str, Any]:
 
 
 def _alignment_document(alignment: Alignment) -> dict[str, Any]:
-    document = alignment.to_json()
+    document = to_plain(alignment)
     return {name: document[name] for name in ("shift_xy", "reliability", "correlation", "overlap")}
 
 

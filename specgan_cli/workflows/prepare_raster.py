@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan._version import __version__
+from specgan.serde import to_plain
 from specgan_cli import png
 from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
 from specgan_cli.cubes.cube import Cube
@@ -174,7 +175,7 @@ def _tags(
         "SPECGAN_VERSION": __version__,
         "SPECGAN_INPUT": scene.name,
         "SPECGAN_HSI": cube.name,
-        "SPECGAN_ALIGNMENT": json.dumps(alignment.to_json(), sort_keys=True),
+        "SPECGAN_ALIGNMENT": json.dumps(to_plain(alignment), sort_keys=True),
     }
     return tags | {"SCALE": f"{UNITS if options.dtype == 'int16' else 1.0:g}"}
 
@@ -205,5 +206,5 @@ def _report(
         "coverage": [round(float(share), 4) for share in coverage],
         "mean_coverage": round(float(coverage.mean()), 4),
         "bad_bands": int(cube.bad.sum()),
-        "alignment": alignment.to_json(),
+        "alignment": to_plain(alignment),
     }

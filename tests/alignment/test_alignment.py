@@ -9,6 +9,7 @@ import rasterio
 import rasterio.warp
 from affine import Affine
 
+from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
 from specgan_cli.alignment.pair import Pair
 from specgan_cli.alignment.refine import blur_variance, refine
@@ -281,8 +282,8 @@ def test_the_blur_beyond_the_area_of_a_pixel_is_measured(tmp_path, ground, scene
 def test_alignments_survive_json():
     field = DisplacementField((0.0, 1.0, 2.0, 3.0), ((0.5,) * 4,) * 4, ((-0.25,) * 4,) * 4)
     whole = Alignment((1.0, -2.0), (0.1, -0.2), field, 0.99, 0.8, 0.5, 0.01, 0.9, 400, True)
-    assert Alignment.from_json(whole.to_json()) == whole
-    bare = Alignment.from_json(Alignment().to_json())
+    assert from_plain(Alignment, to_plain(whole)) == whole
+    bare = from_plain(Alignment, to_plain(Alignment()))
     assert math.isnan(bare.uncertainty)
     assert bare.field is None
 

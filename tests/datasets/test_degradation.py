@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specgan.errors import ShapeError
+from specgan.serde import from_plain, to_plain
 from specgan_cli.datasets.degradation import Degradation, block_mean, gaussian_weights, hsi_to_lr
 
 
@@ -118,7 +119,7 @@ def test_degradation_refuses_fields_out_of_range(fields: dict[str, object]) -> N
 
 def test_degradation_survives_json() -> None:
     operator = Degradation("gaussian", mtf=0.21, noise=0.01, min_valid=0.9)
-    assert Degradation.from_json(operator.to_json()) == operator
+    assert from_plain(Degradation, to_plain(operator)) == operator
 
 
 def test_hsi_is_averaged_on_coarser_grid() -> None:

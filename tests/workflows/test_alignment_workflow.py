@@ -10,6 +10,7 @@ from affine import Affine
 from click.testing import CliRunner
 from rasterio.errors import NotGeoreferencedWarning
 
+from specgan.serde import from_plain
 from specgan_cli.alignment import Alignment, AlignOptions, cube_on_grid
 from specgan_cli.cli.main import cli
 from specgan_cli.cubes.cube import Cube
@@ -39,7 +40,7 @@ def test_the_output_is_the_cube_on_the_scenes_grid(pair, tmp_path):
     output = tmp_path / "aligned.tif"
     report = align_cube(*pair, output)
     with Scene.open(pair[0]) as scene, Cube.open(pair[1]) as cube:
-        alignment = Alignment.from_json(report["alignment"])
+        alignment = from_plain(Alignment, report["alignment"])
         expected, mask = cube_on_grid(cube, scene.grid, alignment)
         with rasterio.open(output) as dataset:
             values = dataset.read()
@@ -76,7 +77,7 @@ def test_preparing_first_changes_nothing_downstream(pair, tmp_path):
     output = tmp_path / "aligned.tif"
     report = align_cube(*pair, output, options=AlignedCubeOptions(dtype="float32"))
     with Scene.open(pair[0]) as scene, Cube.open(pair[1]) as raw, Cube.open(output) as ready:
-        direct, mask = cube_on_grid(raw, scene.grid, Alignment.from_json(report["alignment"]))
+        direct, mask = cube_on_grid(raw, scene.grid, from_plain(Alignment, report["alignment"]))
         again, known = cube_on_grid(ready, scene.grid)
     np.testing.assert_array_equal(known, mask)
     np.testing.assert_allclose(again, direct, atol=2e-6)

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from specgan import files
+from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import Alignment, AlignOptions, align
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.datasets.building.pairs import Pair
@@ -27,8 +28,6 @@ from specgan_cli.datasets.manifest import (
     Rejected,
     ShardRecord,
     Split,
-    chips_from_json,
-    shard_from_json,
 )
 from specgan_cli.datasets.shards import Sample, write_shard
 from specgan_cli.datasets.statistics import BandTotals, add
@@ -242,27 +241,12 @@ def save_result(folder: Path, name: str, result: ShardResult) -> None:
     """Note that a shard is finished; the note appears whole or not at all."""
     path = result_path(folder, name)
     path.parent.mkdir(exist_ok=True)
-    document = {
-        "shard": None if result.shard is None else asdict(result.shard),
-        "chips": [asdict(chip) for chip in result.chips],
-        "rejected": [asdict(entry) for entry in result.rejected],
-        "totals": {kind: asdict(totals) for kind, totals in result.totals.items()},
-    }
-    files.write(path, json.dumps(document))
+    files.write(path, json.dumps(to_plain(result)))
 
 
 def load_result(folder: Path, name: str) -> ShardResult | None:
     """Read the note of a finished shard; None where there is none."""
     try:
-        document: dict[str, Any] = json.loads(result_path(folder, name).read_text("utf-8"))
+        return from_plain(ShardResult, json.loads(result_path(folder, name).read_text("utf-8")))
     except (OSError, ValueError):
         return None
-    return ShardResult(
-        None if document["shard"] is None else shard_from_json(document["shard"]),
-        chips_from_json(document["chips"]),
-        tuple(Rejected(**entry) for entry in document["rejected"]),
-        {
-            kind: BandTotals(entry["pixels"], tuple(entry["sums"]), tuple(entry["squares"]))
-            for kind, entry in document["totals"].items()
-        },
-    )

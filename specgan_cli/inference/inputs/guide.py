@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from specgan.header import Header
+from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
@@ -119,10 +120,10 @@ def open_guide(
     cube = stack.enter_context(Cube.open(inputs.hsi, inputs.cube))
     check_overlap(scene, cube)
     if known is not None:
-        alignment = Alignment.from_json(known)
+        alignment = from_plain(Alignment, known)
     else:
         alignment = align(scene, cube, inputs.alignment)
-    return Guide(cube, scene.grid, header, alignment), alignment.to_json()
+    return Guide(cube, scene.grid, header, alignment), to_plain(alignment)
 
 
 def check_overlap(scene: Scene, cube: Cube) -> None:
