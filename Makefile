@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
-EXTRAS := test,train,metrics,hdf5,distributed
+EXTRAS := test,train,hdf5,distributed
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
 .PHONY: help venv demo test check lint types tests wheel test-wheel sample clean

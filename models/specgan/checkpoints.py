@@ -1,13 +1,15 @@
 """Weights files: safetensors with a JSON header, from which a network is rebuilt."""
 
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
@@ -16,10 +18,8 @@ from specgan import files
 from specgan._version import __version__
 from specgan.errors import WeightsError
 from specgan.header import Header
-from specgan.safefile import read_layout
 
 if TYPE_CHECKING:
-    from specgan.published.discriminator import PublishedDiscriminator
     from specgan.published.network import PublishedNetwork
     from specgan.scene.network import SceneNetwork
 
@@ -76,6 +76,45 @@ def sha256(name_or_path: str | os.PathLike[str], *, fidelity: float = 0.0) -> st
     path = resolve(name_or_path)
     parts = (path, _means_of(path)) if fidelity else (path,)
     return "+".join(files.sha256(part) for part in parts)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the head of a safetensors file declares."""
+
+    shapes: dict[str, tuple[int, ...]]
+    """The shape of each tensor."""
+
+    dtypes: dict[str, str]
+    """The safetensors type name of each tensor, such as F16."""
+
+    metadata: dict[str, str]
+    """The free text that the writer added."""
+
+
+def read_layout(path: Path) -> Layout:
+    """Read the head of a safetensors file, without its tensors.
+
+    Raises:
+        WeightsError: Unreadable, not safetensors (a pickle is named as one), truncated or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            slices = {key: file.get_slice(key) for key in file.keys()}
+            return Layout(
+                shapes={key: tuple(each.get_shape()) for key, each in slices.items()},
+                dtypes={key: each.get_dtype() for key, each in slices.items()},
+                metadata=file.metadata() or {},
+            )
+    except (OSError, SafetensorError) as error:
+        with path.open("rb") as raw:
+            start = raw.read(4)
+        if start == b"PK\x03\x04" or start[:1] == pickle.PROTO:
+            raise WeightsError(
+                f"{path} is a PyTorch checkpoint (a pickle), not a safetensors file; "
+                "convert a published one with `specgan models import`"
+            ) from error
+        raise WeightsError(f"{path} is no complete safetensors file: {error}") from error
 
 
 def read_header(name_or_path: str | os.PathLike[str]) -> Header:
@@ -194,42 +233,8 @@ def _mix(network: nn.Module, other: nn.Module, share: float) -> None:
         value.lerp_(theirs[key], share)
 
 
-def load_discriminator(
-    name_or_path: str | os.PathLike[str],
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
-) -> "PublishedDiscriminator":
-    """Rebuild the published discriminator from a weights file alone, to train on.
-
-    Args:
-        name_or_path: As for `load`.
-        device: As for `load`.
-        dtype: As for `load`.
-
-    Returns:
-        The discriminator in training mode.
-
-    Raises:
-        WeightsError: As for `load`, or the file holds a network that makes images.
-    """
-    from specgan.published.discriminator import PublishedDiscriminator
-
-    path = resolve(name_or_path)
-    header = read_header(path)
-    if header.architecture != "published-discriminator":
-        raise WeightsError(
-            f"{path} holds a {header.architecture} network, not a published-discriminator"
-        )
-    with _constructing(path, header), torch.device("meta"):
-        network = PublishedDiscriminator(**header.config)
-    _fill(path, network, device, dtype)
-    return network
-
-
 def _build(path: Path, header: Header) -> "SceneNetwork | PublishedNetwork":
     """Make the header's network; the caller's random state is left as it is."""
-    if header.architecture == "published-discriminator":
-        raise WeightsError(f"{path} holds a discriminator, which makes no images")
     with _constructing(path, header):
         if header.architecture == "published":
             from specgan.published.network import PublishedNetwork
@@ -266,10 +271,7 @@ def _fill(
     """Read the tensors of a file into a network that may be on the meta device."""
     dtype = dtype or torch.float32
     _check_shapes(path, network, read_layout(path).shapes)
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} is damaged: {error}") from error
+    tensors = load_file(path)
     for key, value in tensors.items():
         if not torch.isfinite(value).all():
             raise WeightsError(f"{path}: the tensor {key} holds values that are not finite")

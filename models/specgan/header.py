@@ -13,7 +13,7 @@ from specgan.serde import from_plain, to_plain
 FORMAT = "specgan-weights/1"
 """Name and version of the header's layout; a reader refuses any other."""
 
-Architecture = Literal["scene", "published", "published-discriminator"]
+Architecture = Literal["scene", "published"]
 """The networks that a weights file can hold."""
 
 

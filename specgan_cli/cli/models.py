@@ -24,7 +24,7 @@ Examples:
 IMPORT_EPILOG = """\b
 Examples:
   specgan models import specgan_x32.pth -o x32.safetensors
-  specgan models import specgan_x32.pth -o x32.safetensors --discriminator x32_d.safetensors
+  specgan models import specgan_x32.pth -o half.safetensors --half
 """
 
 
@@ -75,35 +75,16 @@ def show(weights: str, as_json: bool) -> None:
     required=True,
     help="The weights file to write, NAME.safetensors.",
 )
-@click.option(
-    "--discriminator",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write the checkpoint's discriminator too, to train on.",
-)
 @click.option("--half", is_flag=True, help="Write 16-bit numbers: half the size.")
 @options.overwrite
 @options.json_output
 def import_model(
-    checkpoint: Path,
-    output: Path,
-    discriminator: Path | None,
-    half: bool,
-    overwrite: bool,
-    as_json: bool,
+    checkpoint: Path, output: Path, half: bool, overwrite: bool, as_json: bool
 ) -> None:
     """Convert a checkpoint of the paper's authors; code in it is never run."""
     from specgan_cli.workflows.models import ImportRequest, import_weights
 
-    report = import_weights(
-        ImportRequest(
-            source=checkpoint,
-            output=output,
-            discriminator=discriminator,
-            half=half,
-            overwrite=overwrite,
-        )
-    )
+    report = import_weights(ImportRequest(checkpoint, output, half=half, overwrite=overwrite))
     if as_json:
         _write_json(report)
         return

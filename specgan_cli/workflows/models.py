@@ -1,6 +1,7 @@
 """What `specgan models` does: list, show and import weights."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,8 @@ import torch
 
 from specgan import checkpoints, files
 from specgan.header import Header
-from specgan.published.importer import Imported, import_published, read_checkpoint
-from specgan.safefile import count_values, read_layout
-from specgan_cli.errors import OutputError, WeightsError
+from specgan.published.importer import import_published, read_checkpoint
+from specgan_cli.errors import OutputError
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,6 @@ class ImportRequest:
     output: Path
     """The weights file to write."""
 
-    discriminator: Path | None = None
-    """Where the discriminator goes; left out when None."""
-
     half: bool = False
     """Write 16-bit floating-point numbers."""
 
@@ -80,55 +77,38 @@ def show_weights(name_or_path: str) -> WeightsFacts:
     """
     header = checkpoints.read_header(name_or_path)
     path = checkpoints.resolve(name_or_path)
-    layout = read_layout(path)
+    layout = checkpoints.read_layout(path)
     return WeightsFacts(
         name=name_or_path,
         path=str(path),
         bytes=path.stat().st_size,
         sha256=checkpoints.sha256(path),
-        values=count_values(layout),
+        values=sum(math.prod(shape) for shape in layout.shapes.values()),
         types=tuple(sorted(set(layout.dtypes.values()))),
         header=header,
     )
 
 
 def import_weights(request: ImportRequest) -> dict[str, Any]:
-    """Convert a published checkpoint into weights files.
+    """Convert a published checkpoint into a weights file.
 
     Args:
         request: What and where.
 
     Returns:
-        A report as JSON values: the outputs' facts and the published tensors left out.
+        A report as JSON values: the output's facts and the published tensors left out.
 
     Raises:
         WeightsError: The source is no published checkpoint, or tensors are missing, unexpected or
-            of the wrong shape; or a discriminator is wanted and there is none.
-        OutputError: An output exists already, or its folder does not.
+            of the wrong shape.
+        OutputError: The output exists already, or its folder does not.
     """
-    outputs = [request.output]
-    if request.discriminator is not None:
-        outputs.append(request.discriminator)
-    for output in outputs:
-        _check_output(output, request)
+    _check_output(request.output, request)
     imported = import_published(read_checkpoint(request.source), _source(request.source))
     dtype = torch.float16 if request.half else None
-    report: dict[str, Any] = {"unused": list(imported.unused)}
-    if request.discriminator is not None:
-        _save_discriminator(imported, request.discriminator, dtype)
-        report["discriminator"] = show_weights(str(request.discriminator)).to_json()
     checkpoints.save(request.output, imported.network, imported.header, dtype=dtype)
-    report["network"] = show_weights(str(request.output)).to_json()
-    return report
-
-
-def _save_discriminator(imported: Imported, path: Path, dtype: torch.dtype | None) -> None:
-    if imported.discriminator is None or imported.discriminator_header is None:
-        raise WeightsError(
-            f"the checkpoint has no discriminator.* tensors to write to {path}; "
-            f"leave --discriminator out"
-        )
-    checkpoints.save(path, imported.discriminator, imported.discriminator_header, dtype=dtype)
+    network = show_weights(str(request.output))
+    return {"network": network.to_json(), "unused": list(imported.unused)}
 
 
 def _check_output(path: Path, request: ImportRequest) -> None:
@@ -138,8 +118,6 @@ def _check_output(path: Path, request: ImportRequest) -> None:
         raise OutputError(f"cannot write {path}: it is the checkpoint that is imported")
     if path.exists() and not request.overwrite:
         raise OutputError(f"{path} exists already; give --overwrite to replace it")
-    if request.discriminator is not None and request.discriminator == request.output:
-        raise OutputError(f"network and discriminator cannot both go to {path}")
 
 
 def _source(path: Path) -> str:

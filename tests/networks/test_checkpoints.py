@@ -218,11 +218,11 @@ def test_checkpoints_refuse_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty"),
-        (b"II*\x00" + bytes(40), "not a safetensors file: it begins with"),
-        (struct.pack("<Q", 100) + b'{"a":', "truncated: its head should be 100 bytes"),
-        (struct.pack("<Q", 9) + b'{"a": 1}}', "damaged safetensors head"),
-        (struct.pack("<Q", 8) + b'{"a": 1}', "damaged safetensors head"),
+        (b"", "no complete safetensors file"),
+        (b"II*\x00" + bytes(40), "no complete safetensors file"),
+        (struct.pack("<Q", 100) + b'{"a":', "no complete safetensors file"),
+        (struct.pack("<Q", 9) + b'{"a": 1}}', "no complete safetensors file"),
+        (struct.pack("<Q", 8) + b'{"a": 1}', "no complete safetensors file"),
         (b"\x80\x02}q\x00.", "a PyTorch checkpoint"),
     ],
 )
@@ -243,7 +243,7 @@ def test_checkpoints_refuse_a_pickle_and_do_not_run_it(tmp_path: Path) -> None:
 def test_checkpoints_refuse_a_truncated_file(saved: Path) -> None:
     content = saved.read_bytes()
     saved.write_bytes(content[:-10])
-    with pytest.raises(WeightsError, match="is truncated: its tensors need"):
+    with pytest.raises(WeightsError, match="no complete safetensors file"):
         checkpoints.load(saved)
 
 
@@ -259,7 +259,7 @@ def test_checkpoints_refuse_a_head_that_lies_about_a_shape(saved: Path) -> None:
         head["image.0.weight"]["shape"] = [3, 6, 3, 4]
 
     rewrite_head(saved, change)
-    with pytest.raises(WeightsError, match=r"image\.0\.weight is F32 of shape \(3, 6, 3, 4\)"):
+    with pytest.raises(WeightsError, match="no complete safetensors file"):
         checkpoints.load(saved)
 
 

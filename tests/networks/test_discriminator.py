@@ -9,8 +9,15 @@ from torch import Tensor
 
 from specgan.errors import ShapeError
 from specgan.published.discriminator import PublishedDiscriminator, group_deviation
-from specgan.published.names import DISCRIMINATOR_RULES, convert, published_name
-from support.published_fill import GOLDEN, crc32, fill_published, read_inventory, uniform
+from specgan.published.names import convert, published_name
+from support.published_fill import (
+    DISCRIMINATOR_RULES,
+    GOLDEN,
+    crc32,
+    fill_published,
+    read_inventory,
+    uniform,
+)
 
 
 @pytest.fixture(scope="module")

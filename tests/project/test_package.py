@@ -1,5 +1,6 @@
 """Laws of the distribution: what a wheel holds, and what it asks for."""
 
+import ast
 import itertools
 import re
 import tomllib
@@ -72,6 +73,26 @@ def test_requirements_do_not_replace_torch(project: dict) -> None:
     extras = project["optional-dependencies"].values()
     wanted = names(project["dependencies"]).union(*map(names, extras))
     assert not wanted & set(REPLACES_TORCH)
+
+
+def imports(folder: Path) -> set[str]:
+    """Return what the modules of a folder import, in whole and by its first name."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module)
+    return found | {name.split(".")[0] for name in found}
+
+
+def test_the_product_imports_every_requirement_and_every_extra(project: dict) -> None:
+    extras = {k: v for k, v in project["optional-dependencies"].items() if k != "test"}
+    used = imports(ROOT / "specgan_cli") | imports(ROOT / "models")
+    through = {"tensorboard": "torch.utils.tensorboard", "dask": "distributed"}
+    wanted = names(project["dependencies"]).union(*map(names, extras.values()))
+    assert {name for name in wanted if through.get(name, name) not in used} == set()
 
 
 def test_requirements_have_floors(project: dict) -> None:

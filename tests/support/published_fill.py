@@ -9,6 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+DISCRIMINATOR_RULES: tuple[tuple[str, str], ...] = (
+    (r"^stages\.0\.weight$", r"convs.0.0.conv.weight_orig"),
+    (r"^stages\.0\.bias$", r"convs.0.1.bias"),
+    (r"^stages\.(\d+)\.first\.weight$", r"convs.\1.conv1.0.conv.weight_orig"),
+    (r"^stages\.(\d+)\.first\.bias$", r"convs.\1.conv1.1.bias"),
+    (r"^stages\.(\d+)\.second\.weight$", r"convs.\1.conv2.1.conv.weight_orig"),
+    (r"^stages\.(\d+)\.second\.bias$", r"convs.\1.conv2.2.bias"),
+    (r"^stages\.(\d+)\.skip\.weight$", r"convs.\1.skip.1.conv.weight_orig"),
+    (r"^last\.weight$", r"final_conv.0.conv.weight_orig"),
+    (r"^last\.bias$", r"final_conv.1.bias"),
+    (r"^hidden\.weight$", r"final_linear.0.linear.weight_orig"),
+    (r"^hidden\.bias$", r"final_linear.0.bias"),
+    (r"^score\.weight$", r"final_linear.1.linear.weight_orig"),
+    (r"^score\.bias$", r"final_linear.1.bias"),
+)
+"""How a name of `PublishedDiscriminator` becomes the published one; all apply, in this order."""
+
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
 FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype(np.float32) / 64

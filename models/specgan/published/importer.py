@@ -7,28 +7,22 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from specgan._version import __version__
 from specgan.errors import WeightsError
-from specgan.header import CANONICAL_BANDS, Architecture, Header
-from specgan.published.discriminator import PublishedDiscriminator
-from specgan.published.names import DISCRIMINATOR_RULES, NETWORK_RULES, Rule, convert
+from specgan.header import CANONICAL_BANDS, Header
+from specgan.published.names import NETWORK_RULES, convert
 from specgan.published.network import INPUT_HALF_RANGE, PublishedNetwork
 
 NETWORK_PREFIX = "generator."
 """What the authors' training puts before every name of the network."""
 
-DISCRIMINATOR_PREFIX = "discriminator."
-"""What it puts before every name of the discriminator."""
-
-IGNORED_PREFIXES = ("perceptual_loss.",)
-"""Parts of a published checkpoint that are neither."""
-
-M = TypeVar("M", bound=nn.Module)
+IGNORED_PREFIXES = ("discriminator.", "perceptual_loss.")
+"""Parts of a published checkpoint that make no images."""
 
 PAPER = "doi.org/10.1109/TGRS.2022.3222360"
 
@@ -42,12 +36,6 @@ class Imported:
 
     header: Header
     """Its header, with the published input scaling."""
-
-    discriminator: PublishedDiscriminator | None
-    """The discriminator, where the checkpoint has one."""
-
-    discriminator_header: Header | None
-    """Its header."""
 
     unused: tuple[str, ...]
     """Published names that were left out since the network never uses them."""
@@ -87,32 +75,33 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 def import_published(tensors: Mapping[str, Tensor], source: str = "") -> Imported:
     """Make the published network of a checkpoint's tensors.
 
-    The scale and the sizes are found from the shapes. `perceptual_loss.*` is ignored.
+    The scale and the sizes are found from the shapes; the discriminator and the perceptual
+    network are ignored.
 
     Args:
         tensors: By published name; either with the prefixes of the authors' whole model
-            (`generator.`, `discriminator.`) or the network's own names alone.
+            (`generator.`) or the network's own names alone.
         source: Where they come from, for the header.
 
     Returns:
-        Network, discriminator (or None) and headers. Tensors are not copied.
+        Network and header. Tensors are not copied.
 
     Raises:
         WeightsError: Not a published checkpoint, or tensors are missing, unexpected or of the
             wrong shape; the message names them.
     """
-    network_part, discriminator_part = _split(tensors)
-    config = _network_config(network_part)
-    network, unused = _build(PublishedNetwork, config, network_part, NETWORK_RULES)
-    header = _header("published", config, int(config["scale"]), source)
-    discriminator = discriminator_header = None
-    if discriminator_part:
-        sizes = _discriminator_config(discriminator_part)
-        discriminator, _ = _build(
-            PublishedDiscriminator, sizes, discriminator_part, DISCRIMINATOR_RULES
+    part = _network_part(tensors)
+    config = _network_config(part)
+    with torch.device("meta"):
+        network = PublishedNetwork(**config)
+    conversion = convert(part, network, NETWORK_RULES)
+    if conversion.problems():
+        raise WeightsError(
+            f"the checkpoint does not fit the published network of {_words(config)}: "
+            f"{conversion.problems()}"
         )
-        discriminator_header = _header("published-discriminator", sizes, header.scale, source)
-    return Imported(network.eval(), header, discriminator, discriminator_header, unused)
+    network.load_state_dict(conversion.tensors, assign=True)
+    return Imported(network.eval(), _header(config, source), conversion.unused)
 
 
 def _tensors(path: Path, content: object) -> dict[str, Tensor]:
@@ -131,24 +120,18 @@ def _tensors(path: Path, content: object) -> dict[str, Tensor]:
     return {str(key): value for key, value in content.items()}
 
 
-def _split(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return the network's and the discriminator's tensors, without the whole model's prefixes."""
+def _network_part(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the network's tensors, without the whole model's prefix."""
     kept = {key: value for key, value in tensors.items() if not key.startswith(IGNORED_PREFIXES)}
-    if any(key.startswith("encoder_head.") for key in kept):
-        return kept, {}
-    if not any(key.startswith(f"{NETWORK_PREFIX}encoder_head.") for key in kept):
+    if not any(key.removeprefix(NETWORK_PREFIX).startswith("encoder_head.") for key in kept):
         first = ", ".join(sorted(kept)[:3]) or "nothing"
         raise WeightsError(
             "this is no published SpecGAN checkpoint: it has no generator.encoder_head.* tensors; "
             f"it holds {len(kept)} tensors: {first} ..."
         )
-    network, discriminator = {}, {}
-    for key, value in kept.items():
-        if key.startswith(DISCRIMINATOR_PREFIX):
-            discriminator[key.removeprefix(DISCRIMINATOR_PREFIX)] = value
-        else:
-            network[key.removeprefix(NETWORK_PREFIX)] = value
-    return network, discriminator
+    if any(key.startswith("encoder_head.") for key in kept):
+        return kept
+    return {key.removeprefix(NETWORK_PREFIX): value for key, value in kept.items()}
 
 
 def _network_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -167,45 +150,17 @@ def _network_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _discriminator_config(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    stages = {key.split(".")[1] for key in tensors if key.startswith("convs.")}
-    return {
-        "features": _width(tensors, "final_conv.1.bias", 512),
-        "size": 2 ** (len(stages) + 1) if len(stages) > 1 else 256,
-    }
-
-
 def _width(tensors: Mapping[str, Tensor], name: str, published: int) -> int:
     value = tensors.get(name)
     return published if value is None or value.dim() != 1 else len(value)
 
 
-def _build(
-    kind: type[M], config: dict[str, Any], tensors: Mapping[str, Tensor], rules: tuple[Rule, ...]
-) -> tuple[M, tuple[str, ...]]:
-    with torch.device("meta"):
-        network = kind(**config)
-    conversion = convert(tensors, network, rules)
-    if conversion.problems():
-        raise WeightsError(
-            f"the checkpoint does not fit the published {kind.__name__} of {_words(config)}: "
-            f"{conversion.problems()}"
-        )
-    network.load_state_dict(conversion.tensors, assign=True)
-    return network, conversion.unused
-
-
-def _header(
-    architecture: Architecture,
-    config: dict[str, Any],
-    scale: int,
-    source: str,
-) -> Header:
+def _header(config: dict[str, Any], source: str) -> Header:
     count = len(CANONICAL_BANDS)
     return Header(
-        architecture=architecture,
+        architecture="published",
         config=config,
-        scale=scale,
+        scale=config["scale"],
         bands=CANONICAL_BANDS,
         hsi_mean=(0.5,) * count,
         hsi_std=(2.0,) * count,

@@ -54,23 +54,6 @@ NETWORK_RULES: tuple[Rule, ...] = (
 )
 """How a name of `PublishedNetwork` becomes the published one; all are applied, in this order."""
 
-DISCRIMINATOR_RULES: tuple[Rule, ...] = (
-    (r"^stages\.0\.weight$", r"convs.0.0.conv.weight_orig"),
-    (r"^stages\.0\.bias$", r"convs.0.1.bias"),
-    (r"^stages\.(\d+)\.first\.weight$", r"convs.\1.conv1.0.conv.weight_orig"),
-    (r"^stages\.(\d+)\.first\.bias$", r"convs.\1.conv1.1.bias"),
-    (r"^stages\.(\d+)\.second\.weight$", r"convs.\1.conv2.1.conv.weight_orig"),
-    (r"^stages\.(\d+)\.second\.bias$", r"convs.\1.conv2.2.bias"),
-    (r"^stages\.(\d+)\.skip\.weight$", r"convs.\1.skip.1.conv.weight_orig"),
-    (r"^last\.weight$", r"final_conv.0.conv.weight_orig"),
-    (r"^last\.bias$", r"final_conv.1.bias"),
-    (r"^hidden\.weight$", r"final_linear.0.linear.weight_orig"),
-    (r"^hidden\.bias$", r"final_linear.0.bias"),
-    (r"^score\.weight$", r"final_linear.1.linear.weight_orig"),
-    (r"^score\.bias$", r"final_linear.1.bias"),
-)
-"""The same for `PublishedDiscriminator`."""
-
 MODULATED_WEIGHT = re.compile(r"^generator\.(?!style_mapping).*\.conv\.weight_orig$")
 """Published weights with a leading axis of length 1, which ours lack."""
 
@@ -117,7 +100,7 @@ def published_name(name: str, rules: tuple[Rule, ...]) -> str:
 
     Args:
         name: The name in our `state_dict`.
-        rules: `NETWORK_RULES` or `DISCRIMINATOR_RULES`.
+        rules: Such as `NETWORK_RULES`.
     """
     for pattern, replacement in rules:
         name = re.sub(pattern, replacement, name)
@@ -141,7 +124,7 @@ def convert(
 
     Args:
         published: Tensors by published name, without the prefix of the whole model.
-        network: `PublishedNetwork` or `PublishedDiscriminator`, on any device (`meta` will do).
+        network: `PublishedNetwork`, on any device (`meta` will do).
         rules: The rules of that network.
 
     Returns:
