@@ -23,12 +23,12 @@ import torch
 from specgan.scene.network import SceneNetwork
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.evaluation.chips import Chip, read_chip
-from specgan_cli.evaluation.image_pair import Array
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.metrics.grid_artifacts import Steps
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.features import Judge
 from specgan_cli.evaluation.runner import Evaluation, run
+from specgan_cli.measures import Pixels
 
 CONFIG = Path(__file__).parents[1] / "recipes" / "neon_ucmerced" / "design.toml"
 SCALE = 4
@@ -67,7 +67,7 @@ class FixedTiles:
         """Return true: any chip can be cut into tiles."""
         return True
 
-    def predict(self, chip: Chip) -> list[Array]:
+    def predict(self, chip: Chip) -> list[Pixels]:
         """Compute tile after tile and put them side by side."""
         rows, cols = chip.lr.shape[1:]
         strips = []
@@ -76,7 +76,7 @@ class FixedTiles:
             strips.append([np.concatenate(level, axis=2) for level in zip(*tiles, strict=True)])
         return [np.concatenate(level, axis=1) for level in zip(*strips, strict=True)]
 
-    def _tile(self, chip: Chip, row: int, col: int) -> list[Array]:
+    def _tile(self, chip: Chip, row: int, col: int) -> list[Pixels]:
         part = (..., slice(row, row + TILE), slice(col, col + TILE))
         rgb = torch.from_numpy(chip.radiometry.to_unit(chip.lr[part]))[None]
         with torch.inference_mode():
@@ -119,7 +119,7 @@ def main() -> None:
     methods.append(FixedTiles(plain))
     borders = {method.name: Steps(SCALE * TILE) for method in methods}
 
-    def watch(chip: Chip, method: str, outputs: list[Array]) -> None:
+    def watch(chip: Chip, method: str, outputs: list[Pixels]) -> None:
         if method in borders:
             borders[method].add(outputs[-1], np.ones(outputs[-1].shape[1:], bool))
 

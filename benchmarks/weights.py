@@ -223,7 +223,8 @@ def extras(result: Evaluation, set_: str, shown: list[str]) -> dict[str, Any]:
     for method in shown:
         pool = result.pools[set_, method]
         if pool.suite.fidelity is not None:
-            bias = pool.suite.fidelity.band_bias()
+            sums = pool.suite.fidelity
+            bias = [float(value) for value in sums.signed / max(sums.count, 1)]
             found[f"colour {method}"] = bias
             print(f"\n{method}: mean difference per band " + ", ".join(f"{b:+.3f}" for b in bias))
         octaves = {

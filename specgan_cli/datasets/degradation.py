@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan.errors import ShapeError
+from specgan_cli.measures import block_means
 
 FloatArray = NDArray[np.float32]
 Mask = NDArray[np.uint8]
@@ -100,15 +101,7 @@ def block_mean(
     Returns:
         C x H/factor x W/factor float32 means, 0 where invalid, and the mask (uint8).
     """
-    bands, height, width = values.shape
-    blocks = (height // factor, factor, width // factor, factor)
-    weights = (mask != 0).astype(np.float32)
-    count = weights.reshape(blocks).sum(axis=(1, 3), dtype=np.float64)
-    # Values under the mask may be anything, not-a-number included: choose, do not multiply.
-    kept = np.where(weights > 0, values, 0)
-    total = kept.reshape(bands, *blocks).sum(axis=(2, 4), dtype=np.float64)
-    valid = count >= min_valid * factor * factor
-    mean = np.where(valid, total / np.maximum(count, 1.0), 0.0)
+    mean, valid = block_means(values, mask != 0, factor, min_valid)
     return mean.astype(np.float32), valid.astype(np.uint8)
 
 

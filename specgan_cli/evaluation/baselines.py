@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from specgan_cli.evaluation.image_pair import Array
+from specgan_cli.measures import Pixels
 
 Baseline = Literal["bicubic", "bilinear", "nearest"]
 BASELINES: tuple[Baseline, ...] = ("bicubic", "nearest")
 """The two that stand beside every result."""
 
 
-def interpolate(lr: Array, scale: int, method: Baseline) -> Array:
+def interpolate(lr: Pixels, scale: int, method: Baseline) -> Pixels:
     """Interpolate an image; pixels are areas, and the border is repeated outward.
 
     Args:
@@ -33,7 +33,7 @@ def interpolate(lr: Array, scale: int, method: Baseline) -> Array:
     return finer[0].numpy()
 
 
-def reduce(hr: Array, scale: int) -> Array:
+def reduce(hr: Pixels, scale: int) -> Pixels:
     """Downsample C x H x W by bilinear interpolation with antialiasing (a triangle filter).
 
     Args:

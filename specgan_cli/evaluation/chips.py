@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.datasets.degradation import hsi_to_lr
 from specgan_cli.datasets.statistics import HSI_UNIT
-from specgan_cli.evaluation.image_pair import Array, Mask, Tile, whole
+from specgan_cli.evaluation.image_pair import Tile, whole
+from specgan_cli.measures import Mask, Pixels
 from specgan_cli.raster.radiometry import Radiometry, fill_invalid
 
 
@@ -23,11 +24,11 @@ class Chip:
     """HR pixels along an LR pixel's side."""
     radiometry: Radiometry
     """Units of the pixels."""
-    hr_truth: Array
+    hr_truth: Pixels
     """3 x H x W, file units."""
     hr_valid: Mask
     """H x W."""
-    lr: Array
+    lr: Pixels
     """3 x h x w, file units; invalid pixels are filled from their neighbours."""
     lr_valid: Mask
     """h x w."""
@@ -41,7 +42,7 @@ class Chip:
         """Side of an LR pixel, metres."""
         return self.record.gsd * self.scale
 
-    def compare(self, hr_sr: Array) -> Tile:
+    def compare(self, hr_sr: Pixels) -> Tile:
         """Put an output, 3 x H x W in file units, beside the truth."""
         return whole(
             hr_sr,

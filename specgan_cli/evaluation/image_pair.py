@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from specgan_cli.errors import ShapeError
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from specgan_cli.measures import Mask, Pixels
 
 HALO = 80
 """Pixels of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
@@ -25,9 +23,9 @@ class Tile:
     A chip is a tile whose core is the whole image.
     """
 
-    hr_sr: Array
+    hr_sr: Pixels
     """Output, C x H x W, halo included."""
-    hr_truth: Array
+    hr_truth: Pixels
     """Reference, C x H x W, halo included."""
     hr_valid: Mask
     """H x W, true where both are measured."""
@@ -39,18 +37,18 @@ class Tile:
     """HR pixel, metres."""
     scale: int = 1
     """Factor between the LR and the HR grid."""
-    lr: Array | None = None
+    lr: Pixels | None = None
     """Input below the core, C x h x w with h = ceil(core height / scale); None when not known."""
     lr_valid: Mask | None = None
     """h x w, true where the input is measured."""
 
     @property
-    def core_sr(self) -> Array:
+    def core_sr(self) -> Pixels:
         """The output without its halo, C x H x W."""
         return self.hr_sr[:, *self.core]
 
     @property
-    def core_truth(self) -> Array:
+    def core_truth(self) -> Pixels:
         """The reference without its halo, C x H x W."""
         return self.hr_truth[:, *self.core]
 

@@ -9,10 +9,10 @@ import numpy as np
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import BASELINES, interpolate
 from specgan_cli.evaluation.comparison import Comparison
-from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Array, Mask, Tile
-from specgan_cli.evaluation.metrics.consistency import block_means
+from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Tile
 from specgan_cli.evaluation.perceptual.features import Judge
 from specgan_cli.evaluation.runner import Evaluation, Subject, add, look_at_truth
+from specgan_cli.measures import Mask, Pixels, block_means
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.tiles import plan_tiles
@@ -118,7 +118,7 @@ def _below(pair: Comparison, window: Window) -> Window:
     return Window(row // s, col // s, -(-window.height // s), -(-window.width // s))
 
 
-def _read_lr(pair: Comparison, window: Window) -> tuple[Array, Mask]:
+def _read_lr(pair: Comparison, window: Window) -> tuple[Pixels, Mask]:
     """Read LR pixels in the reference's units: of the input, or means of the reference."""
     if pair.lr is not None:
         values, valid = pair.lr.read(window)
@@ -129,7 +129,7 @@ def _read_lr(pair: Comparison, window: Window) -> tuple[Array, Mask]:
     return block_means(*pair.reference.read(fine), pair.scale)
 
 
-def _baselines(pair: Comparison, outer: Window) -> dict[str, Array]:
+def _baselines(pair: Comparison, outer: Window) -> dict[str, Pixels]:
     """Interpolate the LR pixels around a window of the reference's grid."""
     s, (top, left) = pair.scale, pair.lr_offset_yx
     first = ((outer.row - top) // s - MARGIN, (outer.col - left) // s - MARGIN)

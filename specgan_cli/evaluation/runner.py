@@ -7,10 +7,9 @@ from functools import partial
 
 from specgan_cli.evaluation.bootstrap import Interval, mean_interval
 from specgan_cli.evaluation.chips import Chip, set_of
-from specgan_cli.evaluation.image_pair import Array, Tile
+from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.methods import Method, can_run
 from specgan_cli.evaluation.metrics.catalogue import POOLED_ONLY
-from specgan_cli.evaluation.metrics.consistency import block_means
 from specgan_cli.evaluation.metrics.grid_artifacts import Steps
 from specgan_cli.evaluation.metrics.suite import Suite, Units
 from specgan_cli.evaluation.perceptual.features import (
@@ -20,6 +19,7 @@ from specgan_cli.evaluation.perceptual.features import (
     blend_invalid,
     frechet_distance,
 )
+from specgan_cli.measures import Pixels, block_means
 
 TRUTH = "truth"
 """Name of the truth among methods, for observers."""
@@ -27,7 +27,7 @@ TRUTH = "truth"
 Observer = Callable[[Chip, str, Features], None]
 """Called with a chip, a method's name (or TRUTH) and what the trunk sees."""
 
-Watcher = Callable[[Chip, str, list[Array]], None]
+Watcher = Callable[[Chip, str, list[Pixels]], None]
 """Called with every chip, method name and outputs (x2, x4, ... or the last alone)."""
 
 
@@ -244,7 +244,7 @@ def add(
     return pool
 
 
-def _add_steps(pool: Pool, chip: Chip, octaves: list[Array]) -> None:
+def _add_steps(pool: Pool, chip: Chip, octaves: list[Pixels]) -> None:
     """Add the 2 x 2 steps of every octave, beside those of the truth on the same grid."""
     for image in octaves:
         factor = image.shape[1] // chip.lr.shape[1]

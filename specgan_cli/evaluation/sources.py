@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.vrt import WarpedVRT
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.evaluation.image_pair import Array, Mask
+from specgan_cli.measures import Mask, Pixels
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.opening import open_dataset
 
@@ -41,7 +41,7 @@ class Source:
         """Name of the numpy dtype of the first band."""
         return str(self.dataset.dtypes[self.bands[0] - 1])
 
-    def read(self, window: Window) -> tuple[Array, Mask]:
+    def read(self, window: Window) -> tuple[Pixels, Mask]:
         """Read a window of the reference's grid.
 
         Returns:
@@ -64,7 +64,7 @@ class Source:
         valid[place] = known
         return values, valid
 
-    def sample(self, window: Window, side: int = 512) -> Array:
+    def sample(self, window: Window, side: int = 512) -> Pixels:
         """Return valid values of a window, thinned to at most `side` pixels along each axis.
 
         Args:

@@ -1,5 +1,6 @@
 """Validation: the averaged generator beside bicubic interpolation on whole chips."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -7,13 +8,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from specgan.objectives.perceptual import Trunk, distance
+from specgan_cli import measures
 from specgan_cli.datasets.dataset import ChipRecord
-from specgan_cli.training import metrics
 from specgan_cli.training.data.batch import Batch
 from specgan_cli.training.data.crop import Cutter, Place, cut
 from specgan_cli.training.recipes.octave_losses import enlarged
+
+RANGE = 2.0
+"""White minus black of images in [-1, 1]."""
+
+MOST_DECIBELS = 100.0
+"""A perfect chip must not make the mean over chips infinite."""
 
 HIGHER_IS_BETTER = {"psnr", "ssim", "lr_psnr"}
 
@@ -98,7 +106,7 @@ class Validator:
         name = f"x{2**level}"
         values = {f"{name}/{k}": v for k, v in self._compare(output, batch, level).items()}
         if (record.id, level) not in self._baselines:
-            enlarged_lr = metrics.bicubic(batch.lr_rgb, 2**level)
+            enlarged_lr = bicubic(batch.lr_rgb, 2**level)
             self._baselines[record.id, level] = self._compare(enlarged_lr, batch, level)
         baseline = self._baselines[record.id, level]
         return values | {f"{name}/bicubic/{k}": v for k, v in baseline.items()}
@@ -106,16 +114,12 @@ class Validator:
     def _compare(self, output: Tensor, batch: Batch, level: int) -> dict[str, float]:
         truth, mask = batch.truths[level - 1], batch.masks[level - 1]
         kept = torch.where(mask > 0, output, truth)
-        values = {
-            "l1": metrics.l1(output, truth, mask),
-            "psnr": metrics.psnr(output, truth, mask),
-            "ssim": metrics.ssim(kept, truth),
-            "lr_psnr": metrics.lr_psnr(output, batch.lr_rgb),
-        }
+        values = measure(output, truth, mask) | {"lr_psnr": lr_psnr(output, batch.lr_rgb)}
         if self.trunk is not None:
             with torch.no_grad():
-                values["perceptual"] = distance(self.trunk, enlarged(kept), enlarged(truth))
-        return {name: float(value.mean()) for name, value in values.items()}
+                far = distance(self.trunk, enlarged(kept), enlarged(truth))
+                values["perceptual"] = float(far.mean())
+        return {name: value for name, value in values.items() if not math.isnan(value)}
 
     def _batch(self, record: ChipRecord, octave: int) -> Batch:
         shape_yx = tuple(min(self.crop, length // self.factor) for length in record.shape_yx)
@@ -139,6 +143,43 @@ class Validator:
             seed=0,
             origin_yx=(0, 0),
         )
+
+
+def measure(output: Tensor, truth: Tensor, mask: Tensor) -> dict[str, float]:
+    """Measure one image by the definitions that `evaluate` uses too.
+
+    Args:
+        output: 1 x 3 x H x W in [-1, 1].
+        truth: The same shape.
+        mask: 1 x 1 x H x W, 1 where valid.
+
+    Returns:
+        l1 (share of the range, 0..1), psnr (dB, at most 100) and ssim; NaN where there is none.
+    """
+    sr, reference = (image[0].double().cpu().numpy() for image in (output, truth))
+    valid = mask[0, 0].cpu().numpy() > 0
+    error = np.abs(sr - reference)[:, valid]
+    squared = measures.mean_squared_error(sr, reference, valid)
+    return {
+        "l1": float(error.mean()) / RANGE if error.size else math.nan,
+        "psnr": min(measures.psnr(squared, RANGE), MOST_DECIBELS),
+        "ssim": measures.ssim(sr, reference, valid, RANGE),
+    }
+
+
+def lr_psnr(output: Tensor, lr_rgb: Tensor) -> float:
+    """Return the PSNR of the block means of 1 x 3 x H x W against its input, dB, at most 100."""
+    sr, lr = (image[0].double().cpu().numpy() for image in (output, lr_rgb))
+    factor = sr.shape[1] // lr.shape[1]
+    means, valid = measures.block_means(sr, np.ones(sr.shape[1:], bool), factor)
+    squared = measures.mean_squared_error(means, lr, valid)
+    return min(measures.psnr(squared, RANGE), MOST_DECIBELS)
+
+
+def bicubic(lr_rgb: Tensor, factor: int) -> Tensor:
+    """Enlarge N x 3 x H x W bicubically (half-pixel centres), limited to [-1, 1]."""
+    large = functional.interpolate(lr_rgb, scale_factor=factor, mode="bicubic", align_corners=False)
+    return large.clamp(-1, 1)
 
 
 def choose_chips(
@@ -169,7 +210,7 @@ def better(metric: str, new: float, old: float | None) -> bool:
 def _row(batch: Batch, output: Tensor, octave: int) -> NDArray[np.uint8]:
     factor = 2**octave
     nearest = batch.lr_rgb.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    smooth = metrics.bicubic(batch.lr_rgb, factor)
+    smooth = bicubic(batch.lr_rgb, factor)
     line = torch.cat([nearest, smooth, output.float(), batch.truths[octave - 1]], dim=3)[0]
     grey = ((line + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return grey.permute(1, 2, 0).cpu().numpy()

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specgan_cli.evaluation.image_pair import Array, Mask, Tile
-from specgan_cli.evaluation.metrics.consistency import block_means
+from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.measures import Mask, Pixels, block_means
 
 
-def colour_spread(image: Array, valid: Mask, factor: int) -> tuple[Array, Mask]:
+def colour_spread(image: Pixels, valid: Mask, factor: int) -> tuple[Pixels, Mask]:
     """Return the standard deviation of green minus red inside every LR pixel.
 
     Args:

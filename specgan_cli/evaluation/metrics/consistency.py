@@ -5,24 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specgan_cli.evaluation.image_pair import Array, Mask, Tile
-from specgan_cli.evaluation.metrics.fidelity import psnr
-
-
-def block_means(values: Array, valid: Mask, factor: int) -> tuple[Array, Mask]:
-    """Average C x H x W over blocks of factor x factor pixels.
-
-    Blocks that are cut by the image's edge or hold an invalid pixel are not valid.
-
-    Returns:
-        Means, C x ceil(H / factor) x ceil(W / factor), and their mask.
-    """
-    bands, height, width = values.shape
-    rows, cols = -(-height // factor), -(-width // factor)
-    padding = ((0, rows * factor - height), (0, cols * factor - width))
-    filled = np.pad(values, ((0, 0), *padding)).reshape(bands, rows, factor, cols, factor)
-    known = np.pad(valid, padding).reshape(rows, factor, cols, factor).all((1, 3))
-    return np.asarray(filled.mean((2, 4))), np.asarray(known)
+from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.measures import block_means, psnr
 
 
 @dataclass

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specgan_cli.evaluation.image_pair import Array, Mask, Tile
+from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.measures import Mask, Pixels
 
 
-def gradients(image: Array, valid: Mask) -> tuple[Array, Mask]:
+def gradients(image: Pixels, valid: Mask) -> tuple[Pixels, Mask]:
     """Return central differences of the inner pixels of C x H x W, file units per pixel.
 
     Returns:

@@ -5,19 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specgan_cli.evaluation.image_pair import Array, Tile
-
-
-def psnr(mean_squared_error: float, data_range: float) -> float:
-    """Peak signal-to-noise ratio, 10 log10(range^2 / MSE), dB; infinite for identical images.
-
-    Args:
-        mean_squared_error: File units squared; NaN where nothing was measured.
-        data_range: Difference between the largest and the smallest value that the units allow.
-    """
-    if mean_squared_error == 0:
-        return math.inf
-    return float(10 * np.log10(data_range**2 / mean_squared_error))
+from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.measures import Pixels, psnr
 
 
 @dataclass
@@ -36,13 +25,13 @@ class Fidelity:
     """Factor between the grids, for ERGAS."""
     count: int = 0
     """Valid pixels so far."""
-    squared: Array = field(default_factory=lambda: np.zeros(0))
+    squared: Pixels = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of squared differences."""
-    absolute: Array = field(default_factory=lambda: np.zeros(0))
+    absolute: Pixels = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of absolute differences."""
-    signed: Array = field(default_factory=lambda: np.zeros(0))
+    signed: Pixels = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of output minus reference."""
-    truth: Array = field(default_factory=lambda: np.zeros(0))
+    truth: Pixels = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of the reference."""
     angle: float = 0.0
     """Sum of spectral angles, radians."""
@@ -95,12 +84,8 @@ class Fidelity:
             "sam": math.degrees(self.angle / self.angles) if self.angles else math.nan,
         }
 
-    def band_bias(self) -> list[float]:
-        """Return the mean of output minus reference of every band, file units."""
-        return [float(value) for value in self.signed / max(self.count, 1)]
 
-
-def spectral_angles(first: Array, second: Array) -> Array:
+def spectral_angles(first: Pixels, second: Pixels) -> Pixels:
     """Return the angle between the spectra of two C x N arrays, radians, one for every pixel.
 
     Pixels that are 0 in every band of either image have no direction and are left out.  The angle

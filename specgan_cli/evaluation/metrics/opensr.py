@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specgan_cli.evaluation.baselines import interpolate, reduce
-from specgan_cli.evaluation.image_pair import Array, Mask, Tile
-from specgan_cli.evaluation.metrics.consistency import block_means
+from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.metrics.fidelity import spectral_angles
 from specgan_cli.evaluation.metrics.registration import find_shift, match_histogram, roll
+from specgan_cli.measures import Mask, Pixels, block_means
 
 GAMMA = 0.05
 TEMPERATURE = 0.25
@@ -36,12 +36,12 @@ NAMES = (
 )
 
 
-def normalised_difference(first: Array, second: Array) -> Array:
+def normalised_difference(first: Pixels, second: Pixels) -> Pixels:
     """Return |a - b| / |a + b| averaged over bands: the "nd" distance of every pixel, 0..1."""
     return np.asarray((np.abs(first - second) / np.abs(first + second + TINY)).mean(0))
 
 
-def correctness(lr_up: Array, sr: Array, truth: Array, valid: Mask) -> dict[str, float]:
+def correctness(lr_up: Pixels, sr: Pixels, truth: Pixels, valid: Mask) -> dict[str, float]:
     """Share the changed pixels out between improvement, omission and hallucination.
 
     With d(a, b) the normalised difference, d_im = d(SR, HR) / d(LR, HR), d_om = d(SR, LR) /
@@ -83,7 +83,7 @@ def correctness(lr_up: Array, sr: Array, truth: Array, valid: Mask) -> dict[str,
     return dict(zip(names, (float(share) for share in shares), strict=True))
 
 
-def harmonise(sr: Array, truth: Array, valid: Mask) -> Array:
+def harmonise(sr: Pixels, truth: Pixels, valid: Mask) -> Pixels:
     """Match the output's histogram to the reference's, band by band, and shift it onto it.
 
     Returns:
@@ -99,7 +99,7 @@ def harmonise(sr: Array, truth: Array, valid: Mask) -> Array:
     return roll(matched, (round(down), round(right)))
 
 
-def consistency(lr: Array, sr_down: Array, valid: Mask) -> dict[str, float]:
+def consistency(lr: Pixels, sr_down: Pixels, valid: Mask) -> dict[str, float]:
     """Compare the input and the reduced output: reflectance, spectral and spatial consistency.
 
     Args:

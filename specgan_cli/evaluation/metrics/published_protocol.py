@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from specgan_cli.evaluation.image_pair import Array, Tile
-from specgan_cli.evaluation.metrics.fidelity import psnr
+from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.metrics.ssim import Windows
+from specgan_cli.measures import Pixels, psnr
 
 
-def to_eight_bits(values: Array, low: float, high: float) -> Array:
+def to_eight_bits(values: Pixels, low: float, high: float) -> Pixels:
     """Map [low, high] to 0..255 and round, as a saved PNG holds it (halves to even).
 
     Args:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from specgan_cli.evaluation.image_pair import Array, Mask, Tile
+from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.measures import Mask, Pixels
 
 BINS_PER_OCTAVE = 4
 SMALLEST_VALID_SHARE = 0.5
@@ -19,12 +20,12 @@ class Spectrum:
 
     bins: tuple[int, ...]
     """Indices of the wavelength bins that hold at least one frequency."""
-    log_power: Array
+    log_power: Pixels
     """log10 of the mean power over the bin's frequencies and over bands."""
 
 
 def radial_spectrum(
-    image: Array, valid: Mask, gsd: float, scale: int, data_range: float
+    image: Pixels, valid: Mask, gsd: float, scale: int, data_range: float
 ) -> Spectrum:
     """Measure the power between the LR and the HR Nyquist wavelength.
 

@@ -6,15 +6,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from specgan_cli.evaluation.image_pair import Array
 from specgan_cli.evaluation.perceptual.features import Features
 from specgan_cli.evaluation.perceptual.probe import fit
+from specgan_cli.measures import Pixels
 
 CLASSES = 6
 ROUNDS = 50
 
 
-def kmeans(spectra: Array, count: int = CLASSES, seed: int = 0) -> np.ndarray:
+def kmeans(spectra: Pixels, count: int = CLASSES, seed: int = 0) -> np.ndarray:
     """Group spectra by Lloyd's algorithm, started by k-means++ from a fixed seed.
 
     Args:
@@ -46,13 +46,13 @@ def kmeans(spectra: Array, count: int = CLASSES, seed: int = 0) -> np.ndarray:
     return classes
 
 
-def _squared(data: Array, centres: Array) -> Array:
+def _squared(data: Pixels, centres: Pixels) -> Pixels:
     cross = data @ centres.T
     squares = (data**2).sum(1)[:, None] - 2 * cross + (centres**2).sum(1)
     return np.asarray(np.maximum(squares, 0.0))
 
 
-def cell_features(features: Features, shape_yx: tuple[int, int]) -> Array:
+def cell_features(features: Features, shape_yx: tuple[int, int]) -> Pixels:
     """Average the trunk's features inside every LR pixel.
 
     Args:
@@ -69,7 +69,7 @@ def cell_features(features: Features, shape_yx: tuple[int, int]) -> Array:
 
 
 def agreement(
-    truth: Array, outputs: dict[str, Array], classes: np.ndarray, groups: Sequence[str]
+    truth: Pixels, outputs: dict[str, Pixels], classes: np.ndarray, groups: Sequence[str]
 ) -> dict[str, float]:
     """Return the share of cells whose class a probe names, trained on the truth of other groups.
 
@@ -87,7 +87,7 @@ def agreement(
         return {}
     fold = np.array([order[name] % 2 for name in groups])
     names = np.array([str(number) for number in classes])
-    hits: dict[str, list[Array]] = {method: [] for method in outputs}
+    hits: dict[str, list[Pixels]] = {method: [] for method in outputs}
     for held in (0, 1):
         train, test = fold != held, fold == held
         if len(set(names[train])) < 2:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from specgan.objectives.perceptual import SMALLEST_SIDE, Trunk, load_trunk
-from specgan_cli.evaluation.image_pair import Array, Mask
+from specgan_cli.measures import Mask, Pixels
 
 FRECHET_STAGE = 4
 """Stage whose position-wise features are compared as distributions."""
@@ -21,11 +21,11 @@ class Features:
 
     stages: tuple[Tensor, ...]
     """1 x C x h x w a stage, unit length along the channels."""
-    positions: Array
+    positions: Pixels
     """N x C: features of every position of the Frechet stage, as the trunk gives them."""
     grid_yx: tuple[int, int]
     """Rows and columns of those positions."""
-    summary: Array
+    summary: Pixels
     """Mean and standard deviation over space of the last two stages, for linear probes."""
 
 
@@ -51,7 +51,7 @@ class Judge:
         """
         return cls(load_trunk(path).to(device), low, high, device)
 
-    def look(self, image: Array) -> Features | None:
+    def look(self, image: Pixels) -> Features | None:
         """Compute the features of a 3 x H x W image; None where it is too small for the trunk."""
         if image.shape[0] != 3 or min(image.shape[1:]) < SMALLEST_SIDE:
             return None
@@ -83,7 +83,7 @@ class Judge:
         return total
 
 
-def blend_invalid(sr: Array, truth: Array, valid: Mask) -> tuple[Array, Array]:
+def blend_invalid(sr: Pixels, truth: Pixels, valid: Mask) -> tuple[Pixels, Pixels]:
     """Make invalid pixels equal in both images: the mean of the reference's valid pixels.
 
     Convolutional features need whole images; equal pixels add no difference.
@@ -101,12 +101,12 @@ class Distribution:
 
     count: int = 0
     """Vectors so far."""
-    total: Array = field(default_factory=lambda: np.zeros(0))
+    total: Pixels = field(default_factory=lambda: np.zeros(0))
     """Sum of the vectors, C."""
-    outer: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    outer: Pixels = field(default_factory=lambda: np.zeros((0, 0)))
     """Sum of the vectors' outer products, C x C."""
 
-    def add(self, vectors: Array) -> None:
+    def add(self, vectors: Pixels) -> None:
         """Add N x C vectors."""
         self.merge(Distribution(len(vectors), vectors.sum(0), vectors.T @ vectors))
 
@@ -119,12 +119,12 @@ class Distribution:
         self.count += other.count
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Pixels:
         """C means."""
         return self.total / self.count
 
     @property
-    def covariance(self) -> Array:
+    def covariance(self) -> Pixels:
         """C x C, with the sample correction."""
         centred = self.outer - self.count * np.outer(self.mean, self.mean)
         return np.asarray(centred / max(self.count - 1, 1))
@@ -146,6 +146,6 @@ def frechet_distance(first: Distribution, second: Distribution) -> float:
     return max(float(shift @ shift + traces - 2 * cross), 0.0)
 
 
-def _square_root(matrix: Array) -> Array:
+def _square_root(matrix: Pixels) -> Pixels:
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)

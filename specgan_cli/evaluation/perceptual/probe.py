@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch.nn import functional
 
 from specgan_cli.errors import ShapeError
-from specgan_cli.evaluation.image_pair import Array
+from specgan_cli.measures import Pixels
 
 PENALTY = 1e-2
 """Weight of half the squared norm of the coefficients, beside the mean cross-entropy."""
@@ -21,13 +21,13 @@ class Probe:
 
     classes: tuple[str, ...]
     """Class names, sorted."""
-    mean: Array
+    mean: Pixels
     """Feature means of the training set, C."""
-    spread: Array
+    spread: Pixels
     """Feature standard deviations of the training set, C, 1 where a feature is constant."""
-    weights: Array
+    weights: Pixels
     """C x classes."""
-    bias: Array
+    bias: Pixels
     """One a class."""
 
     def predict(self, features: ArrayLike) -> list[str]:
