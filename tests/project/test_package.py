@@ -84,6 +84,8 @@ def imports(folder: Path) -> set[str]:
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
     return found | {name.split(".")[0] for name in found}
 
 
