@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from specgan.bands import Bands
 from specgan.errors import WeightsError
 from specgan.serde import from_plain, to_plain
 
@@ -15,27 +16,6 @@ FORMAT = "specgan-weights/1"
 
 Architecture = Literal["scene", "published"]
 """The networks that a weights file can hold."""
-
-
-@dataclass(frozen=True)
-class Bands:
-    """Spectral bands, in the order of the channels."""
-
-    wavelengths_nm: tuple[float, ...]
-    """Centre wavelengths in nanometres."""
-
-    fwhm_nm: tuple[float, ...]
-    """Full widths at half maximum in nanometres, one a band."""
-
-    def __len__(self) -> int:
-        return len(self.wavelengths_nm)
-
-
-CANONICAL_BANDS = Bands(
-    wavelengths_nm=tuple(380.0 + 670.0 * i / 47 for i in range(48)),
-    fwhm_nm=(670.0 / 47,) * 48,
-)
-"""The 48 bands from 380 to 1050 nm of the DFC2018 cube, which the paper used."""
 
 
 @dataclass(frozen=True)
@@ -127,13 +107,8 @@ def check(header: Header) -> None:
 
 
 def _check_bands(header: Header) -> None:
-    count = len(header.bands.wavelengths_nm)
-    series = {
-        "bands.fwhm_nm": header.bands.fwhm_nm,
-        "hsi_mean": header.hsi_mean,
-        "hsi_std": header.hsi_std,
-    }
-    for name, values in series.items():
+    count = len(header.bands)
+    for name, values in {"hsi_mean": header.hsi_mean, "hsi_std": header.hsi_std}.items():
         if len(values) != count:
             raise WeightsError(
                 f"the weights header has {len(values)} values in {name} for {count} bands"

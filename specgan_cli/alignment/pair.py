@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan.bands import Bands
 from specgan_cli.alignment.views import View, make_view
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.errors import MismatchError
-from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.geometry import PixelMap

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
+from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeStore
 from specgan_cli.cubes.open import open_store
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
-from specgan_cli.errors import RasterError
-from specgan_cli.raster.bands import Bands
+from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.opening import redact
 
@@ -78,6 +78,9 @@ class Cube:
             if options.bad_bands is not None:
                 cube.bad = cube.bad | parse_bad_bands(options.bad_bands, cube.bands)
             cube.gains = _gains(cube, options.scale)
+        except ShapeError as error:
+            store.close()
+            raise RasterError(f"{redact(str(path))}: {error}") from error
         except BaseException:
             store.close()
             raise

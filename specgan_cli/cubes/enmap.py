@@ -16,9 +16,9 @@ from xml.etree import ElementTree
 
 from numpy.typing import NDArray
 
+from specgan.bands import Bands
 from specgan_cli.cubes.gdal import RasterStore
 from specgan_cli.errors import RasterError
-from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Window
 
 __all__ = ["EnmapStore", "enmap_files"]

@@ -12,10 +12,10 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.errors import RasterError
-from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.opening import redact
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout, CubeStore
-from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
 
 __all__ = ["LAYOUTS", "EmitStore", "NeonStore", "PrismaStore"]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from specgan_cli.raster.bands import Bands
+from specgan.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
 
 __all__ = ["CubeLayout", "CubeStore"]

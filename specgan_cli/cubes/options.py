@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from specgan_cli.raster.bands import Bands
+from specgan.bands import Bands
 
 __all__ = ["CubeOptions"]
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from specgan.bands import Bands
 from specgan_cli.errors import MismatchError, ShapeError
-from specgan_cli.raster.bands import Bands
 
 __all__ = ["WATER_ABSORPTION_NM", "check_coverage", "resampling_matrix", "water_bands"]
 

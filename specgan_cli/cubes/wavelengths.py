@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.errors import MismatchError, RasterError
-from specgan_cli.raster.bands import CANONICAL, Bands
 
 __all__ = [
     "bands_of_dataset",
@@ -115,9 +115,9 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
             others = (other()[1] for _, other in sources[index + 1 :])
             widths = widths or next((found for found in others if found is not None), None)
             return Bands.from_wavelengths(centres, widths)
-    if dataset.count == len(CANONICAL):
+    if dataset.count == len(CANONICAL_BANDS):
         logger.warning("%s: names no wavelengths; its 48 bands are taken for 380 to 1050 nm", name)
-        return CANONICAL
+        return CANONICAL_BANDS
     raise MismatchError(
         f"{name}: its {dataset.count} bands name no wavelengths; "
         "give a table of them with --wavelengths FILE.csv"

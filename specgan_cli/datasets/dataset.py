@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan.bands import Bands
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.datasets.manifest import (
     ChipRecord,
@@ -20,7 +21,6 @@ from specgan_cli.datasets.manifest import (
 from specgan_cli.datasets.shards import Sample, file_record, read_shard, shard_path
 from specgan_cli.datasets.writer import DatasetWriter
 from specgan_cli.errors import DatasetError
-from specgan_cli.raster.bands import Bands
 
 __all__ = ["ChipRecord", "Dataset", "DatasetWriter", "Sample", "check"]
 

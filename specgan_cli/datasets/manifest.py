@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.serde import from_plain, to_plain
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.errors import DatasetError
-from specgan_cli.raster.bands import CANONICAL, Bands
 
 FORMAT = "specgan-dataset"
 VERSION = 1
@@ -129,7 +129,7 @@ class Manifest:
     """Chips, by shard and index."""
     rejected: tuple[Rejected, ...] = ()
     """What was left out."""
-    bands: Bands = CANONICAL
+    bands: Bands = CANONICAL_BANDS
     """Bands of the cubes."""
     options: dict[str, Any] = field(default_factory=dict)
     """How the dataset was prepared, for the reader's information."""

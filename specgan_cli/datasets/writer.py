@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.datasets import statistics as totals
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.datasets.manifest import (
@@ -16,7 +17,6 @@ from specgan_cli.datasets.manifest import (
 )
 from specgan_cli.datasets.shards import Sample, write_shard
 from specgan_cli.errors import OutputError
-from specgan_cli.raster.bands import CANONICAL, Bands
 
 SHARD_BYTES = 48_000_000
 """Most bytes of pixels in one shard, unless a single chip is larger."""
@@ -38,7 +38,7 @@ class DatasetWriter:
     """Largest factor that every chip's size divides by."""
     degradation: Degradation = field(default_factory=Degradation)
     """The operator recorded in the dataset."""
-    bands: Bands = CANONICAL
+    bands: Bands = CANONICAL_BANDS
     """Bands of the cubes."""
     rgb_range: tuple[float, float] = (0.0, 255.0)
     """Stored values that stand for -1 and +1."""

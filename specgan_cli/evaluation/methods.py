@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from specgan.bands import Bands
 from specgan.errors import ShapeError
 from specgan.header import Header
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
@@ -16,7 +17,6 @@ from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import Baseline, interpolate
 from specgan_cli.evaluation.chips import Chip, read_chip
 from specgan_cli.measures import Pixels
-from specgan_cli.raster.bands import Bands
 
 Variant = Literal["with", "without HSI", "shuffled HSI", "three bands"]
 VARIANTS: tuple[Variant, ...] = ("with", "without HSI", "shuffled HSI", "three bands")
@@ -214,7 +214,7 @@ def load_network(
         raise MismatchError(
             f"{name_or_path}: the weights reach x{header.scale}; give a smaller -x than {scale}"
         )
-    if not np.allclose(header.bands.wavelengths_nm, bands.wavelengths_nm, atol=1.0):
+    if not header.bands.matches(bands, tolerance_nm=1.0):
         raise MismatchError(
             f"{name_or_path}: the weights' bands are not the dataset's; prepare the dataset again"
         )

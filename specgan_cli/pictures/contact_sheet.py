@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan.bands import Bands
 from specgan_cli import png
 from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
 from specgan_cli.datasets.manifest import SPLITS
-from specgan_cli.raster.bands import Bands
 
 Picture = NDArray[np.uint8]
 

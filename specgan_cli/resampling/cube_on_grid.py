@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.spectral import check_coverage, resampling_matrix
-from specgan_cli.raster.bands import CANONICAL, Bands
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.model import UNALIGNED, Alignment
@@ -22,7 +22,7 @@ def cube_on_grid(
     cube: Cube,
     grid: Grid,
     alignment: Alignment | None = None,
-    bands: Bands = CANONICAL,
+    bands: Bands = CANONICAL_BANDS,
     window: Window | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Bring a cube onto a window of a grid.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import torch
 
 from specgan import checkpoints
-from specgan.header import Bands, Header
+from specgan.header import Header
 from specgan.serde import to_plain
 from specgan_cli.training.config.schema import TrainConfig
 from specgan_cli.training.data.crop import Cutter
@@ -58,7 +58,7 @@ def make_header(
         architecture=recipe.architecture,
         config=recipe.keywords(),
         scale=2 ** recipe.last_octave(recipe.steps),
-        bands=Bands(dataset.bands.wavelengths_nm, dataset.bands.fwhm_nm),
+        bands=dataset.bands,
         hsi_mean=standard.mean,
         hsi_std=standard.std,
         rgb_scaling={"low": statistics.rgb_low, "high": statistics.rgb_high},

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from specgan import checkpoints, files
-from specgan.header import CANONICAL_BANDS
+from specgan.bands import CANONICAL_BANDS
 from specgan.objectives.perceptual import Trunk, load_trunk
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.datasets.shards import shard_path

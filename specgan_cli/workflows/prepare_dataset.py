@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from specgan import files
 from specgan._version import __version__
+from specgan.bands import CANONICAL_BANDS
 from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import Alignment
 from specgan_cli.datasets.building.build import (
@@ -40,7 +41,6 @@ from specgan_cli.datasets.shards import read_shard
 from specgan_cli.datasets.statistics import add, statistics
 from specgan_cli.errors import DatasetError
 from specgan_cli.pictures.contact_sheet import contact_sheet
-from specgan_cli.raster.bands import CANONICAL
 from specgan_cli.raster.radiometry import PERCENTILES, WIDENING
 from specgan_cli.workers import Workers
 
@@ -221,7 +221,9 @@ def _statistics(partial: Path, results: Sequence[ShardResult], storage: Storage)
         low, high = storage.source_range or robust_range(partial, shards)
     return statistics(
         add((each.totals["rgb"] for each in training), 3),
-        add((each.totals["hsi"] for each in training if "hsi" in each.totals), len(CANONICAL)),
+        add(
+            (each.totals["hsi"] for each in training if "hsi" in each.totals), len(CANONICAL_BANDS)
+        ),
         low,
         high,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan._version import __version__
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.serde import to_plain
 from specgan_cli import png
 from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
@@ -22,7 +23,6 @@ from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.geotiff.encoder import Item
 from specgan_cli.geotiff.writer import RasterWriter, check_output
 from specgan_cli.pictures.quicklook import draw_quicklook
-from specgan_cli.raster.bands import CANONICAL, Bands
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
 
@@ -139,20 +139,20 @@ def _write(
     writer = RasterWriter(
         output,
         scene.grid,
-        count=len(CANONICAL),
+        count=len(CANONICAL_BANDS),
         dtype=options.dtype,
         nodata=NODATA[options.dtype],
         of=options.of,
         co=options.co,
         tags=_tags(scene, cube, alignment, options),
-        items=wavelength_items(CANONICAL),
+        items=wavelength_items(CANONICAL_BANDS),
         overwrite=overwrite,
     )
     filled = 0
     with writer:
         tiles = plan_tiles(scene.grid.shape_yx, writer.block)
         for done, window in enumerate(tiles, start=1):
-            values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL, window)
+            values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL_BANDS, window)
             writer.write(_stored(values, options.dtype), window, valid)
             filled += int(valid.sum())
             if progress is not None:
@@ -190,7 +190,7 @@ def _report(
     dry_run: bool,
     quicklook: str | Path | None,
 ) -> dict[str, Any]:
-    _, coverage = resampling_matrix(cube.bands, CANONICAL, cube.bad)
+    _, coverage = resampling_matrix(cube.bands, CANONICAL_BANDS, cube.bad)
     rows, cols = scene.grid.shape_yx
     width = {"int16": 2, "float32": 4}[options.dtype]
     return {
@@ -200,8 +200,8 @@ def _report(
         "quicklook": None if quicklook is None else str(quicklook),
         "dry_run": dry_run,
         "shape_yx": [rows, cols],
-        "bands": len(CANONICAL),
-        "uncompressed_bytes": rows * cols * len(CANONICAL) * width,
+        "bands": len(CANONICAL_BANDS),
+        "uncompressed_bytes": rows * cols * len(CANONICAL_BANDS) * width,
         "valid_share": valid,
         "coverage": [round(float(share), 4) for share in coverage],
         "mean_coverage": round(float(coverage.mean()), 4),

@@ -9,11 +9,11 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths, to_nanometres
 from specgan_cli.errors import MismatchError, RasterError
-from specgan_cli.raster.bands import CANONICAL, Bands
 from specgan_cli.raster.grid import Window
 
 TRANSFORM = Affine(1, 0, 726491.0, 0, -1, 4699078.0)
@@ -128,7 +128,7 @@ def test_an_option_with_another_number_of_bands_is_refused(tmp_path):
 def test_48_nameless_bands_pass_for_the_canonical_ones_with_a_warning(tmp_path, caplog):
     path = write(tmp_path / "c.tif", np.full((48, 3, 3), 900, np.int16))
     with caplog.at_level(logging.WARNING), Cube.open(path) as cube:
-        assert cube.bands == CANONICAL
+        assert cube.bands == CANONICAL_BANDS
     assert "48 bands are taken for 380 to 1050 nm" in caplog.text
 
 
@@ -159,6 +159,12 @@ def envi_cube(tmp_path):
     (tmp_path / "cube.hdr").write_text(ENVI_HEADER)
     (tmp_path / "cube.dat").write_bytes(values.transpose(1, 0, 2).astype("<i2").tobytes())
     return tmp_path / "cube.dat", values
+
+
+def test_impossible_wavelengths_name_their_file(tmp_path):
+    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=[-1.0, *NM[1:]])
+    with pytest.raises(RasterError, match=r"c\.tif: wavelengths and FWHM must be positive"):
+        Cube.open(path)
 
 
 def test_an_envi_header_gives_wavelengths_bad_bands_scale_and_nodata(envi_cube):

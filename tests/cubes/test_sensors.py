@@ -13,10 +13,10 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
+from specgan.bands import Bands
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MissingExtraError, RasterError
-from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Window
 
 h5py = pytest.importorskip("h5py")

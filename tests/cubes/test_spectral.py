@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.spectral import check_coverage, resampling_matrix, water_bands
 from specgan_cli.errors import MismatchError, ShapeError
-from specgan_cli.raster.bands import CANONICAL, Bands
 
 NEON_LIKE = Bands.from_wavelengths(np.arange(381.0, 2510.0, 5.0), np.full(426, 5.8))
 
@@ -26,16 +26,16 @@ def band_sets(draw):
 @settings(max_examples=60, deadline=None)
 @given(band_sets())
 def test_flat_spectra_stay_flat(source):
-    matrix, _ = resampling_matrix(source, CANONICAL)
+    matrix, _ = resampling_matrix(source, CANONICAL_BANDS)
     np.testing.assert_allclose(matrix @ np.full(len(source), 0.37), 0.37, atol=1e-9)
 
 
 @settings(max_examples=60, deadline=None)
 @given(band_sets())
 def test_straight_spectra_stay_straight_inside_the_covered_range(source):
-    matrix, _ = resampling_matrix(source, CANONICAL)
+    matrix, _ = resampling_matrix(source, CANONICAL_BANDS)
     line = 0.1 + 4e-4 * np.asarray(source.wavelengths_nm)
-    centres = np.asarray(CANONICAL.wavelengths_nm)
+    centres = np.asarray(CANONICAL_BANDS.wavelengths_nm)
     inside = (centres >= min(source.wavelengths_nm)) & (centres <= max(source.wavelengths_nm))
     np.testing.assert_allclose((matrix @ line)[inside], (0.1 + 4e-4 * centres)[inside], atol=1e-9)
 
@@ -43,7 +43,7 @@ def test_straight_spectra_stay_straight_inside_the_covered_range(source):
 @settings(max_examples=60, deadline=None)
 @given(band_sets())
 def test_no_weight_is_negative_and_coverage_is_a_share(source):
-    matrix, coverage = resampling_matrix(source, CANONICAL)
+    matrix, coverage = resampling_matrix(source, CANONICAL_BANDS)
     assert matrix.min() >= -1e-9
     assert coverage.min() >= 0.0
     assert coverage.max() <= 1.0
@@ -52,22 +52,22 @@ def test_no_weight_is_negative_and_coverage_is_a_share(source):
 def test_energy_of_a_spectral_feature_is_conserved():
     nm = np.asarray(NEON_LIKE.wavelengths_nm)
     feature = np.exp(-0.5 * ((nm - 690.0) / 30.0) ** 2)
-    matrix, _ = resampling_matrix(NEON_LIKE, CANONICAL)
+    matrix, _ = resampling_matrix(NEON_LIKE, CANONICAL_BANDS)
     before = feature.sum() * 5.0
     after = (matrix @ feature).sum() * (670.0 / 47)
     assert after == pytest.approx(before, rel=1e-3)
 
 
 def test_bands_resampled_to_themselves_are_unchanged():
-    matrix, coverage = resampling_matrix(CANONICAL, CANONICAL)
+    matrix, coverage = resampling_matrix(CANONICAL_BANDS, CANONICAL_BANDS)
     np.testing.assert_allclose(matrix, np.eye(48), atol=1e-9)
     assert coverage[1:-1].min() > 0.99
 
 
 def test_the_order_of_source_bands_does_not_matter():
     backwards = Bands(NEON_LIKE.wavelengths_nm[::-1], NEON_LIKE.fwhm_nm[::-1])
-    forward, _ = resampling_matrix(NEON_LIKE, CANONICAL)
-    reverse, _ = resampling_matrix(backwards, CANONICAL)
+    forward, _ = resampling_matrix(NEON_LIKE, CANONICAL_BANDS)
+    reverse, _ = resampling_matrix(backwards, CANONICAL_BANDS)
     np.testing.assert_allclose(reverse[:, ::-1], forward, atol=1e-12)
 
 
@@ -80,7 +80,7 @@ def test_duplicate_bands_are_averaged():
 def test_bad_bands_have_no_weight():
     bad = np.zeros(426, dtype=bool)
     bad[40:50] = True
-    matrix, coverage = resampling_matrix(NEON_LIKE, CANONICAL, bad)
+    matrix, coverage = resampling_matrix(NEON_LIKE, CANONICAL_BANDS, bad)
     assert np.all(matrix[:, bad] == 0.0)
     np.testing.assert_allclose(matrix.sum(axis=1), 1.0, atol=1e-12)
     assert coverage.min() < 0.5
@@ -118,9 +118,11 @@ def test_a_real_neon_spectrum_agrees_with_a_brute_force_integral(shared_data):
     nm = np.array([float(row[-1]) for row in rows if row[-1].replace(".", "").isdigit()])
     fwhm = np.full(426, 5.8)
     source = Bands.from_wavelengths(nm, fwhm)
-    matrix, _ = resampling_matrix(source, CANONICAL)
+    matrix, _ = resampling_matrix(source, CANONICAL_BANDS)
     for index in (1, 17, 22, 23, 24, 40):
-        expected = _brute_force(nm, fwhm, spectrum, CANONICAL.wavelengths_nm[index], 670.0 / 47)
+        expected = _brute_force(
+            nm, fwhm, spectrum, CANONICAL_BANDS.wavelengths_nm[index], 670.0 / 47
+        )
         assert (matrix @ spectrum)[index] == pytest.approx(expected, abs=1e-4)
 
 
@@ -133,25 +135,25 @@ def test_the_water_bands_of_neon_are_known():
 
 def test_a_cube_of_two_bands_is_refused_with_the_share_it_covers():
     two = Bands.from_wavelengths([560.0, 660.0], [30.0, 30.0])
-    _, coverage = resampling_matrix(two, CANONICAL)
+    _, coverage = resampling_matrix(two, CANONICAL_BANDS)
     with pytest.raises(MismatchError, match=r"two\.tif: its bands cover \d+% of 380 to 1050 nm"):
-        check_coverage(coverage, CANONICAL, "two.tif")
+        check_coverage(coverage, CANONICAL_BANDS, "two.tif")
 
 
 def test_a_visible_and_near_infrared_cube_is_enough():
     _, coverage = resampling_matrix(
-        Bands.from_wavelengths(np.arange(400.0, 900.0, 10.0)), CANONICAL
+        Bands.from_wavelengths(np.arange(400.0, 900.0, 10.0)), CANONICAL_BANDS
     )
-    check_coverage(coverage, CANONICAL, "vnir.tif")
+    check_coverage(coverage, CANONICAL_BANDS, "vnir.tif")
     assert coverage[0] < 0.2
     assert coverage[20] > 0.99
 
 
 def test_a_bad_band_list_of_the_wrong_length_is_refused():
     with pytest.raises(ShapeError, match=r"\(3,\) for 48 bands"):
-        resampling_matrix(CANONICAL, CANONICAL, [True, False, True])
+        resampling_matrix(CANONICAL_BANDS, CANONICAL_BANDS, [True, False, True])
 
 
 def test_all_bands_bad_is_refused():
     with pytest.raises(MismatchError, match="every band"):
-        resampling_matrix(CANONICAL, CANONICAL, np.ones(48))
+        resampling_matrix(CANONICAL_BANDS, CANONICAL_BANDS, np.ones(48))

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from specgan.bands import CANONICAL_BANDS
 from specgan_cli.datasets.dataset import ChipRecord, Dataset, DatasetWriter, Sample, check
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.datasets.statistics import BandTotals, add
 from specgan_cli.errors import DatasetError, OutputError
-from specgan_cli.raster.bands import CANONICAL
 
 RECORD = ChipRecord(
     id="plot_0_0",
@@ -77,7 +77,7 @@ def test_chips_come_back_as_they_went_in(folder: Path) -> None:
 def test_manifest_keeps_what_the_writer_was_told(folder: Path) -> None:
     dataset = Dataset.open(folder)
     assert dataset.scale == 32
-    assert dataset.bands == CANONICAL
+    assert dataset.bands == CANONICAL_BANDS
     assert dataset.degradation == Degradation("gaussian", mtf=0.25)
     assert [entry.reason for entry in dataset.manifest.rejected] == ["blank"]
     assert [chip.id for chip in dataset.split("val")] == ["v"]

@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 
 import specgan
 from specgan import checkpoints
+from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.errors import WeightsError
-from specgan.header import CANONICAL_BANDS, Bands, Header
+from specgan.header import Header
 from specgan.published.network import PublishedNetwork
 
 CONFIG = {

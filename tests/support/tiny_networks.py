@@ -12,7 +12,8 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from specgan import checkpoints
-from specgan.header import CANONICAL_BANDS, Header
+from specgan.bands import CANONICAL_BANDS
+from specgan.header import Header
 from specgan.published.network import PublishedNetwork
 from specgan.scene.network import SceneConfig, SceneNetwork
 

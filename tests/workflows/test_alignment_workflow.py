@@ -10,13 +10,13 @@ from affine import Affine
 from click.testing import CliRunner
 from rasterio.errors import NotGeoreferencedWarning
 
+from specgan.bands import CANONICAL_BANDS
 from specgan.serde import from_plain
 from specgan_cli.alignment import Alignment, AlignOptions, cube_on_grid
 from specgan_cli.cli.main import cli
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, OutputError
 from specgan_cli.geotiff.writer import RasterWriter
-from specgan_cli.raster.bands import CANONICAL
 from specgan_cli.raster.scene import Scene
 from specgan_cli.workflows.prepare_raster import AlignedCubeOptions, align_cube
 from support import alignment_pairs as pairs
@@ -68,7 +68,7 @@ def test_wavelengths_scale_and_alignment_survive_in_the_file(pair, tmp_path, of,
         assert float(dataset.tags(48, ns="IMAGERY")["CENTRAL_WAVELENGTH_UM"]) == 1.05
         assert json.loads(dataset.tags()["SPECGAN_ALIGNMENT"]) == report["alignment"]
     with Cube.open(output) as cube:
-        assert cube.bands.matches(CANONICAL, 1e-3)
+        assert cube.bands.matches(CANONICAL_BANDS, 1e-3)
         values, valid = cube.read(cube.grid.full_window)
         assert 0.02 < values[:, valid].mean() < 0.6
 

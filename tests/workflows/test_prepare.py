@@ -21,6 +21,7 @@ from affine import Affine
 from click.testing import CliRunner
 from rasterio.errors import NotGeoreferencedWarning
 
+from specgan.bands import CANONICAL_BANDS
 from specgan_cli.alignment import AlignOptions
 from specgan_cli.cli.main import cli
 from specgan_cli.datasets.building import build as steps
@@ -29,7 +30,6 @@ from specgan_cli.datasets.building.source import hsi_factor
 from specgan_cli.datasets.building.splits import Shares
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.errors import DatasetError, OutputError
-from specgan_cli.raster.bands import CANONICAL
 from specgan_cli.workflows.prepare_dataset import DatasetOptions, prepare_dataset
 
 TRUSTED = AlignOptions(align=False)
@@ -73,7 +73,7 @@ def cube_values(rows: int, cols: int) -> np.ndarray:
 @pytest.fixture
 def wavelengths(tmp_path: Path) -> Path:
     path = tmp_path / "wavelengths.csv"
-    lines = [f"{nm},{CANONICAL.fwhm_nm[0]}" for nm in CANONICAL.wavelengths_nm]
+    lines = [f"{nm},{CANONICAL_BANDS.fwhm_nm[0]}" for nm in CANONICAL_BANDS.wavelengths_nm]
     path.write_text("wavelength_nm,fwhm_nm\n" + "\n".join(lines) + "\n")
     return path
 

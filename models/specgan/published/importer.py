@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from specgan._version import __version__
+from specgan.bands import CANONICAL_BANDS
 from specgan.errors import WeightsError
-from specgan.header import CANONICAL_BANDS, Header
+from specgan.header import Header
 from specgan.published.names import NETWORK_RULES, convert
 from specgan.published.network import INPUT_HALF_RANGE, PublishedNetwork
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from specgan.bands import CANONICAL_BANDS
 from specgan_cli.datasets.building.build import DatasetOptions, ShardPlan
 from specgan_cli.datasets.building.source import Source, Storage, grounds
 from specgan_cli.datasets.building.splits import (
@@ -19,7 +20,6 @@ from specgan_cli.datasets.building.splits import (
 from specgan_cli.datasets.manifest import Rejected, Split
 from specgan_cli.datasets.writer import SHARD_BYTES
 from specgan_cli.errors import DatasetError
-from specgan_cli.raster.bands import CANONICAL
 
 logger = logging.getLogger(__name__)
 
@@ -153,5 +153,5 @@ def plan_shards(
 def chip_bytes(shape_yx: tuple[int, int], factor: int | None, depth: int) -> int:
     """Return the bytes of a chip with its masks and its cube."""
     pixels = shape_yx[0] * shape_yx[1]
-    cube = 0 if factor is None else pixels // (factor * factor) * (2 * len(CANONICAL) + 1)
+    cube = 0 if factor is None else pixels // (factor * factor) * (2 * len(CANONICAL_BANDS) + 1)
     return pixels * (3 * depth + 1) + cube

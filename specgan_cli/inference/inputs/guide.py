@@ -13,7 +13,6 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
 from specgan_cli.inference.request import InputOptions
 from specgan_cli.inference.tile import Floats, Mask
-from specgan_cli.raster.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene, redact, reflect
 
@@ -39,7 +38,7 @@ class Guide:
             alignment: Where the cube really lies.
         """
         self._cube, self._grid, self._alignment = cube, grid, alignment
-        self._bands = Bands(header.bands.wavelengths_nm, header.bands.fwhm_nm)
+        self._bands = header.bands
         self._mean = np.asarray(header.hsi_mean, np.float32)[:, None, None]
         self._std = np.asarray(header.hsi_std, np.float32)[:, None, None]
         self._kept: OrderedDict[Window, tuple[Floats, Mask]] = OrderedDict()

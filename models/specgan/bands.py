@@ -1,22 +1,25 @@
-"""Centre wavelengths of hyperspectral bands."""
+"""Spectral bands of cubes and of what networks take, and the 48 that are canonical."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specgan_cli.errors import RasterError
+from specgan.errors import ShapeError
 
-__all__ = ["CANONICAL", "Bands"]
+__all__ = ["CANONICAL_BANDS", "Bands"]
 
 
 @dataclass(frozen=True)
 class Bands:
-    """The spectral bands of a cube, in the cube's own order."""
+    """Spectral bands, in the order of a cube's or a network's channels.
+
+    Raises:
+        ShapeError: A value is not a positive number, or the lengths differ.
+    """
 
     wavelengths_nm: tuple[float, ...]
     """Centre of every band, nanometres; any order, duplicates allowed."""
@@ -25,20 +28,20 @@ class Bands:
 
     def __post_init__(self) -> None:
         if len(self.wavelengths_nm) != len(self.fwhm_nm):
-            raise RasterError(
+            raise ShapeError(
                 f"{len(self.wavelengths_nm)} wavelengths but {len(self.fwhm_nm)} FWHM values; "
                 "give one FWHM for every band"
             )
         values = np.asarray(self.wavelengths_nm + self.fwhm_nm, dtype=np.float64)
         if not np.all(np.isfinite(values) & (values > 0)):
-            raise RasterError("wavelengths and FWHM must be positive numbers of nanometres")
+            raise ShapeError("wavelengths and FWHM must be positive numbers of nanometres")
 
     def __len__(self) -> int:
         return len(self.wavelengths_nm)
 
     @classmethod
     def from_wavelengths(
-        cls, wavelengths_nm: Sequence[float], fwhm_nm: Sequence[float] | None = None
+        cls, wavelengths_nm: Iterable[float], fwhm_nm: Iterable[float] | None = None
     ) -> Bands:
         """Bands from centres; a missing FWHM is the spacing to the neighbouring bands.
 
@@ -47,21 +50,12 @@ class Bands:
             fwhm_nm: Widths in nanometres, or None to take the local spacing.
 
         Raises:
-            RasterError: A value is not a positive number, or the lengths differ.
+            ShapeError: A value is not a positive number, or the lengths differ.
         """
         centres = tuple(float(value) for value in wavelengths_nm)
         if fwhm_nm is None:
             return cls(centres, tuple(_spacing(np.asarray(centres)).tolist()))
         return cls(centres, tuple(float(value) for value in fwhm_nm))
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Bands:
-        """The bands that `to_json` described."""
-        return cls.from_wavelengths(document["wavelengths_nm"], document["fwhm_nm"])
-
-    def to_json(self) -> dict[str, list[float]]:
-        """Plain lists under the names of the fields."""
-        return {"wavelengths_nm": list(self.wavelengths_nm), "fwhm_nm": list(self.fwhm_nm)}
 
     def between(self, low_nm: float, high_nm: float) -> tuple[int, ...]:
         """Indices of the bands whose centre lies in [low_nm, high_nm]."""
@@ -84,11 +78,7 @@ def _spacing(centres: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.interp(centres, distinct, np.gradient(distinct)), dtype=np.float64)
 
 
-def _canonical() -> Bands:
-    centres = np.linspace(380.0, 1050.0, 48)
-    spacing = float(centres[1] - centres[0])
-    return Bands(tuple(centres.tolist()), (spacing,) * centres.size)
+_CENTRES = np.linspace(380.0, 1050.0, 48)
 
-
-CANONICAL = _canonical()
+CANONICAL_BANDS = Bands.from_wavelengths(_CENTRES, np.full(48, _CENTRES[1] - _CENTRES[0]))
 """The 48 bands that networks and datasets use: those of the DFC2018 cube (380 to 1050 nm)."""
