@@ -17,8 +17,13 @@ import urllib.request
 import numpy as np
 import pytest
 
+from specgan_cli.evaluation.metrics.suite import Suite, Units
 from specgan_cli.evaluation.report.charts import histogram, ticks
 from specgan_cli.evaluation.report.colours import heat
+from specgan_cli.evaluation.report.page import render
+from specgan_cli.evaluation.report.panels import Panel, Strip
+from specgan_cli.evaluation.report.summary import Context
+from specgan_cli.evaluation.runner import Evaluation, Pool, Row
 from specgan_cli.png import encode
 from support.command import specgan
 from support.evaluation_data import write_dataset
@@ -256,3 +261,19 @@ def test_names_are_escaped_in_charts():
     chart = histogram("a<b", "", {"x & <y>": [1.0, 2.0]})
     assert "<y>" not in chart
     assert "x &amp; &lt;y&gt;" in chart
+
+
+def test_names_are_escaped_in_the_page() -> None:
+    units = Units(0.0, 255.0, 2)
+    suite = Suite(units, ("psnr",))
+    row = Row("<chip>", "g", "<set>", "<method>", "<label>", {"psnr": 20.0})
+    evaluation = Evaluation(units, ("psnr",), ("<method>",), [row])
+    evaluation.pools["<set>", "<method>"] = Pool(suite)
+    context = Context("<source>", "<command>", {"<weights>": "0"}, "<model>", ["<note>"])
+    strips = [Strip("<chip>", "<rank>", (Panel("<title>", "data:", "<remark>"),))]
+    text = render(evaluation, context, strips, {"<chip>": (8.0, 47.0)})
+    for name in ("chip", "set", "method", "label", "source", "command", "weights", "model"):
+        assert f"&lt;{name}&gt;" in text
+    for name in ("note", "rank", "title", "remark"):
+        assert f"&lt;{name}&gt;" in text
+    assert not re.search("<(chip|set|method|label|source|command|weights|model|note|rank)>", text)

@@ -1,9 +1,12 @@
 """Classes of ground without labels: k-means of a cube's spectra, and whether outputs show them."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
 from torch.nn import functional
 
 from specgan_cli.evaluation.perceptual.features import Features
@@ -14,8 +17,8 @@ CLASSES = 6
 ROUNDS = 50
 
 
-def kmeans(spectra: Pixels, count: int = CLASSES, seed: int = 0) -> np.ndarray:
-    """Group spectra by Lloyd's algorithm, started by k-means++ from a fixed seed.
+def kmeans(spectra: Pixels, count: int = CLASSES, seed: int = 0) -> NDArray[np.intp]:
+    """Group spectra by k-means, started by k-means++ from a fixed seed.
 
     Args:
         spectra: N x B; bands are standardised here.
@@ -23,33 +26,15 @@ def kmeans(spectra: Pixels, count: int = CLASSES, seed: int = 0) -> np.ndarray:
         seed: Of the start.
 
     Returns:
-        N class numbers.
+        N class numbers, of at most as many classes as there are distinct spectra.
     """
     spread = spectra.std(0)
     data = (spectra - spectra.mean(0)) / np.where(spread > 0, spread, 1.0)
-    rng = np.random.default_rng(seed)
-    centres = data[[int(rng.integers(len(data)))]]
-    while len(centres) < count:
-        nearest = _squared(data, centres).min(1)
-        total = nearest.sum()
-        weights = nearest / total if total > 0 else None
-        centres = np.concatenate([centres, data[[rng.choice(len(data), p=weights)]]])
-    classes = np.full(len(data), -1)
-    for _ in range(ROUNDS):
-        found = _squared(data, centres).argmin(1)
-        if (found == classes).all():
-            break
-        classes = found
-        for index in range(count):
-            if (classes == index).any():
-                centres[index] = data[classes == index].mean(0)
-    return classes
-
-
-def _squared(data: Pixels, centres: Pixels) -> Pixels:
-    cross = data @ centres.T
-    squares = (data**2).sum(1)[:, None] - 2 * cross + (centres**2).sum(1)
-    return np.asarray(np.maximum(squares, 0.0))
+    count = min(count, len(np.unique(data, axis=0)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "One of the clusters is empty")
+        _, classes = kmeans2(data, count, iter=ROUNDS, minit="++", seed=seed)
+    return np.asarray(classes, np.intp)
 
 
 def cell_features(features: Features, shape_yx: tuple[int, int]) -> Pixels:
@@ -69,7 +54,7 @@ def cell_features(features: Features, shape_yx: tuple[int, int]) -> Pixels:
 
 
 def agreement(
-    truth: Pixels, outputs: dict[str, Pixels], classes: np.ndarray, groups: Sequence[str]
+    truth: Pixels, outputs: dict[str, Pixels], classes: NDArray[np.intp], groups: Sequence[str]
 ) -> dict[str, float]:
     """Return the share of cells whose class a probe names, trained on the truth of other groups.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
+from markupsafe import Markup
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 40
@@ -12,9 +13,9 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 12, 12, 40
 Points = Sequence[tuple[float, float]]
 
 
-def _frame(title: str, x_label: str, y_label: str, body: str) -> str:
+def _frame(title: str, x_label: str, y_label: str, body: str) -> Markup:
     middle_x, middle_y = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
-    return (
+    return Markup(
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>"
         f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>{body}'
@@ -64,7 +65,9 @@ def _y_tick(y: float, text: str) -> str:
     )
 
 
-def histogram(title: str, unit: str, series: Mapping[str, Sequence[float]], bins: int = 20) -> str:
+def histogram(
+    title: str, unit: str, series: Mapping[str, Sequence[float]], bins: int = 20
+) -> Markup:
     """Draw how many chips have which value, one outline a method.
 
     Args:
@@ -75,7 +78,7 @@ def histogram(title: str, unit: str, series: Mapping[str, Sequence[float]], bins
     """
     values = np.concatenate([np.asarray(part, float) for part in series.values()] or [np.zeros(0)])
     if not values.size:
-        return ""
+        return Markup()
     low, high = float(values.min()), float(values.max())
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -94,7 +97,7 @@ def histogram(title: str, unit: str, series: Mapping[str, Sequence[float]], bins
     return _frame(title, f"{title}, {unit}" if unit else title, "chips", "".join(body))
 
 
-def spectra(title: str, series: Mapping[str, Points]) -> str:
+def spectra(title: str, series: Mapping[str, Points]) -> Markup:
     """Draw mean log10 power over wavelength in metres, longest wavelength on the left.
 
     Args:
@@ -103,7 +106,7 @@ def spectra(title: str, series: Mapping[str, Points]) -> str:
     """
     points = [point for part in series.values() for point in part]
     if not points:
-        return ""
+        return Markup()
     logs = [math.log2(wavelength) for wavelength, _ in points]
     longest, shortest = max(logs), min(logs)
     low, high = min(power for _, power in points), max(power for _, power in points)
@@ -119,19 +122,9 @@ def spectra(title: str, series: Mapping[str, Points]) -> str:
     return _frame(title, "wavelength, m", "log10 power", "".join(body))
 
 
-def legend(names: Sequence[str]) -> str:
-    """Return the colour key of the charts' lines."""
-    items = "".join(
-        f'<span class="key"><svg viewBox="0 0 24 8" width="24" height="8" aria-hidden="true">'
-        f'<path class="line s{index}" d="M0 4H24"/></svg>{escape(name)}</span>'
-        for index, name in enumerate(names)
-    )
-    return f'<p class="legend">{items}</p>'
-
-
 def chip_map(
     places: Mapping[str, tuple[float, float]], values: Mapping[str, float], better: str, title: str
-) -> str:
+) -> Markup:
     """Draw chips at their longitude and latitude, shaded from the worst value to the best.
 
     Args:
@@ -141,7 +134,7 @@ def chip_map(
         title: What the shading is.
     """
     if not places:
-        return ""
+        return Markup()
     known = [values[name] for name in places if math.isfinite(values.get(name, math.nan))]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     west, east = _widened([lon for lon, _ in places.values()])

@@ -1,21 +1,63 @@
 """The report as one HTML page that needs no network."""
 
 import math
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from specgan_cli.evaluation.metrics.catalogue import METRICS, better
 from specgan_cli.evaluation.report import charts
 from specgan_cli.evaluation.report.panels import Strip
 from specgan_cli.evaluation.report.summary import ALL, Context, ablation, curves, shown
-from specgan_cli.evaluation.runner import Evaluation
+from specgan_cli.evaluation.runner import Evaluation, Row
 
 CHARTED = ("psnr", "ssim", "perceptual", "spectrum", "edge_strength", "hallucination")
 """Metrics with a histogram."""
 
+CHARTED_METHODS = 5
+"""Methods that charts show: the style sheet has six line colours, one of them the reference's."""
+
 Places = Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    """What it shows."""
+    value: str | None = None
+    """The number that it sorts by, "" for none; None to sort by the text."""
+    spread: str = ""
+    """An interval, in small print."""
+    best: bool = False
+    """Whether it is the best of its row."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that sorts."""
+
+    name: str
+    """Its identifier in the page."""
+    header: Sequence[str]
+    """Titles of the columns."""
+    rows: Sequence[Sequence[Cell]]
+    """Its rows."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table below a title."""
+
+    title: str
+    """What it shows."""
+    table: Table
+    """The table."""
 
 
 def render(
@@ -29,38 +71,34 @@ def render(
         strips: Pictures of chosen chips.
         places: Longitude and latitude by chip, where known.
     """
-    parts = [
-        _head(evaluation, context),
-        _summary(evaluation, None),
-        _pictures(strips),
-        _ablation(evaluation),
-        _charts(evaluation),
-        *(_summary(evaluation, set_) for set_ in _sets(evaluation)),
-        _map(evaluation, places),
-        _chips(evaluation),
-    ]
-    style, script = (_asset(name) for name in ("report.css", "report.js"))
-    policy = (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    methods = _whole_methods(evaluation)
+    environment = Environment(
+        loader=PackageLoader("specgan_cli.evaluation", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>specgan evaluation: {escape(context.source)}</title>"
-        f"<style>{style}</style></head><body>{''.join(parts)}<script>{script}</script>"
-        "</body></html>\n"
-    )
-
-
-def _asset(name: str) -> str:
-    return (
-        resources.files("specgan_cli.evaluation.report").joinpath(name).read_text(encoding="utf-8")
+    sets = evaluation.sets if len(evaluation.sets) > 1 else ()
+    return environment.get_template("report.html").render(
+        context=context,
+        scale=evaluation.units.scale,
+        count=len({row.chip for row in evaluation.rows}),
+        style=_asset("report.css"),
+        script=_asset("report.js"),
+        summary=_summary(evaluation, None),
+        strips=strips,
+        ablations=list(_ablations(evaluation)),
+        charted=methods[:CHARTED_METHODS],
+        histograms=list(_histograms(evaluation, methods[:CHARTED_METHODS])),
+        spectra=list(_spectra(evaluation, methods[:CHARTED_METHODS])),
+        sets=[_summary(evaluation, set_) for set_ in sets],
+        map=_map(evaluation, places),
+        chips=_chips(evaluation),
     )
 
 
-def _sets(evaluation: Evaluation) -> tuple[str, ...]:
-    return evaluation.sets if len(evaluation.sets) > 1 else ()
+def _asset(name: str) -> Markup:
+    folder = resources.files("specgan_cli.evaluation.report")
+    return Markup(folder.joinpath(name).read_text(encoding="utf-8"))
 
 
 def _whole_methods(evaluation: Evaluation, set_: str | None = None) -> list[str]:
@@ -68,101 +106,60 @@ def _whole_methods(evaluation: Evaluation, set_: str | None = None) -> list[str]
     return [name for name in evaluation.methods if ", " not in name and evaluation.of(name, set_)]
 
 
-def _head(evaluation: Evaluation, context: Context) -> str:
-    chips = len({row.chip for row in evaluation.rows})
-    trunk = context.perceptual or "none: no perceptual figures"
-    notes = "".join(f"<p>{escape(note)}</p>" for note in context.notes)
-    weights = "".join(
-        f"<br>{escape(name)}: <code>{escape(digest)}</code>"
-        for name, digest in context.weights.items()
-    )
-    return (
-        f"<h1>{escape(context.source)} at x{evaluation.units.scale}</h1>"
-        f'<p class="quiet">{chips} chips; perceptual trunk: {escape(trunk)}{weights}</p>'
-        f'<p class="quiet"><code>{escape(context.command)}</code></p>{notes}'
-    )
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else repr(value).replace("inf", "Infinity")
 
 
-def _cell(value: float, content: str, best: bool = False) -> str:
-    number = "" if math.isnan(value) else repr(value).replace("inf", "Infinity")
-    mark = ' class="best"' if best else ""
-    return f'<td{mark} data-value="{number}">{content}</td>'
-
-
-def _table(header: Sequence[str], rows: Sequence[str], name: str) -> str:
-    heads = "".join(
-        f'<th scope="col"><button type="button">{escape(text)}</button></th>' for text in header
-    )
-    return (
-        f'<table id="{name}"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    )
-
-
-def _summary(evaluation: Evaluation, set_: str | None) -> str:
+def _summary(evaluation: Evaluation, set_: str | None) -> Section:
     methods = _whole_methods(evaluation, set_)
-    rows = []
-    for name in evaluation.names:
-        info = METRICS[name]
-        intervals = [evaluation.mean(name, method, set_) for method in methods]
-        known = [interval.mean for interval in intervals if not math.isnan(interval.mean)]
-        if not known:
-            continue
-        cells = []
-        for interval in intervals:
-            best = not name.endswith("_truth") and all(
-                value == interval.mean or better(name, interval.mean, value) for value in known
-            )
-            text, _, spread = shown(interval).partition(" ")
-            content = f"{text} <small>{escape(spread)}</small>" if spread else text
-            cells.append(_cell(interval.mean, content, best and not math.isnan(interval.mean)))
-        title = f"{info.title}, {info.unit}" if info.unit else info.title
-        rows.append(f"<tr><td>{escape(title)}</td>{''.join(cells)}</tr>")
-    name = set_ or ALL
+    rows = [row for name in evaluation.names if (row := _figures(evaluation, name, methods, set_))]
     count = len({row.chip for row in evaluation.rows if set_ in (None, row.set)})
-    identifier = "summary" if set_ is None else f"summary-{escape(name)}"
-    return (
-        f"<h2>Figures: {escape(name)}, {count} chips</h2>"
-        '<p class="quiet">Mean over chips with 95 % bootstrap interval over groups of neighbouring '
-        "chips; the best of each row is marked.</p>"
-        f'<div class="scroll">{_table(["metric", *methods], rows, identifier)}</div>'
-    )
+    identifier = "summary" if set_ is None else f"summary-{set_}"
+    return Section(f"{set_ or ALL}, {count} chips", Table(identifier, ["metric", *methods], rows))
 
 
-def _ablation(evaluation: Evaluation) -> str:
-    found: dict[str, Any] = ablation(evaluation)
-    parts = []
-    for method, sets in found.items():
+def _figures(
+    evaluation: Evaluation, name: str, methods: Sequence[str], set_: str | None
+) -> list[Cell]:
+    """Return the row of a metric; an empty one where nothing was measured."""
+    intervals = [evaluation.mean(name, method, set_) for method in methods]
+    known = [interval.mean for interval in intervals if not math.isnan(interval.mean)]
+    if not known:
+        return []
+    info = METRICS[name]
+    cells = [Cell(f"{info.title}, {info.unit}" if info.unit else info.title)]
+    for interval in intervals:
+        best = not name.endswith("_truth") and all(
+            value == interval.mean or better(name, interval.mean, value) for value in known
+        )
+        text, _, spread = shown(interval).partition(" ")
+        best = best and not math.isnan(interval.mean)
+        cells.append(Cell(text, _number(interval.mean), spread, best))
+    return cells
+
+
+def _ablations(evaluation: Evaluation) -> Iterator[Section]:
+    for method, sets in ablation(evaluation).items():
         for set_, variants in sets.items():
-            rows = []
-            for name in next(iter(variants.values())):
-                cells = [
-                    _cell(
-                        entry[name]["mean"] if entry[name]["mean"] is not None else math.nan,
-                        _change(entry[name]),
-                    )
-                    for entry in variants.values()
-                ]
-                rows.append(f"<tr><td>{escape(METRICS[name].title)}</td>{''.join(cells)}</tr>")
-            table = _table(["change against the whole cube", *variants], rows, "ablation")
-            parts.append(
-                f'<h3>{escape(method)}, {escape(set_)}</h3><div class="scroll">{table}</div>'
-            )
-    return f"<h2>What the cube adds</h2>{''.join(parts)}" if parts else ""
+            rows = [
+                [Cell(METRICS[name].title), *(_change(entry[name]) for entry in variants.values())]
+                for name in next(iter(variants.values()))
+            ]
+            header = ["change against the whole cube", *variants]
+            yield Section(f"{method}, {set_}", Table("ablation", header, rows))
 
 
-def _change(entry: dict[str, Any]) -> str:
+def _change(entry: dict[str, Any]) -> Cell:
     if entry["mean"] is None:
-        return "-"
-    text = f"{entry['mean']:+.4g}"
+        return Cell("-", "")
+    text, value = f"{entry['mean']:+.4g}", _number(float(entry["mean"]))
     if entry["low"] is None:
-        return text
+        return Cell(text, value)
     sure = "" if entry["excludes_zero"] else " (may be 0)"
-    return f"{text} <small>[{entry['low']:+.3g}, {entry['high']:+.3g}]{sure}</small>"
+    return Cell(text, value, f"[{entry['low']:+.3g}, {entry['high']:+.3g}]{sure}")
 
 
-def _charts(evaluation: Evaluation) -> str:
-    methods = _whole_methods(evaluation)[:5]
-    drawn = []
+def _histograms(evaluation: Evaluation, methods: Sequence[str]) -> Iterator[Markup]:
     for name in CHARTED:
         if name not in evaluation.names:
             continue
@@ -171,36 +168,24 @@ def _charts(evaluation: Evaluation) -> str:
             for method in methods
         }
         info = METRICS[name]
-        drawn.append(charts.histogram(info.title, info.unit, series))
-    spectra = []
+        yield charts.histogram(info.title, info.unit, series)
+
+
+def _spectra(evaluation: Evaluation, methods: Sequence[str]) -> Iterator[Markup]:
     for set_, by_name in curves(evaluation).items():
-        shown_names = {name: by_name[name] for name in ("reference", *methods) if name in by_name}
-        spectra.append(charts.spectra(f"Power spectrum, {set_}", shown_names))
-    parts = ["<h2>Distributions</h2>", charts.legend(methods), _grid(drawn)]
-    if spectra:
-        parts += ["<h2>Detail by wavelength</h2>", charts.legend(["reference", *methods])]
-        parts.append(_grid(spectra))
-    return "".join(parts)
+        drawn = {name: by_name[name] for name in ("reference", *methods) if name in by_name}
+        yield charts.spectra(f"Power spectrum, {set_}", drawn)
 
 
-def _grid(charts: Sequence[str]) -> str:
-    return f'<div class="charts">{"".join(charts)}</div>'
-
-
-def _map(evaluation: Evaluation, places: Places) -> str:
-    if not places:
-        return ""
+def _map(evaluation: Evaluation, places: Places) -> dict[str, Any] | None:
     name = "perceptual" if _measured(evaluation, "perceptual") else "psnr"
+    if not places or not _measured(evaluation, name):
+        return None
     method = _ranked(evaluation)
-    if not _measured(evaluation, name):
-        return ""
     values = {row.chip: row.values[name] for row in evaluation.of(method)}
     title = f"{METRICS[name].title} of {method}, stronger is better"
     chart = charts.chip_map(places, values, METRICS[name].better, title)
-    return (
-        f'<h2>Where the chips lie</h2><p class="quiet">{escape(title)}. '
-        f"{len(places)} of {len(values)} chips have a place.</p>{_grid([chart])}"
-    )
+    return {"title": title, "known": len(places), "all": len(values), "chart": chart}
 
 
 def _measured(evaluation: Evaluation, name: str) -> bool:
@@ -213,46 +198,13 @@ def _ranked(evaluation: Evaluation) -> str:
     return (others or list(evaluation.methods))[0]
 
 
-def _pictures(strips: Sequence[Strip]) -> str:
-    if not strips:
-        return ""
-    parts = [
-        "<h2>Best, median and worst chips</h2>"
-        '<p class="quiet">Point at a picture: the magnifier moves over all of its row.  '
-        "With the keyboard: focus a row and use the arrow keys.</p>"
-    ]
-    for strip in strips:
-        figures = "".join(
-            f'<figure><div class="view"><img alt="{escape(panel.title)}" src="{panel.uri}">'
-            f'<div class="lens"></div></div><figcaption>{escape(panel.title)}'
-            f"{'<br>' + escape(panel.note) if panel.note else ''}</figcaption></figure>"
-            for panel in strip.panels
-        )
-        name = escape(f"{strip.chip}: {strip.rank}")
-        parts.append(
-            f'<h3>{name}</h3><div class="strip" tabindex="0" role="group" '
-            f'aria-label="{name}">{figures}</div>'
-        )
-    return "".join(parts)
-
-
-def _chips(evaluation: Evaluation) -> str:
+def _chips(evaluation: Evaluation) -> Table:
     names = [name for name in evaluation.names if name in evaluation.rows[0].values]
-    rows = []
-    for row in evaluation.rows:
-        cells = [
-            _cell(
-                row.values[name], "-" if math.isnan(row.values[name]) else f"{row.values[name]:.4g}"
-            )
-            for name in names
-        ]
-        lead = "".join(
-            f"<td>{escape(text)}</td>" for text in (row.chip, row.set, row.label or "", row.method)
-        )
-        rows.append(f"<tr>{lead}{''.join(cells)}</tr>")
-    table = _table(["chip", "set", "label", "method", *names], rows, "chips")
-    return f'<h2>Every chip</h2><div class="tall">{table}</div>'
+    rows = [_chip(row, names) for row in evaluation.rows]
+    return Table("chips", ["chip", "set", "label", "method", *names], rows)
 
 
-def _short(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4g}"
+def _chip(row: Row, names: Sequence[str]) -> list[Cell]:
+    lead = [Cell(text) for text in (row.chip, row.set, row.label or "", row.method)]
+    values = [row.values[name] for name in names]
+    return lead + [Cell("-" if math.isnan(v) else f"{v:.4g}", _number(v)) for v in values]
