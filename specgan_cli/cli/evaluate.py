@@ -1,17 +1,16 @@
 """The `evaluate` command: options, help, one call into its workflow."""
 
-import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from specgan_cli.cli import options
-from specgan_cli.cli.parameters import Numbers, ParamType
+from specgan_cli.cli.console import Progress, say, write_json
+from specgan_cli.cli.options import Numbers, ParamType
 
 EPILOG = """\b
 Examples:
@@ -58,7 +57,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 @click.option(
     "-x",
     "--scale",
-    type=click.Choice(["2", "4", "8", "16", "32"]),
+    type=options.Factor(),
     help="Factor.  [default: 32 for datasets; the rasters' own]",
 )
 @click.option(
@@ -117,34 +116,30 @@ def evaluate(ctx: click.Context, /, **given: Any) -> None:
     Bicubic and nearest interpolation of the same input always stand beside the result.  Figures of
     a dataset are means over chips with 95 % bootstrap intervals over groups of neighbours.
     """
-    _check(given)
+    _check_usage(given)
     from specgan_cli.evaluation.request import Request
     from specgan_cli.workflows.evaluate import evaluate as run
 
-    as_json = given.pop("as_json")
-    scale = given.pop("scale")
-    request = Request(
-        **{
-            **given,
-            "weights": given["weights"] or (("specgan-scene",) if given["dataset"] else ()),
-            "ablate": given["ablate"] is not None,
-        },
-        scale=int(scale) if scale else None,
+    request = options.from_options(
+        Request,
+        given,
+        weights=given["weights"] or (("specgan-scene",) if given["dataset"] else ()),
+        ablate=given["ablate"] is not None,
         command=shlex.join(["specgan", *sys.argv[1:]]),
     )
-    with _progress_bar() as progress:
-        outcome = run(request, progress=progress)
-    if as_json:
-        click.echo(json.dumps(outcome.to_json(), indent=2, allow_nan=False))
+    with Progress("chip") as progress:
+        outcome = run(request, progress=partial(progress, "measuring"))
+    if given["as_json"]:
+        write_json(outcome.to_json())
     else:
-        click.echo(outcome.to_text())
+        say(outcome.to_text())
     for failure in outcome.failures:
         click.echo(f"specgan: failed: {failure}", err=True)
     if outcome.failures:
         ctx.exit(1)
 
 
-def _check(given: dict[str, Any]) -> None:
+def _check_usage(given: dict[str, Any]) -> None:
     """Refuse options that do not go together."""
     rasters = given["sr"] or given["reference"]
     if bool(given["dataset"]) == bool(rasters):
@@ -161,21 +156,3 @@ def _check(given: dict[str, Any]) -> None:
         )
         kind = "rasters" if given["dataset"] else "a DATASET"
         raise click.UsageError(f"{flags}: only for {kind}")
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Draw a bar on stderr where that is a terminal and nobody asked for quiet."""
-    context = click.get_current_context().find_root()
-    if not sys.stderr.isatty() or (context.obj or {}).get("quiet"):
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show

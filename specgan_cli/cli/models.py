@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from specgan_cli.cli import options
+from specgan_cli.cli.console import say, write_json, write_table
 
 if TYPE_CHECKING:
     from specgan_cli.workflows.models import WeightsFacts
@@ -41,14 +42,19 @@ def list_models(as_json: bool) -> None:
 
     facts = list_weights()
     if as_json:
-        _write_json({"weights": [entry.to_json() for entry in facts]})
+        write_json({"weights": facts})
         return
-    for entry in facts:
-        header = entry.header
-        click.echo(
-            f"{entry.name}  {header.architecture}  x{header.scale}  "
-            f"{entry.values / 1e6:.1f} M values  {entry.bytes / 1e6:.1f} MB"
+    rows = [
+        (
+            entry.name,
+            entry.header.architecture,
+            f"x{entry.header.scale}",
+            f"{entry.values / 1e6:.1f} M values",
+            f"{entry.bytes / 1e6:.1f} MB",
         )
+        for entry in facts
+    ]
+    write_table(("name", "network", "scale", "values", "size"), rows)
 
 
 @models.command(epilog=SHOW_EPILOG)
@@ -60,7 +66,7 @@ def show(weights: str, as_json: bool) -> None:
 
     facts = show_weights(weights)
     if as_json:
-        _write_json(facts.to_json())
+        write_json(facts)
         return
     for key, value in _lines(facts):
         click.echo(f"{key + ':':<14} {value}")
@@ -86,10 +92,10 @@ def import_model(
 
     report = import_weights(ImportRequest(checkpoint, output, half=half, overwrite=overwrite))
     if as_json:
-        _write_json(report)
+        write_json(report)
         return
     network = report["network"]
-    click.echo(
+    say(
         f"{network['path']}: published x{network['header']['scale']}, "
         f"{network['values'] / 1e6:.1f} M values, {network['bytes'] / 1e6:.1f} MB; "
         f"{len(report['unused'])} tensors that the network never uses left out"
@@ -123,7 +129,3 @@ def _words(values: Any) -> str:
         f"{key} {value if isinstance(value, str | int | float) else json.dumps(value)}"
         for key, value in values.items()
     )
-
-
-def _write_json(content: Any) -> None:
-    click.echo(json.dumps(content, indent=2))

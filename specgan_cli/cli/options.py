@@ -1,12 +1,40 @@
 """Options and parameter types that several commands share, in the words of rio and gdal."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    # Generic only since click 8.5.
+    ParamType = click.ParamType
+
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
+T = TypeVar("T")
+
+
+def from_options(kind: type[T], given: Mapping[str, Any], **values: Any) -> T:
+    """Build a request from the options that have the names of its fields.
+
+    Args:
+        kind: A dataclass.
+        given: A command's options by name; others are left out.
+        values: Fields that are no option, or not as they stand.
+    """
+    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # a type
+    return kind(**{name: given[name] for name in names & given.keys()} | values)
+
+
+def as_dict(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    """Turn the pairs of a `KeyValue` option into a dictionary."""
+    return dict(value)
 
 
 def add(decorators: Sequence[Decorator], command: Command) -> Command:
@@ -14,6 +42,125 @@ def add(decorators: Sequence[Decorator], command: Command) -> Command:
     for decorate in reversed(decorators):
         command = decorate(command)
     return command
+
+
+class Factor(ParamType):
+    """A factor between input and output: a power of two up to 32."""
+
+    name = "2|4|8|16|32"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Turn text into a number."""
+        if str(value) not in self.name.split("|"):
+            self.fail(f"{value!r} is not one of 2, 4, 8, 16, 32", param, ctx)
+        return int(value)
+
+
+class Numbers(ParamType):
+    """A fixed count of numbers with commas between them."""
+
+    def __init__(self, count: int, kind: type = float) -> None:
+        self.count = count
+        self.kind = kind
+        self.name = ",".join(["FLOAT" if kind is float else "INTEGER"] * count)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """Turn text into a tuple of numbers."""
+        if isinstance(value, tuple):
+            return value
+        words = value.replace(",", " ").split()
+        try:
+            numbers = tuple(self.kind(word) for word in words)
+        except ValueError:
+            numbers = ()
+        if len(numbers) != self.count:
+            self.fail(f"{value!r} is not {self.count} numbers with commas between them", param, ctx)
+        return numbers
+
+
+class Auto(ParamType):
+    """A whole number of at least 1, or the word auto."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Turn text into a number, or None for auto."""
+        if value is None or value == "auto":
+            return None
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if number < 1:
+            self.fail(f"{value!r} is neither auto nor a whole number from 1", param, ctx)
+        return number
+
+
+class Size(ParamType):
+    """A number of bytes, with K, M, G or T for powers of 1024."""
+
+    name = "SIZE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Turn text into bytes."""
+        if value is None or isinstance(value, int):
+            return value
+        text = value.strip().upper().removesuffix("B").removesuffix("I")
+        power = "KMGT".find(text[-1:]) + 1 if text[-1:] in tuple("KMGT") else 0
+        try:
+            return int(float(text[:-1] if power else text) * 1024**power)
+        except ValueError:
+            self.fail(f"{value!r} is not a size such as 500M or 4G", param, ctx)
+
+
+class Nodata(ParamType):
+    """A number, nan, or the word none."""
+
+    name = "NUMBER|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Turn text into a number, or leave the word none."""
+        if value is None or isinstance(value, float) or value == "none":
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor none", param, ctx)
+
+
+class LocalPath(ParamType):
+    """A path of this machine, for an output."""
+
+    name = "PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn text into a path."""
+        if "://" in str(value) or str(value).startswith("/vsi"):
+            self.fail(f"{value!r} is not a local path; write locally, then copy", param, ctx)
+        return Path(value)
+
+
+class KeyValue(ParamType):
+    """A GDAL creation option, KEY=VALUE."""
+
+    name = "KEY=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Turn text into a pair, its key in capitals as GDAL's."""
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        key, sign, content = value.partition("=")
+        if not (key and sign):
+            self.fail(f"{value!r} is not KEY=VALUE, such as COMPRESS=ZSTD", param, ctx)
+        return key.strip().upper(), content.strip()
 
 
 overwrite: Decorator = click.option(
@@ -38,4 +185,11 @@ jobs: Decorator = click.option(
     show_default=True,
     type=click.IntRange(min=1),
     help="Worker processes or threads.",
+)
+creation_options: Decorator = click.option(
+    "--co",
+    type=KeyValue(),
+    multiple=True,
+    callback=as_dict,
+    help="GDAL creation option; repeat for more.",
 )

@@ -1,15 +1,21 @@
 """The `prepare` command: co-register a cube to a scene, or build a training dataset."""
 
-import json
-import sys
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from specgan_cli.cli import options, prepare_options
+from specgan_cli.cli import options
+from specgan_cli.cli.console import Progress, say, write_json
+from specgan_cli.cli.cube_options import add_cube_options, align_options, cube_options
+from specgan_cli.cli.prepare_options import (
+    DatasetOption,
+    OneSceneOption,
+    add_dataset_options,
+    add_one_scene_options,
+)
 from specgan_cli.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -32,9 +38,9 @@ Examples:
     "-o", "--output", type=click.Path(path_type=Path), help="The raster, or the dataset folder."
 )
 @click.option("--hsi", metavar="CUBE", help="Bring this cube onto the grid of the one scene named.")
-@prepare_options.of_cubes
-@prepare_options.of_one_scene
-@prepare_options.of_datasets
+@add_cube_options
+@add_one_scene_options
+@add_dataset_options
 @options.jobs
 @options.overwrite
 @options.dry_run
@@ -48,16 +54,16 @@ def prepare(ctx: click.Context, /, inputs: tuple[str, ...], **given: Any) -> Non
     hsi_scale, nodata; only rgb is needed), folders of images, single images, or folders that hold
     train|valid|test with RGBHR and HSI.
     """
-    _refuse_nonsense(ctx, inputs, given)
+    _check_usage(ctx, inputs, given)
     if given["check"]:
         _check(inputs, given["as_json"])
     elif given["hsi"] is not None:
-        _align(ctx, inputs[0], given)
+        _align(inputs[0], given)
     else:
-        _dataset(ctx, inputs, given)
+        _dataset(inputs, given)
 
 
-def _refuse_nonsense(ctx: click.Context, inputs: tuple[str, ...], given: dict[str, Any]) -> None:
+def _check_usage(ctx: click.Context, inputs: tuple[str, ...], given: dict[str, Any]) -> None:
     if not inputs:
         raise click.UsageError("name an RGB scene with --hsi, or lists or folders of pairs")
     one = given["hsi"] is not None
@@ -65,15 +71,12 @@ def _refuse_nonsense(ctx: click.Context, inputs: tuple[str, ...], given: dict[st
         raise click.UsageError(f"--hsi goes with one scene, but {len(inputs)} are named")
     if given["output"] is None and not given["check"] and not given["dry_run"]:
         raise click.UsageError("name the output with -o")
-    foreign = prepare_options.DATASET_NAMES if one else prepare_options.ONE_SCENE_NAMES
-    for name in foreign:
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            word = name.replace("_", "-")
-            raise click.UsageError(
-                f"--{word} belongs to datasets, not to one scene with --hsi"
-                if one
-                else f"--{word} belongs to one scene with --hsi"
-            )
+    other = DatasetOption if one else OneSceneOption
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(option.name or "")
+        if isinstance(option, other) and source is ParameterSource.COMMANDLINE:
+            belongs = "datasets, not to one scene" if one else "one scene"
+            raise click.UsageError(f"{option.opts[-1]} belongs to {belongs} with --hsi")
     if given["overlap"] >= given["chip"]:
         raise click.UsageError(f"--overlap {given['overlap']} must be less than --chip")
     if given["val"] + given["test"] >= 1:
@@ -82,18 +85,14 @@ def _refuse_nonsense(ctx: click.Context, inputs: tuple[str, ...], given: dict[st
         raise click.UsageError("--rgb-range takes the lower value first")
 
 
-def _align(ctx: click.Context, scene: str, given: dict[str, Any]) -> None:
+def _align(scene: str, given: dict[str, Any]) -> None:
     """Bring one cube onto one scene's grid."""
     from specgan_cli.workflows.prepare_raster import AlignedCubeOptions, align_cube
 
-    chosen = AlignedCubeOptions(
-        cube=prepare_options.cube_options(given),
-        alignment=prepare_options.align_options(given),
-        dtype=given["dtype"],
-        of=given["of"],
-        co=dict(given["co"]),
+    chosen = options.from_options(
+        AlignedCubeOptions, given, cube=cube_options(given), alignment=align_options(given)
     )
-    with _Progress(ctx) as progress:
+    with Progress() as progress:
         report = align_cube(
             scene,
             given["hsi"],
@@ -104,7 +103,7 @@ def _align(ctx: click.Context, scene: str, given: dict[str, Any]) -> None:
             overwrite=given["overwrite"],
             progress=progress,
         )
-    _say(ctx, report, _aligned_lines(report), given["as_json"])
+    _show(report, _aligned_lines(report), given)
 
 
 def _aligned_lines(report: dict[str, Any]) -> list[str]:
@@ -124,13 +123,13 @@ def _aligned_lines(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _dataset(ctx: click.Context, inputs: tuple[str, ...], given: dict[str, Any]) -> None:
+def _dataset(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
     """Make a dataset."""
     from specgan_cli.datasets.building.pairs import read_pairs
     from specgan_cli.workflows.prepare_dataset import prepare_dataset
 
     pairs = read_pairs(inputs, given["hsi_dir"], given["root"])
-    with _Progress(ctx) as progress:
+    with Progress() as progress:
         report = prepare_dataset(
             pairs,
             given["output"] or Path("dataset"),
@@ -140,7 +139,7 @@ def _dataset(ctx: click.Context, inputs: tuple[str, ...], given: dict[str, Any])
             dry_run=given["dry_run"],
             progress=progress,
         )
-    _say(ctx, asdict(report), list(report.lines()), given["as_json"])
+    _show(report, report.lines(), given)
 
 
 def _dataset_options(given: dict[str, Any]) -> "DatasetOptions":
@@ -148,21 +147,21 @@ def _dataset_options(given: dict[str, Any]) -> "DatasetOptions":
     from specgan_cli.datasets.degradation import Degradation
     from specgan_cli.workflows.prepare_dataset import DatasetOptions
 
-    return DatasetOptions(
-        scale=int(given["scale"]),
-        chip=given["chip"],
-        overlap=given["overlap"],
-        assume_gsd=given["assume_gsd"],
+    return options.from_options(
+        DatasetOptions,
+        given,
         degradation=Degradation(given["degradation"], mtf=given["mtf"], noise=given["noise"]),
-        split_by=given["split_by"],
         shares=Shares(given["val"], given["test"]),
-        block_m=given["block"],
-        guard_m=given["guard"],
-        max_nodata=given["max_nodata"],
-        rgb_range=given["rgb_range"],
-        alignment=prepare_options.align_options(given),
-        cubes=prepare_options.cube_options(given),
+        alignment=align_options(given),
+        cubes=cube_options(given),
     )
+
+
+def _show(report: Any, lines: Iterable[str], given: dict[str, Any]) -> None:
+    if given["as_json"]:
+        write_json(report)
+    else:
+        say("\n".join(lines))
 
 
 def _check(datasets: tuple[str, ...], as_json: bool) -> None:
@@ -172,47 +171,9 @@ def _check(datasets: tuple[str, ...], as_json: bool) -> None:
     problems = {dataset: check(dataset) for dataset in datasets}
     bad = [f"{dataset}: {line}" for dataset, lines in problems.items() for line in lines]
     if as_json:
-        click.echo(json.dumps({"datasets": problems, "ok": not bad}, indent=2))
+        write_json({"datasets": problems, "ok": not bad})
     elif not bad:
-        click.echo(f"{', '.join(datasets)}: every shard is as it was written")
+        say(f"{', '.join(datasets)}: every shard is as it was written")
     if bad:
         shown = "; ".join(bad[:3]) + (f"; and {len(bad) - 3} more" if len(bad) > 3 else "")
         raise DatasetError(f"{shown}; prepare the dataset again")
-
-
-def _say(ctx: click.Context, report: dict[str, Any], lines: list[str], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(report, indent=2))
-    elif not _is_quiet(ctx):
-        click.echo("\n".join(lines))
-
-
-def _is_quiet(ctx: click.Context) -> bool:
-    return bool((ctx.obj or {}).get("quiet"))
-
-
-class _Progress:
-    """A bar on stderr that starts again with every stage; nothing off a terminal."""
-
-    def __init__(self, ctx: click.Context) -> None:
-        self._hidden = _is_quiet(ctx) or not sys.stderr.isatty()
-        self._stage = ""
-        self._bar: Any = None
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if self._hidden:
-            return
-        if stage != self._stage:
-            from tqdm import tqdm
-
-            self.__exit__()
-            self._stage = stage
-            self._bar = tqdm(total=total, desc=stage, file=sys.stderr, leave=False)
-        self._bar.update(done - self._bar.n)

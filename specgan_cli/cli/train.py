@@ -1,12 +1,17 @@
 """`specgan train`: train a network on a prepared dataset."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from specgan_cli.cli import options
+from specgan_cli.cli.console import Progress, say, write_json
+
+if TYPE_CHECKING:
+    from specgan_cli.training.session import Outcome
 
 EPILOG = """\b
 Examples:
@@ -57,24 +62,7 @@ Examples:
 )
 @options.device
 @options.json_output
-@click.pass_context
-def train(
-    context: click.Context,
-    dataset: Path,
-    folder: Path,
-    recipe: str | None,
-    scale: str | None,
-    size: str | None,
-    config_path: Path | None,
-    overrides: tuple[str, ...],
-    perceptual: Path | None,
-    init: str | None,
-    resume: bool,
-    max_steps: int | None,
-    max_minutes: float | None,
-    device: str,
-    as_json: bool,
-) -> int:
+def train(**given: Any) -> int:
     """Train a network on DATASET, a folder made by `specgan prepare`.
 
     The run folder keeps configuration, metrics, sample pictures, checkpoints and the averaged
@@ -87,74 +75,47 @@ def train(
     from specgan_cli.workflows import train as workflow
 
     chosen = {
-        "recipe": recipe,
-        "network.scale": int(scale) if scale else None,
-        "network.size": size,
+        "recipe": given["recipe"],
+        "network.scale": int(given["scale"]) if given["scale"] else None,
+        "network.size": given["size"],
     }
     defaults = {key: value for key, value in chosen.items() if value is not None}
-    session = Session(
-        dataset=dataset,
-        folder=folder,
-        config=load_config(config_path, overrides, defaults),
-        perceptual=perceptual,
-        init=init,
-        resume=resume,
-        limits=Limits(max_steps, max_minutes),
+    session = options.from_options(
+        Session,
+        given,
+        config=load_config(given["config_path"], given["overrides"], defaults),
+        limits=Limits(given["max_steps"], given["max_minutes"]),
     )
-    with _Progress(quiet=(context.obj or {}).get("quiet", False)) as progress:
-        outcome = workflow.train(session, device, progress.show)
+    with Progress("step") as progress:
+        outcome = workflow.train(session, given["device"], partial(_show_losses, progress))
     if outcome.leads:
-        _tell(outcome, as_json=as_json, resumable=outcome.step < outcome.steps)
+        _show_outcome(outcome, as_json=given["as_json"])
     return int(outcome.code)
 
 
-class _Progress:
-    """One line on stderr, on a terminal only; the newest losses and the speed."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        from rich.console import Console
-
-        self.console = Console(stderr=True)
-        self.status = None if quiet or not self.console.is_terminal else self.console.status("...")
-
-    def __enter__(self) -> "_Progress":
-        if self.status:
-            self.status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.status:
-            self.status.stop()
-
-    def show(self, record: Mapping[str, Any]) -> None:
-        """Draw the newest line of the metrics."""
-        if self.status and "steps_per_s" in record:
-            losses = [f"{k} {v:.4g}" for k, v in record.items() if "/" in k][:6]
-            self.status.update(
-                f"stage {record['stage']} step {record['step']}  "
-                f"{record['steps_per_s']:.2f} steps/s  " + "  ".join(losses)
-            )
+def _show_losses(progress: Progress, record: Mapping[str, Any]) -> None:
+    """Draw the newest line of the metrics."""
+    if "steps_per_s" in record:
+        losses = [f"{name} {value:.4g}" for name, value in record.items() if "/" in name][:6]
+        progress(f"stage {record['stage']}", record["step"], None, "  ".join(losses))
 
 
-def _tell(outcome: Any, *, as_json: bool, resumable: bool) -> None:
-    import json
-
+def _show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
     from specgan_cli.workflows.train import verdict
 
     text = verdict(outcome)
     if as_json:
-        values = outcome.report.values if outcome.report else {}
-        document = {
-            "step": outcome.step,
-            "steps": outcome.steps,
-            "weights": str(outcome.weights),
-            "validation": values,
-            "verdict": text,
-        }
-        click.echo(json.dumps(document))
+        write_json(
+            {
+                "step": outcome.step,
+                "steps": outcome.steps,
+                "weights": outcome.weights,
+                "validation": outcome.report.values if outcome.report else {},
+                "verdict": text,
+            }
+        )
         return
-    click.echo(f"step {outcome.step} of {outcome.steps}; weights in {outcome.weights}")
-    if text:
-        click.echo(text)
-    if resumable:
-        click.echo("not finished: the same command with --resume goes on")
+    say(f"step {outcome.step} of {outcome.steps}; weights in {outcome.weights}")
+    say(text or "")
+    if outcome.step < outcome.steps:
+        say("not finished: the same command with --resume goes on")

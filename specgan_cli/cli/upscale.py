@@ -2,14 +2,18 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from specgan_cli.cli import prepare_options, upscale_options
-from specgan_cli.cli.parameters import LocalPath
+from specgan_cli.cli import options
+from specgan_cli.cli.console import Progress, say, write_json
+from specgan_cli.cli.cube_options import add_cube_options, align_options, cube_options
+
+if TYPE_CHECKING:
+    from specgan_cli.inference.request import Request
 
 EPILOG = """\b
 Examples:
@@ -21,20 +25,156 @@ Examples:
 """
 
 
+_OPTIONS: tuple[options.Decorator, ...] = (
+    click.option(
+        "--bounds",
+        type=options.Numbers(4),
+        help="Part to upscale: left,bottom,right,top in the scene's CRS.",
+    ),
+    click.option(
+        "--window",
+        type=options.Numbers(4, int),
+        help="Part to upscale: column,row,width,height in input pixels.",
+    ),
+    click.option(
+        "--bands",
+        type=options.Numbers(3, int),
+        help="Red, green and blue band, from 1, such as 4,3,2.",
+    ),
+    click.option(
+        "--rgb-range",
+        type=options.Numbers(2),
+        help="File values of black and white; 0,255 for uint8, else estimated.",
+    ),
+    click.option(
+        "--src-nodata",
+        type=options.Nodata(),
+        help="Take this value for nodata; none ignores the file's own.",
+    ),
+    click.option(
+        "--hsi-origin", type=options.Numbers(2), help="Outer corner x,y of the cube's first pixel."
+    ),
+    click.option(
+        "-x",
+        "--scale",
+        type=options.Factor(),
+        default=32,
+        show_default=True,
+        help="Output pixels per input pixel along one axis.",
+    ),
+    click.option(
+        "--weights",
+        default="specgan-scene",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="Shipped weights by name (see `specgan models list`), or a weights file.",
+    ),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float32", "float64", "bfloat16", "float16"]),
+        default="float32",
+        show_default=True,
+        help="Type that the network computes in; short ones are coarser and fast on GPUs.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, 2**31 - 1),
+        default=0,
+        show_default=True,
+        help="Seed of invented detail.",
+    ),
+    click.option(
+        "--fidelity",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        show_default=True,
+        help="0 full detail, 1 the second set of weights, trained for means.",
+    ),
+    click.option(
+        "--tile",
+        type=options.Auto(),
+        default="auto",
+        show_default=True,
+        help="Input pixels of a tile's side.",
+    ),
+    click.option(
+        "--batch",
+        type=options.Auto(),
+        default="auto",
+        show_default=True,
+        help="Tiles that go through the network together.",
+    ),
+    click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Compute on a Dask cluster: tcp://HOST:PORT, or local:N workers here.",
+    ),
+    click.option(
+        "--max-memory",
+        type=options.Size(),
+        help="Memory to stay under, such as 4G; half of what is free by default.",
+    ),
+    options.device,
+    click.option(
+        "--dst-nodata", type=float, help="Nodata value of the output; the scene's by default."
+    ),
+    click.option(
+        "-f",
+        "--of",
+        "of",
+        type=click.Choice(["GTiff", "COG", "VRT"], case_sensitive=False),
+        default="GTiff",
+        show_default=True,
+        help="Output format.",
+    ),
+    options.creation_options,
+    click.option("--overviews", is_flag=True, help="Keep the smaller results inside as overviews."),
+    click.option(
+        "--preview",
+        "--quicklook",
+        "preview",
+        type=options.LocalPath(),
+        help="PNG of a telling part: scene, bicubic, output.",
+    ),
+    click.option(
+        "--uncertainty",
+        type=options.LocalPath(),
+        help="Raster of the spread over seeds, in the output's units.",
+    ),
+    click.option(
+        "--samples",
+        type=click.IntRange(min=2),
+        default=4,
+        show_default=True,
+        help="Seeds that the spread is taken over.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with a run that was killed or interrupted."),
+    click.option("--skip-existing", is_flag=True, help="Leave scenes alone whose output exists."),
+    options.overwrite,
+    options.dry_run,
+    options.json_output,
+)
+"""In the order of the help."""
+
+
+def _add_options(command: options.Command) -> options.Command:
+    return options.add(_OPTIONS, command)
+
+
 @click.command(epilog=EPILOG)
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
-@click.option("-o", "--output", type=LocalPath(), help="The output raster, for one scene.")
+@click.option("-o", "--output", type=options.LocalPath(), help="The output raster, for one scene.")
 @click.option(
     "--out-dir",
-    type=LocalPath(),
+    type=options.LocalPath(),
     help="Folder of the outputs NAME_x32.tif, for any number of scenes.",
 )
 @click.option("--hsi", metavar="CUBE", help="Hyperspectral cube over the same ground.")
-@click.option("--hsi-dir", type=LocalPath(), help="Folder of the cubes, each named as its scene.")
-@prepare_options.of_cubes
-@upscale_options.of_inputs
-@upscale_options.of_computing
-@upscale_options.of_outputs
+@click.option(
+    "--hsi-dir", type=options.LocalPath(), help="Folder of the cubes, each named as its scene."
+)
+@add_cube_options
+@_add_options
 def upscale(**given: Any) -> None:
     """Upscale georeferenced RGB scenes 2 to 32 times.
 
@@ -71,7 +211,7 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("give --overwrite or --skip-existing, not both")
 
 
-def one_scene(request: Any, given: dict[str, Any]) -> None:
+def one_scene(request: "Request", given: dict[str, Any]) -> None:
     """Upscale one scene, or say what that would take."""
     from specgan_cli.inference.report import skipped
     from specgan_cli.workflows.upscale import plan_upscale, upscale
@@ -82,15 +222,15 @@ def one_scene(request: Any, given: dict[str, Any]) -> None:
         estimate = plan_upscale(request)
         document = estimate.to_json()
         if not given["as_json"]:
-            click.echo(estimate.describe())
+            say(estimate.describe())
     else:
-        with progress_bar() as progress:
-            document = upscale(request, progress=progress).to_json()
+        with Progress("tile") as progress:
+            document = upscale(request, progress=partial(progress, "tiles")).to_json()
     if given["as_json"]:
-        click.echo(json.dumps(document, indent=2))
+        write_json(document)
 
 
-def many_scenes(template: Any, given: dict[str, Any]) -> None:
+def many_scenes(template: "Request", given: dict[str, Any]) -> None:
     """Upscale several scenes: a JSON line each, or with --json one document at the end."""
     from specgan_cli.inference.batch import batch_requests
     from specgan_cli.workflows.upscale import upscale_all
@@ -99,79 +239,35 @@ def many_scenes(template: Any, given: dict[str, Any]) -> None:
         template, given["scenes"], out_dir=given["out_dir"], hsi_dir=given["hsi_dir"]
     )
     documents = []
-    with progress_bar() as progress:
+    with Progress("tile") as progress:
         for document in upscale_all(
             requests,
             dry_run=given["dry_run"],
             skip_existing=given["skip_existing"],
-            progress=progress,
+            progress=partial(progress, "tiles"),
         ):
             documents.append(document)
             if not given["as_json"]:
-                click.echo(json.dumps(document))
+                say(json.dumps(document))
     if given["as_json"]:
-        click.echo(json.dumps(documents, indent=2))
+        write_json(documents)
     if any(document["status"] == "failed" for document in documents):
         click.get_current_context().exit(1)
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Draw a bar on stderr where that is a terminal and nobody asked for quiet."""
-    context = click.get_current_context().find_root()
-    if not sys.stderr.isatty() or (context.obj or {}).get("quiet"):
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(unit="tile", file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
-
-
-def make_request(given: dict[str, Any], words: list[str]) -> Any:
+def make_request(given: dict[str, Any], words: Sequence[str]) -> "Request":
     """Turn the options into a request."""
-    from specgan_cli.inference import request
+    from specgan_cli.inference.request import ComputeOptions, InputOptions, OutputOptions, Request
 
-    return request.Request(
-        inputs=request.InputOptions(
+    return Request(
+        options.from_options(
+            InputOptions,
+            given,
             scene=given["scenes"][0],
-            hsi=given["hsi"],
-            bands=given["bands"],
-            src_nodata=given["src_nodata"],
-            rgb_range=given["rgb_range"],
-            bounds=given["bounds"],
-            window=given["window"],
-            cube=prepare_options.cube_options(given),
-            alignment=prepare_options.align_options(given),
+            cube=cube_options(given),
+            alignment=align_options(given),
         ),
-        compute=request.ComputeOptions(
-            weights=given["weights"],
-            scale=int(given["scale"]),
-            device=given["device"],
-            dtype=given["dtype"],
-            seed=given["seed"],
-            fidelity=given["fidelity"],
-            tile=given["tile"],
-            batch=given["batch"],
-            max_memory=given["max_memory"],
-            dask=given["dask"],
-        ),
-        output=request.OutputOptions(
-            path=given["output"] or given["out_dir"],
-            of=given["of"],
-            co=dict(given["co"]),
-            overviews=given["overviews"],
-            dst_nodata=given["dst_nodata"],
-            overwrite=given["overwrite"],
-            resume=given["resume"],
-            preview=given["preview"],
-            uncertainty=given["uncertainty"],
-            samples=given["samples"],
-        ),
+        options.from_options(ComputeOptions, given),
+        options.from_options(OutputOptions, given, path=given["output"] or given["out_dir"]),
         command_line=("specgan", *words),
     )

@@ -1,6 +1,5 @@
 """What `specgan models` does: list, show and import weights."""
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from specgan import checkpoints, files
 from specgan.header import Header
 from specgan.published.importer import import_published, read_checkpoint
+from specgan.serde import to_plain
 from specgan_cli.errors import OutputError
 
 
@@ -38,10 +38,6 @@ class WeightsFacts:
 
     header: Header
     """What the weights say about themselves."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the facts as JSON values."""
-        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
     dtype = torch.float16 if request.half else None
     checkpoints.save(request.output, imported.network, imported.header, dtype=dtype)
     network = show_weights(str(request.output))
-    return {"network": network.to_json(), "unused": list(imported.unused)}
+    return {"network": to_plain(network), "unused": list(imported.unused)}
 
 
 def _check_output(path: Path, request: ImportRequest) -> None:

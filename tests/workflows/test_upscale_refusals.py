@@ -104,7 +104,7 @@ def test_upscale_refuses_to_overwrite_its_input(uint8_scene: Path) -> None:
 def test_upscale_refuses_an_unknown_scale(uint8_scene: Path, tmp_path: Path) -> None:
     done = specgan("upscale", uint8_scene, "-x", 3, "-o", tmp_path / "out.tif")
     assert done.code == 2
-    assert "'2', '4', '8', '16', '32'" in done.stderr
+    assert "'3' is not one of 2, 4, 8, 16, 32" in done.stderr
 
 
 def test_upscale_refuses_unknown_weights(uint8_scene: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ _SECRET = re.compile(
 )
 
 # Options that say where results go (each takes a value), and how the run is started and watched.
-_ELSEWHERE = {"-o", "--output", "--out-dir", "--preview", "--uncertainty", "--dask"}
+_ELSEWHERE = {"-o", "--output", "--out-dir", "--preview", "--quicklook", "--uncertainty", "--dask"}
 _WATCHING = {"--resume", "--overwrite", "--json", "--skip-existing", "-v", "-q", "--debug"}
 
 

@@ -1,0 +1,56 @@
+"""Options on hyperspectral cubes, which `prepare` and `upscale` share."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specgan_cli.cli import options
+
+if TYPE_CHECKING:
+    from specgan_cli.alignment import AlignOptions
+    from specgan_cli.cubes.options import CubeOptions
+
+_OPTIONS: tuple[options.Decorator, ...] = (
+    click.option("--wavelengths", metavar="FILE", help="Wavelengths, if cubes do not tell."),
+    click.option(
+        "--hsi-scale",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Stored value of reflectance 1.",
+    ),
+    click.option("--bad-bands", metavar="RANGES", help="Bad bands, such as 1-4,1340-1445nm."),
+    click.option("--hsi-crs", metavar="CRS", help="CRS of cubes, such as EPSG:32618."),
+    click.option(
+        "--align/--no-align", default=True, show_default=True, help="Co-register cubes to the RGB."
+    ),
+    click.option(
+        "--max-shift",
+        type=click.FloatRange(min=0),
+        metavar="METRES",
+        help="Longest shift of a cube that is believed.",
+    ),
+)
+
+
+def add_cube_options(command: options.Command) -> options.Command:
+    """Add the options."""
+    return options.add(_OPTIONS, command)
+
+
+def cube_options(given: dict[str, Any]) -> "CubeOptions":
+    """Return what the user says of the cubes."""
+    from specgan_cli.cubes.options import CubeOptions
+
+    return CubeOptions(
+        given["wavelengths"],
+        given["hsi_scale"],
+        given["bad_bands"],
+        given["hsi_crs"],
+        given["hsi_origin"],
+    )
+
+
+def align_options(given: dict[str, Any]) -> "AlignOptions":
+    """Return how the user wants cubes to be aligned."""
+    from specgan_cli.alignment import AlignOptions
+
+    return options.from_options(AlignOptions, given)

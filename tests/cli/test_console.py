@@ -1,0 +1,67 @@
+"""What commands show, on a terminal and elsewhere, loud and quiet."""
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from specgan_cli.cli.console import Progress, write_table
+from support.command import specgan
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Return True."""
+        return True
+
+
+@pytest.fixture(params=[False, True])
+def quiet(request: pytest.FixtureRequest) -> Iterator[bool]:
+    with click.Context(click.Command("specgan"), obj={"quiet": request.param}):
+        yield request.param
+
+
+def test_progress_is_drawn_on_a_terminal_unless_quiet(
+    monkeypatch: pytest.MonkeyPatch, quiet: bool
+) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress("tile") as progress:
+        for done in range(5):
+            progress("reading", done, 4)
+        progress("writing", 1, None, "l1 0.1")
+    drawn = stream.getvalue()
+    assert ("reading: " in drawn, "writing: " in drawn) == (not quiet, not quiet)
+
+
+def test_progress_is_not_drawn_elsewhere(capsys: pytest.CaptureFixture[str], quiet: bool) -> None:
+    with Progress() as progress:
+        progress("reading", 1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_tables_have_tabs_off_a_terminal_and_columns_on_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(("name", "size"), [("a", "1 MB"), ("long", "20 MB")])
+    assert capsys.readouterr().out == "a\t1 MB\nlong\t20 MB\n"
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stdout", stream)
+    write_table(("name", "size"), [("a", "1 MB"), ("long", "20 MB")])
+    plain = re.sub(r"\x1b\[\d*m", "", stream.getvalue())
+    lines = [line.rstrip() for line in plain.splitlines()]
+    assert lines == ["name  size", "a     1 MB", "long  20 MB"]
+
+
+@pytest.mark.parametrize("words", [("--json",), ()])
+def test_quiet_keeps_json_and_drops_summaries(words: tuple[str, ...]) -> None:
+    command = ("prepare", "sample_data/scene.tif", "--hsi", "sample_data/cube.tif", "--dry-run")
+    loud, quiet = specgan(*command, *words), specgan("-q", *command, *words)
+    assert loud.code == quiet.code == 0
+    assert loud.stdout
+    assert quiet.stdout == (loud.stdout if words else "")
