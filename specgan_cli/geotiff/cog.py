@@ -14,8 +14,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from specgan_cli.errors import OutputError
-from specgan_cli.geotiff.creation_options import strict_options
-from specgan_cli.geotiff.output import LOSSLESS
+from specgan_cli.geotiff.creation_options import LOSSLESS, strict_options
 
 # GDAL's default, then what is neither its half nor its double: widths halve from level to level.
 _BLOCK_SIDES = (512, 384, 640)

@@ -1,10 +1,79 @@
-"""GDAL's complaints of creation options, which it else only logs and then ignores."""
+"""GDAL creation options: the defaults, the user's on top, and a refusal of those unknown to it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
+
 from specgan_cli.errors import OutputError
+
+BLOCK = 512
+"""Rows and columns of a block of a large output."""
+
+_BLOCK_SIDES = ("BLOCKXSIZE", "BLOCKYSIZE", "BLOCKSIZE")
+
+LOSSLESS = ("DEFLATE", "ZSTD", "LZW")
+"""Compressions that take a predictor."""
+
+
+def default_block(shape_yx: tuple[int, int]) -> int:
+    """Return the side of a block: 512, or less for a raster that fits into one."""
+    return min(BLOCK, max(16, 1 << (max(shape_yx) - 1).bit_length()))
+
+
+def creation_options(dtype: str, block: int, co: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a tiled, losslessly compressed GeoTIFF, with the user's on top.
+
+    Args:
+        dtype: Name of the numpy dtype, for the predictor.
+        block: Rows and columns of a block.
+        co: The user's creation options; keys in any case.
+
+    Raises:
+        OutputError: If an option would make the file untiled or its blocks not square.
+    """
+    given = {key.upper(): str(value) for key, value in co.items()}
+    sides = {given.get("BLOCKXSIZE", str(block)), given.get("BLOCKYSIZE", str(block))}
+    if sides != {str(block)} or given.get("TILED", "YES").upper() not in ("YES", "TRUE", "ON"):
+        raise OutputError(
+            "--co: outputs are tiled in square blocks; give BLOCKXSIZE and BLOCKYSIZE alike, "
+            "and leave out TILED"
+        )
+    options = {
+        "TILED": "YES",
+        "BLOCKXSIZE": str(block),
+        "BLOCKYSIZE": str(block),
+        "COMPRESS": "DEFLATE",
+        "INTERLEAVE": "PIXEL",
+        "BIGTIFF": "IF_SAFER",
+        "NUM_THREADS": "ALL_CPUS",
+        **given,
+        "ENDIANNESS": "LITTLE",
+    }
+    if options["COMPRESS"].upper() in LOSSLESS and "PREDICTOR" not in options:
+        options["PREDICTOR"] = "3" if np.issubdtype(np.dtype(dtype), np.inexact) else "2"
+    return {key.lower(): value for key, value in options.items()}
+
+
+def names_block(co: Mapping[str, str]) -> bool:
+    """Return whether the user's options name the side of a block."""
+    return any(key.upper() in _BLOCK_SIDES for key in co)
+
+
+def block_of(shape_yx: tuple[int, int], co: Mapping[str, str]) -> int:
+    """Return the side of a block that the user's options name, else the default one.
+
+    Raises:
+        OutputError: If it is not a positive multiple of 16.
+    """
+    given = {key.upper(): value for key, value in co.items()}
+    named = next((given[key] for key in _BLOCK_SIDES if key in given), None)
+    if named is None:
+        return default_block(shape_yx)
+    if not named.isdigit() or int(named) < 16 or int(named) % 16:
+        raise OutputError(f"--co: a block of {named} pixels cannot be; give a multiple of 16")
+    return int(named)
 
 
 class _Collector(logging.Handler):
@@ -20,7 +89,7 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def strict_options() -> Iterator[None]:
-    """Raise for creation options that GDAL does not know, or not with this value.
+    """Raise for creation options that GDAL does not know, which it otherwise logs and ignores.
 
     Raises:
         OutputError: With GDAL's words.

@@ -1,7 +1,7 @@
 """The block encoder: GDAL compresses blocks in memory, so every creation option works."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetWriter, MemoryFile
 
 from specgan_cli.errors import OutputError
-from specgan_cli.geotiff.creation_options import strict_options
+from specgan_cli.geotiff.creation_options import creation_options, strict_options
+from specgan_cli.geotiff.description import RGB, Description
 from specgan_cli.geotiff.directory import (
     BLOCK_COUNTS,
     BLOCK_OFFSETS,
@@ -25,6 +25,7 @@ from specgan_cli.geotiff.directory import (
     overview_of,
     read_directories,
 )
+from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.raster.cache import bound_cache
 from specgan_cli.raster.grid import Grid
 
@@ -33,8 +34,6 @@ Mask = npt.NDArray[np.bool_]
 
 ANYWHERE = Affine(2, 0, 0, 0, -2, 0)
 """A transform for files that are only kept in memory, where GDAL would warn of none."""
-
-RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,21 @@ class Encoding:
     options: Mapping[str, str]
     """GDAL creation options, keys in lower case."""
 
+    @classmethod
+    def of(cls, description: Description, options: WriteOptions) -> "Encoding":
+        """Choose how the blocks of a raster are stored.
+
+        Raises:
+            OutputError: If a creation option would make the file untiled or its blocks not square.
+        """
+        block = options.block_of(description.grid.shape_yx)
+        co = {} if options.of == "COG" else options.co
+        created = creation_options(description.dtype, block, co)
+        if description.all_colours[:3] == RGB:
+            created.setdefault("photometric", "RGB")
+        masked = description.mask_kind == "mask"
+        return cls(description.all_bands, description.dtype, block, masked, created)
+
     def profile(self, shape_yx: tuple[int, int]) -> dict[str, Any]:
         """Return what `rasterio.open` takes for a file of this shape."""
         return {
@@ -62,30 +76,6 @@ class Encoding:
             "dtype": self.dtype,
             **self.options,
         }
-
-
-Item = tuple[int, str | None, Mapping[str, str]]
-"""Band from 1 (0 the dataset), GDAL metadata namespace (None the default one), and values."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """What the head of a file says beside its blocks."""
-
-    grid: Grid
-    """Grid of the whole raster."""
-    nodata: float | None = None
-    """Nodata tag."""
-    colorinterp: tuple[ColorInterp, ...] | None = None
-    """Of every band."""
-    tags: Mapping[str, str] | None = None
-    """Dataset tags."""
-    scales: tuple[float, ...] | None = None
-    """Of every band."""
-    offsets: tuple[float, ...] | None = None
-    """Of every band."""
-    items: Sequence[Item] = ()
-    """Further metadata, of bands and in namespaces."""
 
 
 def make_head(encoding: Encoding, description: Description, levels: int) -> Head:
@@ -99,7 +89,7 @@ def make_head(encoding: Encoding, description: Description, levels: int) -> Head
     bound_cache()
     grid = description.grid
     profile = encoding.profile(grid.shape_yx) | {"sparse_ok": "TRUE"}
-    where = {"crs": grid.crs, "transform": grid.transform, "nodata": description.nodata}
+    where = {"crs": grid.crs, "transform": grid.transform, "nodata": description.nodata_tag}
     try:
         with (
             _quiet(),
@@ -158,15 +148,15 @@ def _blocks(data: Any, directory: Directory) -> list[bytes]:
 
 
 def _describe(dataset: DatasetWriter, description: Description) -> None:
-    if description.colorinterp is not None:
-        dataset.colorinterp = description.colorinterp
-    if description.scales is not None and any(scale != 1 for scale in description.scales):
-        dataset.scales = description.scales
-    if description.offsets is not None and any(description.offsets):
-        dataset.offsets = description.offsets
-    dataset.update_tags(**(description.tags or {}))
-    for band, namespace, values in description.items:
-        dataset.update_tags(band, ns=namespace, **values)
+    if description.all_colours:
+        dataset.colorinterp = description.all_colours
+    if description.all_scales:
+        dataset.scales = description.all_scales
+    if description.all_offsets:
+        dataset.offsets = description.all_offsets
+    dataset.update_tags(**description.tags)
+    for item in description.metadata:
+        dataset.update_tags(item.band, ns=item.namespace, **item.values)
 
 
 @contextmanager

@@ -10,11 +10,12 @@ import rasterio
 from rasterio.io import DatasetReader
 
 from specgan_cli.geotiff.blocks import pad_to_blocks
+from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.encoder import Encoding, encode
 from specgan_cli.geotiff.overviews import halve
 from specgan_cli.geotiff.partial import PartialFile, temporary_of
 from specgan_cli.raster.grid import Window
-from specgan_cli.raster.masks import MaskKind, mark_missing, valid_values
+from specgan_cli.raster.masks import mark_missing, valid_values
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -31,12 +32,8 @@ class Image:
     """Where the blocks go."""
     encoding: Encoding
     """How they are stored."""
-    shape_yx: tuple[int, int]
-    """(rows, columns) of the full resolution."""
-    mask: MaskKind
-    """How missing pixels are marked."""
-    nodata: float | None
-    """The value of missing pixels, for "nodata"."""
+    description: Description
+    """What the raster holds, and how missing pixels are marked."""
 
     def append(self, values: Array, valid: Mask, window: Window, level: int = 0) -> None:
         """Compress a window of whole blocks and append them.
@@ -48,7 +45,7 @@ class Image:
             level: 0 for the full resolution, k for the overview 2 ** k times coarser.
         """
         block = self.encoding.block
-        stored = mark_missing(values, valid, self.mask, self.nodata)
+        stored = mark_missing(values, valid, self.description.mask_kind, self.description.nodata)
         known = pad_to_blocks(valid, block) if self.encoding.masked else None
         rows, cols = (-(-size // block) for size in window.shape_yx)
         kinds = encode(self.encoding, pad_to_blocks(stored, block), known)
@@ -64,28 +61,28 @@ class Image:
     def add_overview(self, level: int) -> None:
         """Append an overview: means of the next finer level, which is read back from the file."""
         self.file.save_tables()
-        bands = self.encoding.count - (self.mask == "alpha")
         finer = {} if level == 1 else {"overview_level": level - 2}
         with rasterio.open(temporary_of(self.file.path), **finer) as dataset:
             for window in _block_chunks(self._shape_at(level), self.encoding.block):
                 source = window.scaled(2).intersection(Window(0, 0, *self._shape_at(level - 1)))
                 assert source is not None
                 values, valid = self._read(dataset, source)
-                means, known = halve(values[:bands], valid)
+                means, known = halve(values[: self.description.count], valid)
                 self.append(means, known, window, level)
 
     def _shape_at(self, level: int) -> tuple[int, int]:
-        rows, cols = self.shape_yx
+        rows, cols = self.description.grid.shape_yx
         return -(-rows >> level), -(-cols >> level)
 
     def _read(self, dataset: DatasetReader, window: Window) -> tuple[Array, Mask]:
         where = window.rasterio()
         values: Array = dataset.read(window=where)
-        if self.mask == "mask":
+        kind = self.description.mask_kind
+        if kind == "mask":
             return values, dataset.read_masks(1, window=where) > 0
-        if self.mask == "alpha":
+        if kind == "alpha":
             return values, values[-1] > 0
-        return values, valid_values(values, self.nodata if self.mask == "nodata" else None)
+        return values, valid_values(values, self.description.nodata_tag)
 
 
 def _block_chunks(shape_yx: tuple[int, int], block: int) -> Iterator[Window]:

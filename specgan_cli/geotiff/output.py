@@ -2,25 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 from xml.sax.saxutils import escape
 
 import numpy as np
 from rasterio.crs import CRS
 
 from specgan_cli.errors import OutputError
-from specgan_cli.raster.grid import Grid
+from specgan_cli.geotiff.description import Description
+from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.raster.scene import redact
-
-Format = Literal["GTiff", "COG"]
-
-BLOCK = 512
-"""Rows and columns of a block of a large output."""
-
-LOSSLESS = ("DEFLATE", "ZSTD", "LZW")
-"""Compressions that take a predictor."""
 
 COMPRESSED = 0.7
 """Share of its plain size that 8-bit imagery keeps under DEFLATE with a predictor, cautiously."""
@@ -29,80 +20,19 @@ SIDECARS = (".aux.xml", ".ovr", ".msk")
 """Files beside a raster that GDAL would read with a new one of the same name."""
 
 
-def default_block(shape_yx: tuple[int, int]) -> int:
-    """Return the side of a block: 512, or less for a raster that fits into one."""
-    return min(BLOCK, max(16, 1 << (max(shape_yx) - 1).bit_length()))
-
-
-def creation_options(dtype: str, block: int, co: Mapping[str, str]) -> dict[str, str]:
-    """Return the options of a tiled, losslessly compressed GeoTIFF, with the user's on top.
-
-    Args:
-        dtype: Name of the numpy dtype, for the predictor.
-        block: Rows and columns of a block.
-        co: The user's creation options; keys in any case.
-
-    Raises:
-        OutputError: If an option would make the file untiled or its blocks not square.
-    """
-    given = {key.upper(): str(value) for key, value in co.items()}
-    sides = {given.get("BLOCKXSIZE", str(block)), given.get("BLOCKYSIZE", str(block))}
-    if sides != {str(block)} or given.get("TILED", "YES").upper() not in ("YES", "TRUE", "ON"):
-        raise OutputError(
-            "--co: outputs are tiled in square blocks; give BLOCKXSIZE and BLOCKYSIZE alike, "
-            "and leave out TILED"
-        )
-    options = {
-        "TILED": "YES",
-        "BLOCKXSIZE": str(block),
-        "BLOCKYSIZE": str(block),
-        "COMPRESS": "DEFLATE",
-        "INTERLEAVE": "PIXEL",
-        "BIGTIFF": "IF_SAFER",
-        "NUM_THREADS": "ALL_CPUS",
-        **given,
-        "ENDIANNESS": "LITTLE",
-    }
-    if options["COMPRESS"].upper() in LOSSLESS and "PREDICTOR" not in options:
-        options["PREDICTOR"] = "3" if np.issubdtype(np.dtype(dtype), np.inexact) else "2"
-    return {key.lower(): value for key, value in options.items()}
-
-
-def block_of(shape_yx: tuple[int, int], co: Mapping[str, str]) -> int:
-    """Return the side of a block that the user's options name, else the default one.
-
-    Raises:
-        OutputError: If it is not a positive multiple of 16.
-    """
-    given = {key.upper(): value for key, value in co.items()}
-    named = given.get("BLOCKXSIZE", given.get("BLOCKYSIZE", given.get("BLOCKSIZE")))
-    if named is None:
-        return default_block(shape_yx)
-    if not named.isdigit() or int(named) < 16 or int(named) % 16:
-        raise OutputError(f"--co: a block of {named} pixels cannot be; give a multiple of 16")
-    return int(named)
-
-
-def expected_bytes(
-    grid: Grid,
-    count: int,
-    dtype: str,
-    *,
-    overviews: bool | int = False,
-    of: Format = "GTiff",
-    co: Mapping[str, str] | None = None,
-) -> int:
+def expected_bytes(description: Description, options: WriteOptions) -> int:
     """Return about how much disk an output takes while it is made.
 
     Compressed pixels are counted at 70 per cent; overviews add a third; a COG is copied from a
     GeoTIFF, so that both are there for a while.
     """
-    rows, cols = grid.shape_yx
-    plain = rows * cols * count * np.dtype(dtype).itemsize
-    given = {key.upper(): value.upper() for key, value in (co or {}).items()}
+    rows, cols = description.grid.shape_yx
+    plain = rows * cols * description.all_bands * np.dtype(description.dtype).itemsize
+    given = {key.upper(): value.upper() for key, value in options.co.items()}
     share = 1.0 if given.get("COMPRESS") == "NONE" else COMPRESSED
-    size = plain * share * (4 / 3 if overviews or of == "COG" else 1)
-    return int(size * (2 if of == "COG" else 1))
+    is_cog = options.of == "COG"
+    size = plain * share * (4 / 3 if options.overviews or is_cog else 1)
+    return int(size * (2 if is_cog else 1))
 
 
 def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) -> None:

@@ -1,44 +1,33 @@
 """The writer: a tiled GeoTIFF that appears complete under its name, or not at all."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.enums import ColorInterp
 
 from specgan import files
 from specgan_cli.errors import SpecganError, writing
 from specgan_cli.geotiff.blocks import OpenBlocks, whole_blocks
 from specgan_cli.geotiff.cog import check_cog_options, copy_to_cog
-from specgan_cli.geotiff.encoder import RGB, Description, Encoding, Item, keeps_crs, make_head
+from specgan_cli.geotiff.description import Description
+from specgan_cli.geotiff.encoder import Encoding, keeps_crs, make_head
 from specgan_cli.geotiff.image import Image
+from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.output import (
-    Format,
-    block_of,
     check_output,
-    creation_options,
-    default_block,
     expected_bytes,
     remove_sidecars,
     write_crs_sidecar,
 )
-from specgan_cli.geotiff.overviews import count_levels
 from specgan_cli.geotiff.partial import PartialFile, journal_of, temporary_of
-from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.masks import MaskKind
+from specgan_cli.raster.grid import Window
 
-__all__ = ["RasterWriter", "check_output", "default_block", "expected_bytes"]
+__all__ = ["RasterWriter"]
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
-
-
-ALPHA_DTYPES = ("uint8", "uint16")
-"""Types in which GDAL takes an alpha band for a mask; others get an internal mask."""
 
 
 class RasterWriter:
@@ -52,99 +41,42 @@ class RasterWriter:
     """
 
     def __init__(
-        self,
-        path: str | Path,
-        grid: Grid,
-        *,
-        count: int = 3,
-        dtype: str = "uint8",
-        nodata: float | None = None,
-        mask: MaskKind | None = None,
-        of: Format = "GTiff",
-        co: Mapping[str, str] | None = None,
-        overviews: bool | int = False,
-        tags: Mapping[str, str] | None = None,
-        items: Sequence[Item] = (),
-        colorinterp: tuple[ColorInterp, ...] | None = None,
-        scales: tuple[float, ...] | None = None,
-        offsets: tuple[float, ...] | None = None,
-        overwrite: bool = False,
-        block: int | None = None,
-        resume: bool = False,
-        keep_partial: bool = False,
-        job: str = "",
+        self, path: str | Path, description: Description, options: WriteOptions | None = None
     ) -> None:
         """Keep the plan; nothing is touched before `with` or `open`.
 
         Args:
             path: The output, a local path.
-            grid: Grid of the whole output.
-            count: Colour bands, without alpha.
-            dtype: Name of the numpy dtype.
-            nodata: Value of missing pixels in file units, or None.
-            mask: How missing pixels are marked: "nodata", "alpha" (a band more), "mask" (an
-                internal mask band) or "none"; by default "nodata" when there is a value.
-            of: "GTiff" or "COG".
-            co: GDAL creation options that replace the defaults.
-            overviews: Add overviews, exact means of 2 x 2 blocks of valid pixels, down to 256
-                pixels; a number says how many.  A COG always has them.
-            tags: Dataset tags, such as those of provenance.
-            items: Further metadata: band (0 for the dataset), namespace or None, and values.
-            colorinterp: Of the colour bands; red, green, blue by default when there are three.
-            scales: Factor from file units to physical ones, a colour band.
-            offsets: Offset from file units to physical ones, a colour band.
-            overwrite: Replace a file that exists, when the new one is complete.
-            block: Rows and columns of a block, a multiple of 16; `co` can say it too.
-            resume: Go on with what a killed run of the same `job` committed, if any.
-            keep_partial: Keep what was committed when the work is interrupted (Ctrl-C) or fails
-                in a way that was not foreseen; not when it cannot go on, as on a full disk.
-            job: Says what is being made and from what; a run resumes only its like.
+            description: What the raster holds.
+            options: How it is written.
+
+        Raises:
+            OutputError: If a creation option would make the file untiled, or its blocks not square
+                or of a side that cannot be.
         """
         self.path = Path(path)
-        self.grid = grid
-        self.count, self.dtype, self.nodata = count, str(np.dtype(dtype)), nodata
-        self.mask: MaskKind = mask or ("none" if nodata is None else "nodata")
-        if self.mask == "alpha" and self.dtype not in ALPHA_DTYPES:
-            self.mask = "mask"
-        self.of, self.co = of, dict(co or {})
-        self.tags, self.items = dict(tags or {}), tuple(items)
-        self.colorinterp = colorinterp
-        self.scales, self.offsets = scales, offsets
-        self.overwrite, self.resume, self.keep_partial = overwrite, resume, keep_partial
-        self.job = job
-        self.block = block or block_of(grid.shape_yx, self.co)
+        self.description = description
+        self.options = options or WriteOptions()
+        shape_yx = description.grid.shape_yx
+        self._encoding = Encoding.of(description, self.options)
+        self.block = self._encoding.block
         """Rows and columns of a block."""
-        self.levels = _levels(grid.shape_yx, overviews, of)
+        self.levels = self.options.levels_of(shape_yx)
         """How many overviews the file gets."""
         self.committed: tuple[str, ...] = ()
         """Notes of the commits that a killed run left, in order; empty unless resumed."""
         self._crs_kept = True
         self._file: PartialFile | None = None
-        self._open_blocks = OpenBlocks(self.grid.shape_yx, self.block)
-
-    @property
-    def encoding(self) -> Encoding:
-        """How the blocks are stored."""
-        co = {} if self.of == "COG" else self.co
-        options = creation_options(self.dtype, self.block, co)
-        if self._colours()[:3] == RGB:
-            options.setdefault("photometric", "RGB")
-        bands = self.count + (self.mask == "alpha")
-        return Encoding(bands, self.dtype, self.block, self.mask == "mask", options)
+        self._open_blocks = OpenBlocks(shape_yx, self.block)
 
     def __enter__(self) -> "RasterWriter":
         self.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if error is None:
             self.close()
-        elif self.keep_partial and not isinstance(error, SpecganError) and self._commits:
+        elif self.options.keep_partial and not isinstance(error, SpecganError) and self._commits:
             self._close_partial()
         else:
             self.discard()
@@ -157,21 +89,18 @@ class RasterWriter:
                 too little space, another process is writing it, an option is unknown, or the
                 unfinished run that should be resumed made something else.
         """
-        alpha = self.mask == "alpha"
-        needed = expected_bytes(
-            self.grid, self.count + alpha, self.dtype, overviews=self.levels, of=self.of, co=self.co
-        )
+        options, grid = self.options, self.description.grid
         left = temporary_of(self.path)
+        needed = expected_bytes(self.description, options)
         needed -= left.stat().st_size if left.is_file() else 0
-        check_output(self.path, overwrite=self.overwrite, needed=needed)
-        if self.of == "COG":
-            check_cog_options(self.co)
-        head = make_head(self.encoding, self._description(), self.levels)
-        self._crs_kept = self.grid.crs is None or keeps_crs(head, self.grid)
-        job = hashlib.sha256(
-            repr((self.job, self.grid, self.mask, self.levels, self.encoding)).encode()
-        ).hexdigest()
-        resumed = PartialFile.resume(self.path, job) if self.resume else None
+        check_output(self.path, overwrite=options.overwrite, needed=needed)
+        if options.of == "COG":
+            check_cog_options(options.co)
+        head = make_head(self._encoding, self.description, self.levels)
+        self._crs_kept = grid.crs is None or keeps_crs(head, grid)
+        plan = (options.job, grid, self.description.mask_kind, self.levels, self._encoding)
+        job = hashlib.sha256(repr(plan).encode()).hexdigest()
+        resumed = PartialFile.resume(self.path, job) if options.resume else None
         if resumed is None:
             self._file = PartialFile.create(self.path, head, job)
         else:
@@ -192,13 +121,13 @@ class RasterWriter:
             OutputError: If the disk is full.
             ValueError: If shapes, dtypes or the window do not fit.
         """
-        expected = (self.count, *window.shape_yx)
-        if values.shape != expected or str(values.dtype) != self.dtype:
+        expected, dtype = (self.description.count, *window.shape_yx), self.description.dtype
+        if values.shape != expected or str(values.dtype) != dtype:
             raise ValueError(
-                f"values are {values.shape} {values.dtype}; {expected} {self.dtype} are needed"
+                f"values are {values.shape} {values.dtype}; {expected} {dtype} are needed"
             )
         known = np.ones(window.shape_yx, bool) if valid is None else valid
-        whole, parts = whole_blocks(window, self.grid.shape_yx, self.block)
+        whole, parts = whole_blocks(window, self.description.grid.shape_yx, self.block)
         if whole is not None:
             inner = whole.shifted(-window.row, -window.col).slices
             self._image.append(values[:, *inner], known[inner], whole)
@@ -251,42 +180,19 @@ class RasterWriter:
 
     def _put_in_place(self) -> None:
         ready = temporary_of(self.path)
-        if self.of == "COG":
+        if self.options.of == "COG":
             ready = self.path.with_name(f".{self.path.name}.cog")
-            copy_to_cog(temporary_of(self.path), ready, self.co)
+            copy_to_cog(temporary_of(self.path), ready, self.options.co)
         with writing(self.path):
             remove_sidecars(self.path)
             files.put(ready, self.path)
-            if not self._crs_kept and self.grid.crs is not None:
-                write_crs_sidecar(self.path, self.grid.crs)
+            crs = self.description.grid.crs
+            if not self._crs_kept and crs is not None:
+                write_crs_sidecar(self.path, crs)
             temporary_of(self.path).unlink(missing_ok=True)
             journal_of(self.path).unlink(missing_ok=True)
 
     @property
     def _image(self) -> Image:
         assert self._file is not None, "the writer is not open"
-        return Image(self._file, self.encoding, self.grid.shape_yx, self.mask, self.nodata)
-
-    def _colours(self) -> tuple[ColorInterp, ...]:
-        colours = self.colorinterp
-        if colours is None:
-            colours = RGB if self.count == 3 else ()
-        return (*colours, *[ColorInterp.alpha] * (self.mask == "alpha")) if colours else ()
-
-    def _description(self) -> Description:
-        alpha = self.mask == "alpha"
-        return Description(
-            self.grid,
-            nodata=self.nodata if self.mask == "nodata" else None,
-            colorinterp=self._colours() or None,
-            tags=self.tags,
-            items=self.items,
-            scales=None if self.scales is None else (*self.scales, *[1.0] * alpha),
-            offsets=None if self.offsets is None else (*self.offsets, *[0.0] * alpha),
-        )
-
-
-def _levels(shape_yx: tuple[int, int], overviews: bool | int, of: Format) -> int:
-    if isinstance(overviews, bool):
-        return count_levels(shape_yx) if overviews or of == "COG" else 0
-    return overviews
+        return Image(self._file, self._encoding, self.description)

@@ -5,7 +5,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from specgan_cli.geotiff.writer import expected_bytes
+from specgan_cli.geotiff.description import Description
+from specgan_cli.geotiff.options import WriteOptions
+from specgan_cli.geotiff.output import expected_bytes
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import Plan
@@ -81,9 +83,9 @@ def estimate(job: Job, plan: Plan, engines: list[Engine]) -> Estimate:
         output=str(options.path),
         plan=plan,
         disk_bytes=expected_bytes(
-            job.grid, 3, job.output.dtype, overviews=options.overviews, of="GTiff", co=options.co
-        )
-        * (2 if options.of == "COG" else 1),
+            Description(job.grid, dtype=job.output.dtype, nodata=job.output.nodata, mask=job.mask),
+            WriteOptions("COG" if options.of == "COG" else "GTiff", options.co, options.overviews),
+        ),
         free_disk_bytes=shutil.disk_usage(folder).free,
         memory_limit_bytes=job.request.compute.max_memory or free_memory() // 2,
         seconds=round(_seconds(job, plan, engines), 1),

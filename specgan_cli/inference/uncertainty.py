@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from specgan_cli.geotiff.description import Description
+from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.engine import Engine, repeat_mask
 from specgan_cli.inference.job import Job
@@ -73,14 +75,9 @@ def write_uncertainty(
     assert options.uncertainty is not None
     tags = job_tags(job, weights_sha256)
     tags["SPECGAN_UNCERTAINTY_SEEDS"] = str(options.samples)
+    description = Description(job.grid, 1, "float32", float("nan"), tags=tags)
     writer = RasterWriter(
-        options.uncertainty,
-        job.grid,
-        count=1,
-        dtype="float32",
-        nodata=float("nan"),
-        tags=tags,
-        overwrite=options.overwrite,
+        options.uncertainty, description, WriteOptions(overwrite=options.overwrite)
     )
     done = 0
     top, left = plan.crop.row * plan.scale, plan.crop.col * plan.scale

@@ -20,13 +20,15 @@ from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import resampling_matrix
-from specgan_cli.geotiff.encoder import Item
-from specgan_cli.geotiff.writer import RasterWriter, check_output
+from specgan_cli.geotiff.description import BandMetadata, Description
+from specgan_cli.geotiff.options import WriteOptions
+from specgan_cli.geotiff.output import check_output
+from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.pictures.quicklook import draw_quicklook
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
 
-__all__ = ["AlignedCubeOptions", "align_cube", "wavelength_items"]
+__all__ = ["AlignedCubeOptions", "align_cube", "wavelength_metadata"]
 
 logger = logging.getLogger(__name__)
 
@@ -98,31 +100,26 @@ def align_cube(
         return _report(scene, cube, found, output, chosen, valid, dry_run, quicklook)
 
 
-def wavelength_items(bands: Bands) -> list[Item]:
+def wavelength_metadata(bands: Bands) -> list[BandMetadata]:
     """Metadata that names the bands in every store that readers look at.
 
     Band tags (`wavelength`, `wavelength_units`, `fwhm`), the IMAGERY domain (micrometres) and the
     dataset's ENVI namespace: between them they survive GeoTIFF and COG.
     """
     centres, widths = bands.wavelengths_nm, bands.fwhm_nm
-    items: list[Item] = [
-        (
-            0,
-            "ENVI",
-            {
-                "wavelength": "{" + ", ".join(f"{nm:.6f}" for nm in centres) + "}",
-                "fwhm": "{" + ", ".join(f"{nm:.6f}" for nm in widths) + "}",
-                "wavelength_units": "Nanometers",
-            },
-        )
-    ]
-    for index, (centre, width) in enumerate(zip(centres, widths, strict=True), start=1):
+    envi = {
+        "wavelength": "{" + ", ".join(f"{nm:.6f}" for nm in centres) + "}",
+        "fwhm": "{" + ", ".join(f"{nm:.6f}" for nm in widths) + "}",
+        "wavelength_units": "Nanometers",
+    }
+    items = [BandMetadata(0, "ENVI", envi)]
+    for band, (centre, width) in enumerate(zip(centres, widths, strict=True), start=1):
         named = {"wavelength": f"{centre:.6f}", "wavelength_units": "nm", "fwhm": f"{width:.6f}"}
         imagery = {
             "CENTRAL_WAVELENGTH_UM": f"{centre / 1000:.9f}",
             "FWHM_UM": f"{width / 1000:.9f}",
         }
-        items += [(index, None, named), (index, "IMAGERY", imagery)]
+        items += [BandMetadata(band, None, named), BandMetadata(band, "IMAGERY", imagery)]
     return items
 
 
@@ -136,20 +133,17 @@ def _write(
     progress: Callable[[str, int, int], None] | None,
 ) -> float:
     """Write the raster window by window; returns the share of pixels that the cube fills."""
-    writer = RasterWriter(
-        output,
+    description = Description(
         scene.grid,
-        count=len(CANONICAL_BANDS),
-        dtype=options.dtype,
-        nodata=NODATA[options.dtype],
-        of=options.of,
-        co=options.co,
+        len(CANONICAL_BANDS),
+        options.dtype,
+        NODATA[options.dtype],
         tags=_tags(scene, cube, alignment, options),
-        items=wavelength_items(CANONICAL_BANDS),
-        overwrite=overwrite,
+        metadata=wavelength_metadata(CANONICAL_BANDS),
     )
+    writing = WriteOptions(options.of, options.co, overwrite=overwrite)
     filled = 0
-    with writer:
+    with RasterWriter(output, description, writing) as writer:
         tiles = plan_tiles(scene.grid.shape_yx, writer.block)
         for done, window in enumerate(tiles, start=1):
             values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL_BANDS, window)

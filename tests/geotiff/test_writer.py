@@ -13,10 +13,10 @@ from rasterio.enums import ColorInterp
 
 from conftest import COMPOUND, GEOGRAPHIC, NORTH_UP, ROTATED, SOUTH_UP, UTM, coordinates
 from specgan_cli.errors import OutputError
-from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
+from support.writers import raster_writer
 
 SHAPE = (70, 100)
 ROTATED_POLE = (
@@ -34,7 +34,7 @@ def write(
     """Write values in tiles and return the path."""
     options.setdefault("grid", grid_of())
     grid = options.pop("grid")
-    with RasterWriter(path, grid, dtype=str(values.dtype), block=32, **options) as writer:
+    with raster_writer(path, grid, dtype=str(values.dtype), block=32, **options) as writer:
         for window in plan_tiles(grid.shape_yx, tile):
             known = None if valid is None else valid[window.slices]
             writer.write(values[:, *window.slices], window, known)
@@ -208,7 +208,7 @@ def test_creation_options_are_heeded(tmp_path: Path, co: dict[str, str], kind: A
 
 def test_blocks_are_those_of_the_options(tmp_path: Path) -> None:
     co = {"BLOCKXSIZE": "16", "BLOCKYSIZE": "16"}
-    with RasterWriter(tmp_path / "out.tif", grid_of(), co=co) as writer:
+    with raster_writer(tmp_path / "out.tif", grid_of(), co=co) as writer:
         writer.write(coordinates((3, *SHAPE), "uint8"), Window(0, 0, *SHAPE))
     with rasterio.open(writer.path) as dataset:
         assert dataset.block_shapes == [(16, 16)] * 3
@@ -228,7 +228,7 @@ def test_creation_options_that_cannot_be_are_refused(
     tmp_path: Path, co: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(OutputError, match=reason):
-        RasterWriter(tmp_path / "out.tif", grid_of(), co=co).open()
+        raster_writer(tmp_path / "out.tif", grid_of(), co=co).open()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -237,15 +237,15 @@ def test_options_of_a_cog_are_checked_before_anything_is_written(
     tmp_path: Path, co: dict[str, str]
 ) -> None:
     with pytest.raises(OutputError, match="creation option"):
-        RasterWriter(tmp_path / "out.tif", grid_of(), of="COG", co=co).open()
+        raster_writer(tmp_path / "out.tif", grid_of(), of="COG", co=co).open()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("co", [{"COMPRESS": "ZSTD"}, {"COMPRESS": "NONE"}, {"BLOCKSIZE": "128"}])
 def test_options_of_a_cog_are_heeded(tmp_path: Path, co: dict[str, str]) -> None:
     values = coordinates((3, *SHAPE), "uint8")
-    with RasterWriter(tmp_path / "out.tif", grid_of(), of="COG", co=co) as writer:
-        writer.write(values, writer.grid.full_window)
+    with raster_writer(tmp_path / "out.tif", grid_of(), of="COG", co=co) as writer:
+        writer.write(values, writer.description.grid.full_window)
     with rasterio.open(writer.path) as dataset:
         assert (dataset.read() == values).all()
         assert dataset.profile.get("compress", "none") == co.get("COMPRESS", "deflate").lower()
@@ -258,7 +258,7 @@ def test_a_huge_output_is_a_bigtiff_with_a_small_head(
     plenty = shutil.disk_usage(tmp_path)._replace(free=10**15)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: plenty)
     grid = Grid(CRS.from_user_input(UTM), NORTH_UP, (320000, 320000))
-    writer = RasterWriter(tmp_path / "out.tif", grid, overviews=True)
+    writer = raster_writer(tmp_path / "out.tif", grid, overviews=True)
     writer.open()
     partial = tmp_path / ".out.tif.partial"
     assert partial.stat().st_size < 10e6
@@ -273,7 +273,9 @@ def test_a_cog_is_one(tmp_path: Path) -> None:
     cogeo = pytest.importorskip("rio_cogeo.cogeo")
     grid = Grid(CRS.from_user_input(UTM), NORTH_UP, (700, 600))
     values = coordinates((3, 700, 600), "uint8")
-    with RasterWriter(tmp_path / "cog.tif", grid, of="COG", tags={"SPECGAN_SCALE": "32"}) as writer:
+    with raster_writer(
+        tmp_path / "cog.tif", grid, of="COG", tags={"SPECGAN_SCALE": "32"}
+    ) as writer:
         writer.write(values, grid.full_window)
     with rasterio.open(writer.path) as dataset:
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -290,7 +292,7 @@ def test_a_cog_is_valid_where_a_level_is_as_wide_as_a_block(
 ) -> None:
     cogeo = pytest.importorskip("rio_cogeo.cogeo")
     grid = Grid(CRS.from_user_input(UTM), NORTH_UP, shape_yx)
-    with RasterWriter(tmp_path / "cog.tif", grid, of="COG") as writer:
+    with raster_writer(tmp_path / "cog.tif", grid, of="COG") as writer:
         writer.write(coordinates((3, *shape_yx), "uint8"), grid.full_window)
     assert cogeo.cog_validate(writer.path, quiet=True) == (True, [], [])
 
@@ -319,7 +321,7 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with (
         pytest.raises(ValueError, match=reason),
-        RasterWriter(tmp_path / "out.tif", grid_of()) as writer,
+        raster_writer(tmp_path / "out.tif", grid_of()) as writer,
     ):
         writer.write(values, window)
     assert list(tmp_path.iterdir()) == []
@@ -327,7 +329,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_pixels_never_written_are_missing(tmp_path: Path) -> None:
     values = coordinates((3, *SHAPE), "uint8")
-    with RasterWriter(tmp_path / "out.tif", grid_of(), nodata=0, block=32) as writer:
+    with raster_writer(tmp_path / "out.tif", grid_of(), nodata=0, block=32) as writer:
         writer.write(values[:, :40, :50], Window(0, 0, 40, 50))
     with Scene.open(writer.path) as scene:
         read, valid = scene.read(scene.grid.full_window)

@@ -13,8 +13,8 @@ from rasterio.crs import CRS
 
 from conftest import NORTH_UP, UTM
 from specgan_cli.geotiff.overviews import count_levels, halve
-from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.grid import Grid
+from support.writers import raster_writer
 
 DTYPES = ["uint8", "uint16", "int16", "int32", "uint32"]
 
@@ -89,7 +89,9 @@ def test_overviews_of_a_coherent_result_are_the_smaller_results(
     grid = Grid(CRS.from_user_input(UTM), NORTH_UP, images[0].shape[1:])
     path = tmp_path / "out.tif"
     nodata = 0 if kind == "nodata" else None
-    with RasterWriter(path, grid, mask=kind, nodata=nodata, of=of, overviews=5, block=64) as writer:
+    with raster_writer(
+        path, grid, mask=kind, nodata=nodata, of=of, overviews=5, block=64
+    ) as writer:
         writer.write(images[0], grid.full_window, holes[0])
     for level in range(1, 6):
         with rasterio.open(path, overview_level=level - 1) as dataset:
@@ -103,7 +105,7 @@ def test_overviews_of_odd_sizes_reach_every_pixel(
 ) -> None:
     values = np.random.default_rng(1).integers(0, 256, (3, *shape_yx)).astype(np.uint8)
     grid = Grid(CRS.from_user_input(UTM), NORTH_UP, shape_yx)
-    with RasterWriter(tmp_path / "out.tif", grid, overviews=True, block=64) as writer:
+    with raster_writer(tmp_path / "out.tif", grid, overviews=True, block=64) as writer:
         writer.write(values, grid.full_window)
     expected, valid = values, np.ones(shape_yx, bool)
     for level in range(count_levels(shape_yx)):

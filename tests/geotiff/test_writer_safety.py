@@ -17,9 +17,13 @@ from rasterio.crs import CRS
 
 from conftest import NORTH_UP, UTM, coordinates
 from specgan_cli.errors import OutputError
-from specgan_cli.geotiff.writer import RasterWriter, check_output, expected_bytes
+from specgan_cli.geotiff.description import Description
+from specgan_cli.geotiff.options import WriteOptions
+from specgan_cli.geotiff.output import check_output, expected_bytes
+from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.tiles import plan_tiles
+from support.writers import raster_writer
 
 SHAPE = (150, 170)
 GRID = Grid(CRS.from_user_input(UTM), NORTH_UP, SHAPE)
@@ -28,7 +32,7 @@ TILES = plan_tiles(SHAPE, 64)
 
 
 def writer_of(path: Path, **options: Any) -> RasterWriter:
-    return RasterWriter(path, GRID, block=32, **options)
+    return raster_writer(path, GRID, block=32, **options)
 
 
 def write_all(path: Path, **options: Any) -> Path:
@@ -124,11 +128,12 @@ def test_a_full_disk_is_refused_before_anything_is_written(
 
 
 def test_the_expected_size_counts_overviews_and_the_copy_of_a_cog() -> None:
+    raster = Description(GRID, dtype="uint16")
     plain = SHAPE[0] * SHAPE[1] * 3 * 2
     none = {"COMPRESS": "NONE"}
-    assert expected_bytes(GRID, 3, "uint16", co=none) == plain
-    assert expected_bytes(GRID, 3, "uint16", co=none, overviews=True) == int(plain * 4 / 3)
-    assert expected_bytes(GRID, 3, "uint16", co=none, of="COG") == 2 * int(plain * 4 / 3)
+    assert expected_bytes(raster, WriteOptions(co=none)) == plain
+    assert expected_bytes(raster, WriteOptions(co=none, overviews=True)) == int(plain * 4 / 3)
+    assert expected_bytes(raster, WriteOptions(of="COG", co=none)) == 2 * int(plain * 4 / 3)
 
 
 @pytest.mark.parametrize("of", ["GTiff", "COG"])

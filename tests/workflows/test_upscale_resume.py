@@ -153,13 +153,14 @@ def test_resume_without_anything_left_starts(uint8_scene: Path, tmp_path: Path) 
 
 
 def test_a_second_run_of_one_output_is_refused(uint8_scene: Path, tmp_path: Path) -> None:
+    from specgan_cli.geotiff.description import Description
     from specgan_cli.geotiff.writer import RasterWriter
     from specgan_cli.raster.grid import Grid
 
     out = tmp_path / "out.tif"
     with rasterio.open(uint8_scene) as scene:
         grid = Grid(scene.crs, scene.transform, scene.shape)
-    with RasterWriter(out, grid) as _:
+    with RasterWriter(out, Description(grid)) as _:
         done = specgan("upscale", uint8_scene, "-x", 2, "-o", out, "--weights", tiny_weights())
     assert done.code == 1
     assert "another process" in done.stderr

@@ -11,8 +11,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from specgan_cli.geotiff.creation_options import default_block, names_block
+from specgan_cli.geotiff.description import Description
+from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.partial import journal_of
-from specgan_cli.geotiff.writer import RasterWriter, default_block
+from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.outputs.provenance import provenance_tags
 from specgan_cli.inference.outputs.source import identity
@@ -42,18 +45,17 @@ def make_writer(job: Job, plan: Plan, weights_sha256: str) -> RasterWriter:
     options = job.request.output
     if journal_of(options.path).exists() and not options.resume:
         logger.warning("%s: an unfinished run is discarded; --resume goes on with it", options.path)
-    return RasterWriter(
-        options.path,
-        job.grid,
-        **_values(job, plan),
-        of="COG" if options.of == "COG" else "GTiff",
-        overviews=options.overviews,
-        tags=job_tags(job, weights_sha256),
+    writing = WriteOptions(
+        "COG" if options.of == "COG" else "GTiff",
+        options.co,
+        options.overviews,
+        None if names_block(options.co) else fitting_block(plan),
         overwrite=options.overwrite,
         resume=options.resume,
         keep_partial=True,
         job=job_key(job, weights_sha256),
     )
+    return RasterWriter(options.path, describe(job, job_tags(job, weights_sha256)), writing)
 
 
 @contextmanager
@@ -75,22 +77,25 @@ def make_part_writer(job: Job, part: Plan, path: Path) -> RasterWriter:
         part: The part's tiles.
         path: The part's file; one that exists is replaced.
     """
-    grid = job.scene.grid.window(part.crop).refine(part.scale)
-    return RasterWriter(path, grid, **_values(job, part), overwrite=True)
-
-
-def _values(job: Job, plan: Plan) -> dict[str, Any]:
-    """Return what a job's output and its parts have in common."""
+    description = replace(
+        describe(job, {}), grid=job.scene.grid.window(part.crop).refine(part.scale)
+    )
     co = job.request.output.co
-    return {
-        "dtype": job.output.dtype,
-        "nodata": job.output.nodata,
-        "mask": job.mask,
-        "co": co,
-        "scales": job.scene.scales,
-        "offsets": job.scene.offsets,
-        "block": None if _names_block(co) else fitting_block(plan),
-    }
+    block = None if names_block(co) else fitting_block(part)
+    return RasterWriter(path, description, WriteOptions(co=co, block=block, overwrite=True))
+
+
+def describe(job: Job, tags: dict[str, str]) -> Description:
+    """Return what a job's output holds."""
+    return Description(
+        job.grid,
+        dtype=job.output.dtype,
+        nodata=job.output.nodata,
+        mask=job.mask,
+        scales=job.scene.scales,
+        offsets=job.scene.offsets,
+        tags=tags,
+    )
 
 
 def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
@@ -101,10 +106,6 @@ def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
         radiometry=job.radiometry,
         alignment=job.alignment,
     )
-
-
-def _names_block(co: dict[str, str]) -> bool:
-    return any(key.upper() in ("BLOCKXSIZE", "BLOCKYSIZE", "BLOCKSIZE") for key in co)
 
 
 def fitting_block(plan: Plan) -> int:
