@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["ShapeError", "SpecganError", "WeightsError", "__version__", "load"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     """Import `load`, and torch with it, on first use (PEP 562)."""
     if name == "load":

@@ -197,7 +197,8 @@ def load(
             are mixed (network interpolation, Wang et al., ESRGAN, 2018).
 
     Returns:
-        The network in eval mode, with the file's header as its `header` attribute.
+        The network in eval mode, its weights without gradients, with the file's header as its
+        `header` attribute.
 
     Raises:
         WeightsError: No such weights; not safetensors; truncated; no specgan header; tensors
@@ -211,7 +212,7 @@ def load(
     if fidelity:
         _mix(network, load(_means_of(path), device, dtype), fidelity)
     network.header = header
-    return network.eval()
+    return network.eval().requires_grad_(False)
 
 
 def _means_of(path: Path) -> Path:

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from specgan.errors import ShapeError
+from specgan.layers import pad_edge
 
 # Coarse pixels that `smooth_upsample` uses up on every side.
 REACH = 2
@@ -106,7 +107,7 @@ def keep_coarse(
     if smooth:
         error = coarse - F.avg_pool2d(proposal, 2)
         if repeat_edge:
-            error = F.pad(error, (REACH,) * 4, mode="replicate")
+            error = pad_edge(error, REACH)
         else:
             proposal, coarse = crop(proposal, 2 * REACH), crop(coarse, REACH)
         proposal = proposal + smooth_upsample(error)
@@ -175,12 +176,12 @@ def _bilinear_taps(factor: int) -> Tensor:
 
 
 def _exact_upsample(coarse: Tensor, factor: int) -> Tensor:
-    """Apply U (A U)^-1 by separable filters, with the edge pixels mirrored (half-sample)."""
+    """Apply U (A U)^-1 by separable filters."""
     taps = _bilinear_taps(factor).to(coarse)
     reach = _EXACT_RADIUS + 1
     for axis in (-1, -2):
         moved = coarse.movedim(axis, -1)
-        padded = moved.index_select(-1, mirror(moved.shape[-1], reach, coarse.device))
+        padded = moved.index_select(-1, _symmetric(moved.shape[-1], reach, coarse.device))
         line = padded.reshape(-1, 1, padded.shape[-1])
         phases = F.conv1d(line, taps.unsqueeze(1))
         fine = phases.movedim(1, 2).reshape(*moved.shape[:-1], -1)
@@ -188,8 +189,12 @@ def _exact_upsample(coarse: Tensor, factor: int) -> Tensor:
     return coarse
 
 
-def mirror(length: int, reach: int, device: torch.device) -> Tensor:
-    """Return indices that extend an axis by `reach` on both sides, repeating the edge (cba|abc)."""
+def _symmetric(length: int, reach: int, device: torch.device) -> Tensor:
+    """Return indices that extend an axis by `reach` on both sides as cba|abc|cba.
+
+    A U repeats one edge pixel; the inverse filter, whose taps never end, undoes just that when the
+    image goes on in this way.
+    """
     position = torch.arange(-reach, length + reach, device=device) % (2 * length)
     return torch.minimum(position, 2 * length - 1 - position)
 

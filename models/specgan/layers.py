@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from specgan.errors import ShapeError
+
 SLOPE = 0.2
 """Negative slope of every leaky ReLU."""
 
@@ -209,3 +211,22 @@ class ModulatedConv2d(nn.Module):
         x = x * style
         x = F.conv2d(bilinear_up(x) if up else x, weight, padding=self.weight.shape[-1] // 2)
         return x * demodulation(weight, style) if self.demodulate else x
+
+
+def pad_edge(image: Tensor, margin: int) -> Tensor:
+    """Extend N x C x H x W by `margin` pixels on every side, as `specgan.edges` says."""
+    return F.pad(image, (margin,) * 4, mode="replicate") if margin else image
+
+
+def check_tensors(**given: object) -> None:
+    """Raise unless everything that is given is a tensor; None stands for what is not.
+
+    Raises:
+        ShapeError: Names what is not, and its type.
+    """
+    for name, value in given.items():
+        if value is not None and not isinstance(value, Tensor):
+            raise ShapeError(
+                f"{name} is a {type(value).__name__}, expected a torch tensor; "
+                "specgan.enhance takes arrays"
+            )

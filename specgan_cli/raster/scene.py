@@ -12,6 +12,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+from specgan.edges import edge_indices
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, valid_values
@@ -27,7 +28,7 @@ from specgan_cli.raster.opening import (
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
-__all__ = ["Scene", "redact", "reflect"]
+__all__ = ["Scene", "redact"]
 
 SAMPLE = 1024
 """Pixels on the longer side of the decimated sample."""
@@ -155,16 +156,15 @@ class Scene:
     def read_padded(self, window: Window, halo: int) -> tuple[Array, Mask]:
         """Read a window with `halo` more pixels on every side.
 
-        Beyond its edges the scene is continued by reflection about the centre of its edge
-        pixels (numpy's and torch's "reflect"), as often as needed, also for a scene one pixel
-        wide; so the same ground gives the same pixels whatever the window.
+        Beyond its edges the scene is continued by its edge pixels (`specgan.edges`), so the same
+        ground gives the same pixels whatever the window.
 
         Returns:
             (values, valid) as `read` gives them, for `window.padded(halo)`.
         """
         padded = window.padded(halo)
-        rows = reflect(padded.row, padded.height, self.grid.shape_yx[0])
-        cols = reflect(padded.col, padded.width, self.grid.shape_yx[1])
+        rows = edge_indices(padded.row, padded.height, self.grid.shape_yx[0])
+        cols = edge_indices(padded.col, padded.width, self.grid.shape_yx[1])
         row, col = int(rows.min()), int(cols.min())
         source = Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
         values, valid = self.read(source)
@@ -233,18 +233,6 @@ class Scene:
             f"{self.name}: every pixel is nodata, so there is nothing to work on; "
             f"if nodata {self.nodata} is wrong, give --src-nodata none or another value"
         )
-
-
-def reflect(start: int, count: int, size: int) -> npt.NDArray[np.intp]:
-    """Return the indices `start`..`start + count` folded into 0..`size` by reflection.
-
-    The edge pixel is not repeated (numpy's "reflect"): -1 is 1, `size` is `size` - 2.
-    """
-    if size == 1:
-        return np.zeros(count, np.intp)
-    period = 2 * (size - 1)
-    folded = np.arange(start, start + count) % period
-    return np.where(folded < size, folded, period - folded)
 
 
 def _mask_kind_of(dataset: DatasetReader, nodata: float | None) -> MaskKind:

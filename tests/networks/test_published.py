@@ -73,6 +73,8 @@ def test_published_refuses_another_tile_size(network: PublishedNetwork) -> None:
         network(torch.zeros(2, 3, 12, size), hsi)
     with pytest.raises(ShapeError, match=rf"hsi has shape \(2, 47.*\(2, 48, {size}, {size}\)"):
         network(rgb, hsi[:, 1:])
+    with pytest.raises(ShapeError, match="hsi is a list"):
+        network(rgb, hsi.tolist())
     with pytest.raises(ShapeError, match="hsi_mask"):
         network(rgb, hsi, torch.ones(2, size, size))
 

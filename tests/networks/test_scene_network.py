@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -170,6 +171,14 @@ def test_smaller_scale_is_the_coarser_octave(scale: int, network: SceneNetwork) 
         octaves = network.octaves(*scene)
         alone = network(*scene, scale=scale)
     torch.testing.assert_close(alone, octaves[scale.bit_length() - 2], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["rgb", "hsi", "hsi_mask"])
+def test_arrays_are_refused_in_one_line(name: str, network: SceneNetwork) -> None:
+    given: dict[str, object] = dict(zip(("rgb", "hsi", "hsi_mask"), images(4, 4), strict=True))
+    given[name] = np.asarray(given[name])
+    with pytest.raises(ShapeError, match=f"^{name} is a ndarray, expected a torch tensor"):
+        network(**given)  # type: ignore[arg-type]
 
 
 def test_masked_cube_is_no_cube(network: SceneNetwork) -> None:

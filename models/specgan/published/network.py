@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from specgan.errors import ShapeError
 from specgan.header import Header
-from specgan.layers import bilinear_up
+from specgan.layers import bilinear_up, check_tensors
 from specgan.published.bank import OUT_SIZE, PublishedBank, bank_channels
 from specgan.published.fusion import PublishedFusion, conv3
 
@@ -178,6 +178,7 @@ class PublishedNetwork(nn.Module):
             ShapeError: A wrong shape, size, scale or type, a missing cube, or a value that is not
                 finite.
         """
+        check_tensors(rgb=rgb, hsi=hsi, hsi_mask=hsi_mask)
         if scale not in (None, self.scale):
             raise ShapeError(
                 f"these published weights upscale {self.scale} times, not {scale}; "

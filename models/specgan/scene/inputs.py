@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from specgan.consistency import crop, mirror
+from specgan.consistency import crop
 from specgan.errors import ShapeError
+from specgan.layers import check_tensors, pad_edge
 from specgan.scene.config import OCTAVES
 
 # The LR pixel in metres that is assumed when the caller does not say.
@@ -64,12 +65,8 @@ def origin_pairs(
 
 
 def fit(image: Tensor, held: int, wanted: int) -> Tensor:
-    """Bring an image that carries `held` pixels of context to `wanted`, mirroring its edges."""
-    if held >= wanted:
-        return crop(image, held - wanted)
-    rows = mirror(image.shape[2], wanted, image.device)
-    cols = mirror(image.shape[3], wanted, image.device)
-    return image.index_select(2, rows).index_select(3, cols)
+    """Bring an image that carries `held` pixels of context to `wanted`, or repeat its edges."""
+    return crop(image, held - wanted) if held >= wanted else pad_edge(image, wanted)
 
 
 def check_images(
@@ -89,6 +86,7 @@ def check_images(
     Raises:
         ShapeError: Says what was found and what was expected.
     """
+    check_tensors(rgb=rgb, hsi=hsi, hsi_mask=mask)
     if rgb.ndim != 4 or rgb.shape[1] != 3 or not rgb.is_floating_point() or not rgb.numel():
         raise ShapeError(
             f"rgb is {rgb.dtype} {tuple(rgb.shape)}, expected floating point N x 3 x H x W"

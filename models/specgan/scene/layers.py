@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specgan.consistency import crop
-from specgan.layers import SLOPE, biased_leaky, bilinear_up, demodulation
+from specgan.layers import SLOPE, biased_leaky, bilinear_up, demodulation, pad_edge
 from specgan.scene.noise import position_noise
 
 
@@ -25,9 +25,7 @@ class Border(Enum):
 
     def pad(self, image: Tensor, margin: int) -> Tensor:
         """Extend N x C x H x W by `margin` repeated edge pixels, or not at all when EXACT."""
-        if self is Border.EXACT or margin == 0:
-            return image
-        return F.pad(image, (margin,) * 4, mode="replicate")
+        return image if self is Border.EXACT else pad_edge(image, margin)
 
     def shrink(self, margin: int) -> int:
         """Return how many pixels a layer of reach `margin` takes off every side."""

@@ -130,7 +130,7 @@ class SceneNetwork(nn.Module):
             origin_yx: As for `forward`; with `padded` of the first pixel that is not halo.
             seed: As for `forward`.
             padded: The inputs carry `halo` pixels of context on every side; the outputs do not.
-                Otherwise the images are mirrored at their edges.
+                Otherwise the images' edge pixels are repeated.
             local: Repeat edge pixels inside every layer instead (training on small crops: cheaper,
                 and the same away from the edges).
             coarse: True images at x2, x4, ... (None to use the network's own): octave k + 1 is

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from specgan.edges import edge_indices
 from specgan.header import Header
 from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
@@ -14,7 +15,7 @@ from specgan_cli.errors import MismatchError
 from specgan_cli.inference.request import InputOptions
 from specgan_cli.inference.tile import Floats, Mask
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.scene import Scene, redact, reflect
+from specgan_cli.raster.scene import Scene, redact
 
 CHUNK = 32
 """LR pixels of the side of the squares that are read and kept; halos of tiles overlap."""
@@ -45,7 +46,7 @@ class Guide:
         self._room = max(KEPT_BYTES // (len(self._bands) * 4 * CHUNK**2), 1)
 
     def read(self, window: Window) -> tuple[Floats, Floats]:
-        """Read the ground of a window of the scene, reflected beyond the scene's edges as RGB is.
+        """Read the ground of a window of the scene, continued beyond the scene's edges as RGB is.
 
         Args:
             window: A window of the scene's grid; may reach beyond its edges.
@@ -53,8 +54,8 @@ class Guide:
         Returns:
             Bands x H x W, standardised and 0 where invalid; and 1 x H x W, 1 where valid.
         """
-        rows = reflect(window.row, window.height, self._grid.shape_yx[0])
-        cols = reflect(window.col, window.width, self._grid.shape_yx[1])
+        rows = edge_indices(window.row, window.height, self._grid.shape_yx[0])
+        cols = edge_indices(window.col, window.width, self._grid.shape_yx[1])
         row, col = int(rows.min()), int(cols.min())
         inside = Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
         standard, valid = self._inside(inside)

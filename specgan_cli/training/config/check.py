@@ -94,7 +94,7 @@ def _check_stage(name: str, stage: StageConfig) -> None:
             f"one at least reaches octave {last} (x{2**last}) with a weight above 0"
         )
     if stage.teacher and stage.context == "halo":
-        raise TrainingError(f'{name}.context: teacher forcing works with "local" and "mirror"')
+        raise TrainingError(f'{name}.context: teacher forcing works with "local" and "edge"')
     if not any((stage.l1, stage.perceptual, stage.gan)):
         raise TrainingError(f"{name}: all losses have weight 0; give l1, perceptual or gan one")
     if stage.feature_matching and not stage.gan:

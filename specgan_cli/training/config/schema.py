@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Recipe = Literal["scene", "published"]
 Size = Literal["small", "base"]
-Context = Literal["local", "mirror", "halo"]
+Context = Literal["local", "edge", "halo"]
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class StageConfig:
     """Standard deviation of the noise on true coarser images, in [-1, 1] units."""
 
     context: Context = "local"
-    """What lies around a crop: "local" repeats edges in every layer (cheapest), "mirror" mirrors
-    the crop as inference does a scene, "halo" reads the real surroundings (no teacher)."""
+    """What lies around a crop: "local" repeats edges in every layer (cheapest), "edge" repeats
+    the crop's as inference does a scene's, "halo" reads the real surroundings (no teacher)."""
 
     l1: float = 1.0
     """Weight of the mean absolute difference."""

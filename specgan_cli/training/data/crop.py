@@ -185,7 +185,7 @@ def _margins(start: int, extent: tuple[int, int], place: Place, axis: int) -> tu
 def _surround(image: FloatArray, pads: list[tuple[int, int]]) -> FloatArray:
     if not any(sum(pad) for pad in pads):
         return image
-    return np.pad(image, [(0, 0), *pads], mode="reflect")
+    return np.pad(image, [(0, 0), *pads], mode="edge")
 
 
 def _unit_range(sample: Sample, dataset: Dataset) -> FloatArray:
