@@ -1,7 +1,7 @@
 r"""Compare designs of the scene network on equal training: same data, steps, crops and losses.
 
     python benchmarks/design.py DATASET RUNS --teacher alex_shift_tolerant.pth \
-        --judge vgg_shift_tolerant.pth
+        --model vgg_shift_tolerant.pth
 
 Each variant is one short x4 training of recipes/neon_ucmerced/design.toml with one thing changed,
 judged on the same held-out chips; runs that are finished in RUNS are not trained again.  The plain
@@ -22,11 +22,11 @@ import torch
 
 from specgan.scene.network import SceneNetwork
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
-from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.metrics.grid_artifacts import Steps
 from specgan_cli.evaluation.metrics.suite import Units
-from specgan_cli.evaluation.perceptual.features import Judge
+from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.runner import Evaluation, run
 from specgan_cli.measures import Pixels
 
@@ -49,7 +49,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 class WithoutCube(Network):
     """A network that gets no cube, on every chip, whether it has one or not."""
 
-    def applies(self, chip: Chip) -> bool:
+    def applies(self, chip: EvalChip) -> bool:
         """Return true: all variants are judged on the same chips."""
         return True
 
@@ -63,11 +63,11 @@ class FixedTiles:
     name: str = "plain, fixed tiles"
     """How the table calls it."""
 
-    def applies(self, chip: Chip) -> bool:
+    def applies(self, chip: EvalChip) -> bool:
         """Return true: any chip can be cut into tiles."""
         return True
 
-    def predict(self, chip: Chip) -> list[Pixels]:
+    def predict(self, chip: EvalChip) -> list[Pixels]:
         """Compute tile after tile and put them side by side."""
         rows, cols = chip.lr.shape[1:]
         strips = []
@@ -76,7 +76,7 @@ class FixedTiles:
             strips.append([np.concatenate(level, axis=2) for level in zip(*tiles, strict=True)])
         return [np.concatenate(level, axis=1) for level in zip(*strips, strict=True)]
 
-    def _tile(self, chip: Chip, row: int, col: int) -> list[Pixels]:
+    def _tile(self, chip: EvalChip, row: int, col: int) -> list[Pixels]:
         part = (..., slice(row, row + TILE), slice(col, col + TILE))
         rgb = torch.from_numpy(chip.radiometry.to_unit(chip.lr[part]))[None]
         with torch.inference_mode():
@@ -87,14 +87,14 @@ class FixedTiles:
 
 
 def main() -> None:
-    """Train what is missing, judge all, print the table."""
+    """Train what is missing, model all, print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("dataset", type=Path)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--teacher", type=Path, required=True, help="trunk used in training")
-    parser.add_argument("--judge", type=Path, required=True, help="another trunk")
+    parser.add_argument("--teacher", type=Path, required=True, help="backbone used in training")
+    parser.add_argument("--model", type=Path, required=True, help="another backbone")
     parser.add_argument("--limit", type=int, default=24, help="held-out chips")
     options = parser.parse_args()
     for name, changes in VARIANTS.items():
@@ -103,7 +103,7 @@ def main() -> None:
     statistics = dataset.statistics
     units = Units(statistics.rgb_low, statistics.rgb_high, SCALE)
     cpu = torch.device("cpu")
-    judge = Judge.load(options.judge, statistics.rgb_low, statistics.rgb_high, cpu)
+    model = PerceptualModel.load(options.model, statistics.rgb_low, statistics.rgb_high, cpu)
     methods: list[Method] = [Interpolation("bicubic")]
     for name in VARIANTS:
         weights = folder(options, name) / "weights.safetensors"
@@ -119,12 +119,12 @@ def main() -> None:
     methods.append(FixedTiles(plain))
     borders = {method.name: Steps(SCALE * TILE) for method in methods}
 
-    def watch(chip: Chip, method: str, outputs: list[Pixels]) -> None:
+    def watch(chip: EvalChip, method: str, outputs: list[Pixels]) -> None:
         if method in borders:
             borders[method].add(outputs[-1], np.ones(outputs[-1].shape[1:], bool))
 
     chips = (read_chip(dataset, record, SCALE) for record in held_out(dataset, options.limit))
-    result = run(chips, methods, METRICS, units, judge=judge, watch=watch)
+    result = run(chips, methods, METRICS, units, model=model, watch=watch)
     report(result, borders)
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/evaluation.py --chips 1000
 
-Invented chips of 256 pixels, every metric without a trunk, bicubic and nearest at x32; with
---weights and --perceptual the networks and the trunk too.
+Invented chips of 256 pixels, every metric without a backbone, bicubic and nearest at x32; with
+--weights and --perceptual the networks and the backbone too.
 """
 
 import argparse
@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from specgan_cli.datasets.dataset import ChipRecord, Dataset, DatasetWriter, Sample
-from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
-from specgan_cli.evaluation.perceptual.features import Judge
+from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.runner import run
 
 SIDE = 256
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("-x", "--scale", type=int, default=32)
     parser.add_argument("--metrics", default="", help="names with commas between them")
     parser.add_argument("--weights", help="a network as well")
-    parser.add_argument("--perceptual", type=Path, help="a trunk as well")
+    parser.add_argument("--perceptual", type=Path, help="a backbone as well")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -81,17 +81,19 @@ def measure(dataset: Dataset, options: argparse.Namespace) -> dict[str, float | 
     if options.weights:
         network = load_network(options.weights, options.scale, dataset.bands, device)
         methods.append(Network("network", network, device))
-    judge = Judge.load(options.perceptual, low, high, device) if options.perceptual else None
+    model = (
+        PerceptualModel.load(options.perceptual, low, high, device) if options.perceptual else None
+    )
     held: list[float] = []
 
-    def chips() -> Iterator[Chip]:
+    def chips() -> Iterator[EvalChip]:
         for record in dataset.chips:
             held.append(resident_mebibytes())
             yield read_chip(dataset, record, options.scale)
 
     names = check_names([name for name in options.metrics.split(",") if name])
     started, cpu = time.perf_counter(), time.process_time()
-    run(chips(), methods, names, Units(low, high, options.scale), judge=judge)
+    run(chips(), methods, names, Units(low, high, options.scale), model=model)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     count = len(dataset.chips)
     return {

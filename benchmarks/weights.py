@@ -1,9 +1,9 @@
-"""Judge weights on held-out chips: the table of a model card, for each set and factor.
+"""PerceptualModel weights on held-out chips: the table of a model card, for each set and factor.
 
     python benchmarks/weights.py DATASET --weights FILE --perceptual vgg_shift_tolerant.pth
 
 Each set (the first folder of the chips' sources) is reported apart: against bicubic of the same
-input, with 95 % bootstrap intervals over groups of neighbouring chips.  The perceptual trunk must
+input, with 95 % bootstrap intervals over groups of neighbouring chips.  The perceptual model must
 not have been used in a training loss.
 """
 
@@ -32,7 +32,7 @@ from specgan_cli.evaluation.methods import (
 )
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
-from specgan_cli.evaluation.perceptual.features import Judge
+from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.runner import Evaluation, run
 from specgan_cli.evaluation.semantics import (
     Collector,
@@ -54,10 +54,10 @@ NAMES = (
     "edge_strength",
     "grid_step",
     "seam",
-    "seam_truth",
+    "seam_reference",
     "colour_spread",
     "perceptual",
-    "trunk_frechet",
+    "frechet_distance",
 )
 ABLATED = ("perceptual", "colour_spread", "psnr", "spectrum")
 
@@ -70,12 +70,14 @@ def main() -> None:
     device = torch.device(options.device)
     statistics = dataset.statistics
     low, high = statistics.rgb_low, statistics.rgb_high
-    judge = Judge.load(options.perceptual, low, high, device) if options.perceptual else None
+    model = (
+        PerceptualModel.load(options.perceptual, low, high, device) if options.perceptual else None
+    )
     records = choose(dataset, options)
     document: dict[str, Any] = {"dataset": str(options.dataset), "scales": {}}
     for scale in options.scale:
         started = time.monotonic()
-        document["scales"][scale] = measure(dataset, records, scale, judge, device, options)
+        document["scales"][scale] = measure(dataset, records, scale, model, device, options)
         say(f"x{scale}: {time.monotonic() - started:.0f} s")
         sys.stdout.flush()
         if options.json:
@@ -87,7 +89,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--weights", action="append", default=[], help="repeat to compare")
-    parser.add_argument("--perceptual", type=Path, help="trunk weights, not used in training")
+    parser.add_argument("--perceptual", type=Path, help="perceptual weights, not used in training")
     parser.add_argument("-x", "--scale", type=int, nargs="+", default=[32, 16, 8, 4])
     parser.add_argument("--split", nargs="+", default=["val", "test"])
     parser.add_argument("--limit", type=int, help="at most so many chips a set")
@@ -122,7 +124,7 @@ def measure(
     dataset: Dataset,
     records: list[ChipRecord],
     scale: int,
-    judge: Judge | None,
+    model: PerceptualModel | None,
     device: torch.device,
     options: argparse.Namespace,
 ) -> dict[str, Any]:
@@ -147,9 +149,9 @@ def measure(
     collector = Collector()
     chips = progress(dataset, records, scale)
     names = check_names(NAMES)
-    result = run(chips, methods, names, units, judge=judge, observe=collector)
-    if judge is not None and options.probe:
-        add_probes(result, collector, dataset, scale, judge, options)
+    result = run(chips, methods, names, units, model=model, observe=collector)
+    if model is not None and options.probe:
+        add_probes(result, collector, dataset, scale, model, options)
         score_cubes(result, collector)
     return report(result, tags)
 
@@ -167,7 +169,7 @@ def add_probes(
     collector: Collector,
     dataset: Dataset,
     scale: int,
-    judge: Judge,
+    model: PerceptualModel,
     options: argparse.Namespace,
 ) -> None:
     """Train one probe on true chips and one on bicubic ones, and score all outputs with the first.
@@ -182,10 +184,10 @@ def add_probes(
     labels = [record.label for record in records]
     ids = [record.id for record in records]
     for kind, bicubic in (("probe_accuracy", False), ("bicubic_probe", True)):
-        name = cache_name(options.dataset, ids, scale if bicubic else 1, str(judge.trunk.name))
+        name = cache_name(options.dataset, ids, scale if bicubic else 1, str(model.backbone.name))
         say(f"x{scale}: features of {len(records)} training chips ({kind})")
         chips = (read_chip(dataset, record, scale) for record in records)
-        features = summaries(chips, judge, bicubic=bicubic, cache=options.cache / name)
+        features = summaries(chips, model, bicubic=bicubic, cache=options.cache / name)
         probe = train_probe(features, labels)
         if probe is not None:
             score(result, collector, {options.probe_set: probe}, kind)
@@ -228,13 +230,13 @@ def extras(result: Evaluation, set_: str, shown: list[str]) -> dict[str, Any]:
             found[f"colour {method}"] = bias
             print(f"\n{method}: mean difference per band " + ", ".join(f"{b:+.3f}" for b in bias))
         octaves = {
-            factor: [steps.ratio(), pool.truth_steps[factor].ratio()]
+            factor: [steps.ratio(), pool.reference_steps[factor].ratio()]
             for factor, steps in pool.steps.items()
         }
         found[f"grid steps {method}"] = {
             k: [finite(v) for v in pair] for k, pair in octaves.items()
         }
-        text = ", ".join(f"x{k} {a:.3f} (truth {b:.3f})" for k, (a, b) in octaves.items())
+        text = ", ".join(f"x{k} {a:.3f} (reference {b:.3f})" for k, (a, b) in octaves.items())
         print(f"{method}: grid-step ratio {text}")
     for (name, method, metric), value in result.extra.items():
         if name == set_:
@@ -246,7 +248,7 @@ def extras(result: Evaluation, set_: str, shown: list[str]) -> dict[str, Any]:
 def against(result: Evaluation, tag: str, set_: str) -> dict[str, Any]:
     """Print what the targets ask: changes against bicubic."""
     found: dict[str, Any] = {}
-    for name in ("perceptual", "trunk_frechet"):
+    for name in ("perceptual", "frechet_distance"):
         base = result.mean(name, "bicubic", set_).mean
         ours = result.mean(name, tag, set_).mean
         if base:

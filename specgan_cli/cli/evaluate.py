@@ -80,7 +80,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     "--perceptual",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Trunk weights for perceptual figures: of stlpips-pytorch, or a VGG16 state dict.",
+    help="Weights for perceptual figures: of stlpips-pytorch, or a VGG16 state dict.",
 )
 @click.option("--probe", is_flag=True, help="Train a linear probe on the training chips' labels.")
 @click.option(
@@ -117,11 +117,11 @@ def evaluate(ctx: click.Context, /, **given: Any) -> None:
     a dataset are means over chips with 95 % bootstrap intervals over groups of neighbours.
     """
     _check_usage(given)
-    from specgan_cli.evaluation.request import Request
+    from specgan_cli.evaluation.request import EvaluateRequest
     from specgan_cli.workflows.evaluate import evaluate as run
 
     request = options.from_options(
-        Request,
+        EvaluateRequest,
         given,
         weights=given["weights"] or (("specgan-scene",) if given["dataset"] else ()),
         ablate=given["ablate"] is not None,

@@ -1,4 +1,4 @@
-"""Chips of a dataset as a super-resolution sees them, and as its judge does."""
+"""Chips of a dataset: what a network is given, and what its output is compared with."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,8 @@ from specgan_cli.raster.radiometry import Radiometry, fill_invalid
 
 
 @dataclass(frozen=True)
-class Chip:
-    """One chip at one factor: the truth, the input that is made of it, and the cube."""
+class EvalChip:
+    """One chip at one factor: the reference, the input that is made of it, and the cube."""
 
     record: ChipRecord
     """Its entry in the dataset."""
@@ -24,7 +24,7 @@ class Chip:
     """HR pixels along an LR pixel's side."""
     radiometry: Radiometry
     """Units of the pixels."""
-    hr_truth: Pixels
+    hr_reference: Pixels
     """3 x H x W, file units."""
     hr_valid: Mask
     """H x W."""
@@ -43,10 +43,10 @@ class Chip:
         return self.record.gsd * self.scale
 
     def compare(self, hr_sr: Pixels) -> Tile:
-        """Put an output, 3 x H x W in file units, beside the truth."""
+        """Put an output, 3 x H x W in file units, beside the reference."""
         return whole(
             hr_sr,
-            self.hr_truth,
+            self.hr_reference,
             self.hr_valid,
             lr=self.lr,
             lr_valid=self.lr_valid,
@@ -55,7 +55,7 @@ class Chip:
         )
 
 
-def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> Chip:
+def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> EvalChip:
     """Read a chip and degrade it by the dataset's own operator.
 
     Rows and columns that are no multiple of the factor are cut off at the bottom and the right.
@@ -83,11 +83,11 @@ def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> Chip:
         hsi = hsi[:, : height // scale, : width // scale] / np.float32(HSI_UNIT)
         hsi_valid = hsi_mask[: height // scale, : width // scale].astype(bool)
     middle = (radiometry.low + radiometry.high) / 2
-    return Chip(
+    return EvalChip(
         record=record,
         scale=scale,
         radiometry=radiometry,
-        hr_truth=rgb.astype(np.float64),
+        hr_reference=rgb.astype(np.float64),
         hr_valid=mask.astype(bool),
         lr=fill_invalid(lr, lr_mask.astype(bool), middle).astype(np.float64),
         lr_valid=lr_mask.astype(bool),

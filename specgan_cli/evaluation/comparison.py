@@ -7,7 +7,7 @@ import numpy as np
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.sources import (
-    Source,
+    GriddedRaster,
     factor_between,
     onto,
     open_source,
@@ -24,11 +24,11 @@ Range = tuple[float, float]
 class Comparison:
     """Rasters that were found to fit, and how."""
 
-    sr: Source
+    sr: GriddedRaster
     """Output, read on the reference's grid."""
-    reference: Source
+    reference: GriddedRaster
     """Reference."""
-    lr: Source | None
+    lr: GriddedRaster | None
     """Input; None when none was given."""
     scale: int
     """Reference pixels along an LR pixel; 1 when there is no LR grid."""
@@ -95,7 +95,7 @@ def prepare(
     return Comparison(output, reference, lr, scale, offset, window, units, sr_range, notes)
 
 
-def _shared(reference: Source, output: Source, lr: Source | None) -> Window:
+def _shared(reference: GriddedRaster, output: GriddedRaster, lr: GriddedRaster | None) -> Window:
     window = reference.grid.full_window
     for other in (output, lr):
         if other is None:
@@ -114,7 +114,11 @@ def _shared(reference: Source, output: Source, lr: Source | None) -> Window:
 
 
 def _scale(
-    scale: int | None, reference: Source, output: Source, lr: Source | None, notes: list[str]
+    scale: int | None,
+    reference: GriddedRaster,
+    output: GriddedRaster,
+    lr: GriddedRaster | None,
+    notes: list[str],
 ) -> int:
     found = factor_between(reference.grid, lr.grid) if lr is not None else None
     if found is not None and scale is not None and found != scale:
@@ -133,8 +137,8 @@ def _scale(
 
 
 def _lr_grid(
-    reference: Source, lr: Source | None, scale: int, window: Window, notes: list[str]
-) -> tuple[Source | None, tuple[int, int]]:
+    reference: GriddedRaster, lr: GriddedRaster | None, scale: int, window: Window, notes: list[str]
+) -> tuple[GriddedRaster | None, tuple[int, int]]:
     corner = (window.row, window.col)
     if lr is not None:
         offset = whole_offset(reference.grid, lr.grid, scale) if scale > 1 else None
@@ -163,7 +167,9 @@ def _snap(window: Window, offset: tuple[int, int], scale: int) -> Window:
     return Window(row, col, height, width)
 
 
-def _range_of(source: Source, window: Window, given: Range | None, notes: list[str]) -> Range:
+def _range_of(
+    source: GriddedRaster, window: Window, given: Range | None, notes: list[str]
+) -> Range:
     if given is not None:
         return given
     if source.dtype == "uint8":
@@ -179,7 +185,9 @@ def _range_of(source: Source, window: Window, given: Range | None, notes: list[s
     return radiometry.low, radiometry.high
 
 
-def _sr_range(output: Source, reference: Source, units: Range, notes: list[str]) -> Range:
+def _sr_range(
+    output: GriddedRaster, reference: GriddedRaster, units: Range, notes: list[str]
+) -> Range:
     if output.dtype == reference.dtype:
         return units
     limits = []

@@ -25,7 +25,7 @@ class Tile:
 
     hr_sr: Pixels
     """Output, C x H x W, halo included."""
-    hr_truth: Pixels
+    hr_reference: Pixels
     """Reference, C x H x W, halo included."""
     hr_valid: Mask
     """H x W, true where both are measured."""
@@ -48,9 +48,9 @@ class Tile:
         return self.hr_sr[:, *self.core]
 
     @property
-    def core_truth(self) -> Pixels:
+    def core_reference(self) -> Pixels:
         """The reference without its halo, C x H x W."""
-        return self.hr_truth[:, *self.core]
+        return self.hr_reference[:, *self.core]
 
     @property
     def core_valid(self) -> Mask:
@@ -60,7 +60,7 @@ class Tile:
 
 def whole(
     hr_sr: ArrayLike,
-    hr_truth: ArrayLike,
+    hr_reference: ArrayLike,
     hr_valid: ArrayLike | None = None,
     *,
     lr: ArrayLike | None = None,
@@ -72,7 +72,7 @@ def whole(
 
     Args:
         hr_sr: Output, C x H x W, file units, any dtype.
-        hr_truth: Reference of the same shape.
+        hr_reference: Reference of the same shape.
         hr_valid: H x W, true where measured; everywhere when None.
         lr: Input, C x h x w, or None.
         lr_valid: h x w, or None for everywhere.
@@ -85,24 +85,24 @@ def whole(
     Raises:
         ShapeError: The two images, or image and mask, differ in shape.
     """
-    sr, truth = np.asarray(hr_sr, np.float64), np.asarray(hr_truth, np.float64)
-    if sr.shape != truth.shape or sr.ndim != 3:
+    sr, reference = np.asarray(hr_sr, np.float64), np.asarray(hr_reference, np.float64)
+    if sr.shape != reference.shape or sr.ndim != 3:
         raise ShapeError(
-            f"the output has shape {sr.shape} and the reference {truth.shape}: "
+            f"the output has shape {sr.shape} and the reference {reference.shape}: "
             "give two images of C x H x W with the same bands and pixels"
         )
     valid = np.ones(sr.shape[1:], bool) if hr_valid is None else np.asarray(hr_valid, bool)
     if valid.shape != sr.shape[1:]:
         raise ShapeError(f"the mask has shape {valid.shape}, the images {sr.shape[1:]}")
-    valid = valid & np.isfinite(sr).all(0) & np.isfinite(truth).all(0)
-    sr, truth = np.where(valid, sr, 0.0), np.where(valid, truth, 0.0)
+    valid = valid & np.isfinite(sr).all(0) & np.isfinite(reference).all(0)
+    sr, reference = np.where(valid, sr, 0.0), np.where(valid, reference, 0.0)
     if lr is not None:
         lr = np.asarray(lr, np.float64)
         known = np.ones(lr.shape[1:], bool) if lr_valid is None else np.asarray(lr_valid, bool)
         lr_valid = known & np.isfinite(lr).all(0)
         lr = np.where(lr_valid, lr, 0.0)
     core = (slice(0, sr.shape[1]), slice(0, sr.shape[2]))
-    return Tile(sr, truth, valid, core, gsd=gsd, scale=scale, lr=lr, lr_valid=lr_valid)  # type: ignore[arg-type]
+    return Tile(sr, reference, valid, core, gsd=gsd, scale=scale, lr=lr, lr_valid=lr_valid)  # type: ignore[arg-type]
 
 
 def cut(image: Tile, size: int, halo: int = HALO) -> Iterator[Tile]:
@@ -127,7 +127,7 @@ def cut(image: Tile, size: int, halo: int = HALO) -> Iterator[Tile]:
             below = _below(row, bottom, image.scale), _below(col, right, image.scale)
             yield Tile(
                 image.hr_sr[:, *outer],
-                image.hr_truth[:, *outer],
+                image.hr_reference[:, *outer],
                 image.hr_valid[outer],
                 (slice(row - top, bottom - top), slice(col - left, right - left)),
                 (top, left),

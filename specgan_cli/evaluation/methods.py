@@ -15,7 +15,7 @@ from specgan.header import Header
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import Baseline, interpolate
-from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.measures import Pixels
 
 Variant = Literal["with", "without HSI", "shuffled HSI", "three bands"]
@@ -31,19 +31,19 @@ class Method(Protocol):
     def name(self) -> str:
         """How tables call it."""
 
-    def applies(self, chip: Chip) -> bool:
+    def applies(self, chip: EvalChip) -> bool:
         """Return whether the method has anything to say about this chip."""
 
-    def predict(self, chip: Chip) -> list[Pixels]:
+    def predict(self, chip: EvalChip) -> list[Pixels]:
         """Return the outputs at x2, x4, ... up to the chip's scale, or the last alone."""
 
 
-def in_file(values: Pixels, chip: Chip) -> Pixels:
+def in_file(values: Pixels, chip: EvalChip) -> Pixels:
     """Return an output as its file would hold it: saturated, and rounded for integer types."""
     return chip.radiometry.to_dtype(np.clip(values, *_finite_limits(chip))).astype(np.float64)
 
 
-def _finite_limits(chip: Chip) -> tuple[float, float]:
+def _finite_limits(chip: EvalChip) -> tuple[float, float]:
     low, high = chip.radiometry.limits
     return (low, high) if np.isfinite(low) else (-np.inf, np.inf)
 
@@ -55,11 +55,11 @@ class Interpolation:
     name: Baseline
     """Which interpolation."""
 
-    def applies(self, chip: Chip) -> bool:
+    def applies(self, chip: EvalChip) -> bool:
         """Return true: every chip can be interpolated."""
         return True
 
-    def predict(self, chip: Chip) -> list[Pixels]:
+    def predict(self, chip: EvalChip) -> list[Pixels]:
         """Interpolate the chip's input."""
         return [in_file(interpolate(chip.lr, chip.scale, self.name), chip)]
 
@@ -81,18 +81,18 @@ class Network:
     """What it gets for a cube."""
     seed: int = 0
     """Of the invented detail."""
-    partner: Callable[[Chip], Chip | None] = lambda chip: None
+    partner: Callable[[EvalChip], EvalChip | None] = lambda chip: None
     """Finds the chip of another place whose cube the shuffled variant takes."""
 
     def with_seed(self, seed: int) -> "Network":
         """Return the same network with another seed."""
         return replace(self, seed=seed)
 
-    def applies(self, chip: Chip) -> bool:
+    def applies(self, chip: EvalChip) -> bool:
         """Return whether the chip has the cube that a variant would change."""
         return self.variant == "with" or chip.hsi is not None
 
-    def predict(self, chip: Chip) -> list[Pixels]:
+    def predict(self, chip: EvalChip) -> list[Pixels]:
         """Run the network on a chip.
 
         Raises:
@@ -110,7 +110,7 @@ class Network:
         return results
 
     def _run(
-        self, rgb: Tensor, hsi: Tensor | None, mask: Tensor | None, chip: Chip
+        self, rgb: Tensor, hsi: Tensor | None, mask: Tensor | None, chip: EvalChip
     ) -> list[Tensor]:
         keywords = {"gsd": chip.lr_gsd, "scale": chip.scale, "seed": self.seed}
         if hasattr(self.network, "octaves"):
@@ -118,7 +118,7 @@ class Network:
             return octaves
         return [self.network(rgb, hsi, mask, **keywords)]
 
-    def _cube(self, chip: Chip) -> tuple[Tensor | None, Tensor | None]:
+    def _cube(self, chip: EvalChip) -> tuple[Tensor | None, Tensor | None]:
         source = self.partner(chip) if self.variant == "shuffled HSI" else chip
         if self.variant == "without HSI" or source is None or source.hsi is None:
             return None, None
@@ -142,7 +142,7 @@ class Partners:
     records: tuple[ChipRecord, ...]
     """Chips with a cube, in a fixed order."""
 
-    def find(self, chip: Chip) -> Chip | None:
+    def find(self, chip: EvalChip) -> EvalChip | None:
         """Read the next chip after this one that is of another group; None when there is none."""
         names = [record.id for record in self.records]
         start = names.index(chip.record.id) + 1 if chip.record.id in names else 0
@@ -185,7 +185,7 @@ def keep_bands(values: Any, wavelengths_nm: Sequence[float]) -> Any:
     return reduced
 
 
-def _fit(values: Any, chip: Chip) -> Any:
+def _fit(values: Any, chip: EvalChip) -> Any:
     """Repeat or cut a cube of another chip to this chip's LR shape."""
     height, width = chip.lr.shape[1:]
     rows = np.arange(height) % values.shape[1]
@@ -226,7 +226,7 @@ def label(name_or_path: str | Path) -> str:
     return Path(name_or_path).stem if "/" in str(name_or_path) else str(name_or_path)
 
 
-def can_run(method: Method, chip: Chip) -> list[Pixels] | None:
+def can_run(method: Method, chip: EvalChip) -> list[Pixels] | None:
     """Return the prediction, or None where a network of fixed size cannot take the chip."""
     try:
         return method.predict(chip)

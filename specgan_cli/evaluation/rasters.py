@@ -10,15 +10,15 @@ from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import BASELINES, interpolate
 from specgan_cli.evaluation.comparison import Comparison
 from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Tile
-from specgan_cli.evaluation.perceptual.features import Judge
-from specgan_cli.evaluation.runner import Evaluation, Subject, add, look_at_truth
+from specgan_cli.evaluation.perceptual.features import PerceptualModel
+from specgan_cli.evaluation.runner import Evaluation, Subject, add, reference_features
 from specgan_cli.measures import Mask, Pixels, block_means
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.tiles import plan_tiles
 
 BLOCK = 512
-"""HR pixels of a tile's side, and of the blocks that spectra and trunks look at."""
+"""HR pixels of a tile's side, and of the blocks that spectra and perceptual models see."""
 
 MARGIN = 3
 """LR pixels of context that interpolations get."""
@@ -28,7 +28,7 @@ def compare(
     pair: Comparison,
     names: tuple[str, ...],
     *,
-    judge: Judge | None = None,
+    model: PerceptualModel | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure the output and the baselines over all tiles.
@@ -39,23 +39,23 @@ def compare(
     Args:
         pair: From `prepare`.
         names: Metrics.
-        judge: Trunk for perceptual metrics, or None.
+        model: For the perceptual metrics, or None.
         progress: Called with tiles done and in all.
 
     Raises:
         MismatchError: No pixel is valid in both rasters.
     """
-    methods = ("output", *(BASELINES if pair.scale > 1 else ()))
+    methods = ("sr", *(BASELINES if pair.scale > 1 else ()))
     result = Evaluation(pair.units, names, methods, whole=True)
     windows = plan_tiles(pair.window.shape_yx, tile_side(pair.scale))
     for done, window in enumerate(windows):
         for method, tile in tiles_of(pair, window):
             if not tile.core_valid.any():
                 continue
-            if method == "output":
-                seen = look_at_truth(tile, judge)
+            if method == "sr":
+                seen = reference_features(tile, model)
             subject = Subject(f"{window.row}_{window.col}", "raster", "raster")
-            add(result, subject, method, tile, judge, seen)
+            add(result, subject, method, tile, model, seen)
         if progress is not None:
             progress(done + 1, len(windows))
     if not result.rows:
@@ -91,7 +91,7 @@ def tiles_of(pair: Comparison, window: Window) -> Iterator[tuple[str, Tile]]:
     core = window.shifted(pair.window.row, pair.window.col)
     outer = core.padded(HALO).intersection(pair.window)
     assert outer is not None
-    truth, valid = pair.reference.read(outer)
+    reference, valid = pair.reference.read(outer)
     sr, sr_valid = pair.sr.read(outer)
     valid &= sr_valid
     scale, lr, lr_valid = pair.scale, None, None
@@ -104,8 +104,8 @@ def tiles_of(pair: Comparison, window: Window) -> Iterator[tuple[str, Tile]]:
     (low, high), units = pair.sr_range, pair.units
     sr = (sr - low) / (high - low) * units.data_range + units.low
     gsd = pair.reference.grid.gsd
-    tile = Tile(np.where(valid, sr, 0.0), truth, valid, place, origin, gsd, scale, lr, lr_valid)
-    yield "output", tile
+    tile = Tile(np.where(valid, sr, 0.0), reference, valid, place, origin, gsd, scale, lr, lr_valid)
+    yield "sr", tile
     if scale > 1:
         for name, image in images.items():
             yield name, replace(tile, hr_sr=np.where(valid, image, 0.0))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluateRequest:
     """What is asked for."""
 
     dataset: Path | None = None
@@ -27,7 +27,7 @@ class Request:
     metrics: tuple[str, ...] = ()
     """Names; all when empty."""
     perceptual: Path | None = None
-    """Trunk weights."""
+    """Perceptual weights."""
     probe: bool = False
     """Train a linear probe on the training split's labels."""
     ablate: bool = False
@@ -39,7 +39,7 @@ class Request:
     fidelity: float = 0.0
     """0 for the weights themselves, 1 for their second set, trained for means."""
     device: str = "auto"
-    """Where networks and trunk run."""
+    """Where networks and backbone run."""
     output: Path | None = None
     """Folder of the report."""
     overwrite: bool = False

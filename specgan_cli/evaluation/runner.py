@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from specgan_cli.evaluation.bootstrap import Interval, mean_interval
-from specgan_cli.evaluation.chips import Chip, set_of
+from specgan_cli.evaluation.chips import EvalChip, set_of
 from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.methods import Method, can_run
 from specgan_cli.evaluation.metrics.catalogue import POOLED_ONLY
@@ -15,19 +15,19 @@ from specgan_cli.evaluation.metrics.suite import Suite, Units
 from specgan_cli.evaluation.perceptual.features import (
     Distribution,
     Features,
-    Judge,
+    PerceptualModel,
     blend_invalid,
     frechet_distance,
 )
 from specgan_cli.measures import Pixels, block_means
 
-TRUTH = "truth"
-"""Name of the truth among methods, for observers."""
+REFERENCE = "reference"
+"""Name of the reference among methods, for observers."""
 
-Observer = Callable[[Chip, str, Features], None]
-"""Called with a chip, a method's name (or TRUTH) and what the trunk sees."""
+FeatureCallback = Callable[[EvalChip, str, Features], None]
+"""Called with a chip, a method's name (or REFERENCE) and what the backbone sees."""
 
-Watcher = Callable[[Chip, str, list[Pixels]], None]
+OutputCallback = Callable[[EvalChip, str, list[Pixels]], None]
 """Called with every chip, method name and outputs (x2, x4, ... or the last alone)."""
 
 
@@ -55,14 +55,14 @@ class Pool:
 
     suite: Suite
     """Merged accumulators of the images."""
-    output: Distribution = field(default_factory=Distribution)
-    """Trunk features of the outputs."""
-    truth: Distribution = field(default_factory=Distribution)
-    """Trunk features of the same chips' truths."""
+    sr: Distribution = field(default_factory=Distribution)
+    """Features of the outputs."""
+    reference: Distribution = field(default_factory=Distribution)
+    """Features of the same chips' references."""
     steps: dict[int, Steps] = field(default_factory=dict)
     """Per octave factor: 2 x 2 steps of the outputs."""
-    truth_steps: dict[int, Steps] = field(default_factory=dict)
-    """Per octave factor: 2 x 2 steps of the truth averaged to the same grid."""
+    reference_steps: dict[int, Steps] = field(default_factory=dict)
+    """Per octave factor: 2 x 2 steps of the reference averaged to the same grid."""
 
 
 @dataclass
@@ -123,14 +123,14 @@ class Evaluation:
             return self.extra[set_, method, metric]
         if metric == "spectrum_pooled":
             return self._suite_figure(metric, method, set_)
-        if metric != "trunk_frechet":
+        if metric != "frechet_distance":
             return math.nan
-        output, truth = Distribution(), Distribution()
+        sr, reference = Distribution(), Distribution()
         for (name, which), pool in self.pools.items():
             if which == method and set_ in (None, name):
-                output.merge(pool.output)
-                truth.merge(pool.truth)
-        return frechet_distance(output, truth)
+                sr.merge(pool.sr)
+                reference.merge(pool.reference)
+        return frechet_distance(sr, reference)
 
     def _suite_figure(self, metric: str, method: str, set_: str | None) -> float:
         total = Suite(self.units, self.names)
@@ -141,34 +141,34 @@ class Evaluation:
 
 
 def run(
-    chips: Iterable[Chip],
+    chips: Iterable[EvalChip],
     methods: Sequence[Method],
     names: tuple[str, ...],
     units: Units,
     *,
-    judge: Judge | None = None,
-    watch: Watcher | None = None,
-    observe: Observer | None = None,
+    model: PerceptualModel | None = None,
+    watch: OutputCallback | None = None,
+    observe: FeatureCallback | None = None,
 ) -> Evaluation:
     """Measure every method on every chip; chips are read one at a time.
 
     Args:
-        chips: The inputs and truths.
+        chips: The inputs and references.
         methods: What makes the outputs.
         names: Metrics, from `catalogue.check_names`.
         units: Units and factor of the chips.
-        judge: Trunk for the perceptual metrics; without one they are NaN.
+        model: For the perceptual metrics; without one they are NaN.
         watch: Called with every output, for pictures and progress.
-        observe: Called with what the trunk sees in every output, and in the truth (TRUTH).
+        observe: Called with the features of every output, and in the reference (REFERENCE).
     """
     result = Evaluation(units, names, tuple(method.name for method in methods))
     for chip in chips:
         record = chip.record
         subject = Subject(record.id, record.group, set_of(record), record.label)
-        seen = look_at_truth(chip.compare(chip.hr_truth), judge)
+        seen = reference_features(chip.compare(chip.hr_reference), model)
         told = None if observe is None else partial(observe, chip)
         if told is not None and seen is not None:
-            told(TRUTH, seen)
+            told(REFERENCE, seen)
         for method in methods:
             if not method.applies(chip):
                 continue
@@ -177,7 +177,7 @@ def run(
                 result.skipped[method.name] = result.skipped.get(method.name, 0) + 1
                 continue
             tile = chip.compare(octaves[-1])
-            _add_steps(add(result, subject, method.name, tile, judge, seen, told), chip, octaves)
+            _add_steps(add(result, subject, method.name, tile, model, seen, told), chip, octaves)
             if watch is not None:
                 watch(chip, method.name, octaves)
     return result
@@ -197,12 +197,12 @@ class Subject:
     """Class, where known."""
 
 
-def look_at_truth(tile: Tile, judge: Judge | None) -> Features | None:
-    """Return what the trunk sees in the reference of a tile's core; None without a trunk."""
-    if judge is None:
+def reference_features(tile: Tile, model: PerceptualModel | None) -> Features | None:
+    """Return the features of the reference of a tile's core; None without a backbone."""
+    if model is None:
         return None
-    truth, _ = blend_invalid(tile.core_truth, tile.core_truth, tile.core_valid)
-    return judge.look(truth)
+    reference, _ = blend_invalid(tile.core_reference, tile.core_reference, tile.core_valid)
+    return model.features(reference)
 
 
 def add(
@@ -210,7 +210,7 @@ def add(
     subject: Subject,
     method: str,
     tile: Tile,
-    judge: Judge | None,
+    model: PerceptualModel | None,
     seen: Features | None,
     observe: Callable[[str, Features], None] | None = None,
 ) -> Pool:
@@ -221,22 +221,22 @@ def add(
         subject: What the output shows.
         method: Name of what made it.
         tile: The output beside the reference.
-        judge: Trunk for the perceptual metrics, or None.
-        seen: What the trunk sees in the same tile's reference, from `look_at_truth`.
-        observe: Called with the method's name and what the trunk sees in the output.
+        model: For the perceptual metrics, or None.
+        seen: The features of the same tile's reference, from `reference_features`.
+        observe: Called with the method's name and the features of the output.
     """
     suite = Suite(result.units, result.names)
     pool = result.pools.setdefault((subject.set, method), Pool(Suite(result.units, result.names)))
     suite.update(tile)
     pool.suite.merge(suite)
     values = suite.results()
-    if judge is not None and seen is not None:
-        output, _ = blend_invalid(tile.core_sr, tile.core_truth, tile.core_valid)
-        features = judge.look(output)
+    if model is not None and seen is not None:
+        output, _ = blend_invalid(tile.core_sr, tile.core_reference, tile.core_valid)
+        features = model.features(output)
         if features is not None:
-            values["perceptual"] = judge.distance(features, seen)
-            pool.output.add(features.positions)
-            pool.truth.add(seen.positions)
+            values["perceptual"] = model.distance(features, seen)
+            pool.sr.add(features.positions)
+            pool.reference.add(seen.positions)
             if observe is not None:
                 observe(method, features)
     kept = {name: values.get(name, math.nan) for name in result.names if name not in POOLED_ONLY}
@@ -244,20 +244,20 @@ def add(
     return pool
 
 
-def _add_steps(pool: Pool, chip: Chip, octaves: list[Pixels]) -> None:
-    """Add the 2 x 2 steps of every octave, beside those of the truth on the same grid."""
+def _add_steps(pool: Pool, chip: EvalChip, octaves: list[Pixels]) -> None:
+    """Add the 2 x 2 steps of every octave, beside those of the reference on the same grid."""
     for image in octaves:
         factor = image.shape[1] // chip.lr.shape[1]
-        truth, valid = block_means(chip.hr_truth, chip.hr_valid, chip.scale // factor)
+        reference, valid = block_means(chip.hr_reference, chip.hr_valid, chip.scale // factor)
         pool.steps.setdefault(factor, Steps(2)).add(image, valid)
-        pool.truth_steps.setdefault(factor, Steps(2)).add(truth, valid)
+        pool.reference_steps.setdefault(factor, Steps(2)).add(reference, valid)
 
 
 def _alone(value: float) -> Interval:
     return Interval(value, math.nan, math.nan, 0 if math.isnan(value) else 1, 1)
 
 
-def with_progress(chips: Iterable[Chip], advance: Callable[[], None]) -> Iterator[Chip]:
+def with_progress(chips: Iterable[EvalChip], advance: Callable[[], None]) -> Iterator[EvalChip]:
     """Yield the chips and call `advance` after each one was measured."""
     for chip in chips:
         yield chip

@@ -9,11 +9,11 @@ import numpy as np
 
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.baselines import interpolate
-from specgan_cli.evaluation.chips import Chip, read_chip, set_of
+from specgan_cli.evaluation.chips import EvalChip, read_chip, set_of
 from specgan_cli.evaluation.perceptual.cube_classes import CLASSES, agreement, cell_features, kmeans
-from specgan_cli.evaluation.perceptual.features import Features, Judge, blend_invalid
+from specgan_cli.evaluation.perceptual.features import Features, PerceptualModel, blend_invalid
 from specgan_cli.evaluation.perceptual.probe import Probe, fit
-from specgan_cli.evaluation.runner import TRUTH, Evaluation
+from specgan_cli.evaluation.runner import REFERENCE, Evaluation
 from specgan_cli.measures import Pixels
 
 FEWEST_PER_CLASS = 5
@@ -21,15 +21,15 @@ FEWEST_PER_CLASS = 5
 
 
 def summaries(
-    chips: Iterable[Chip], judge: Judge, *, bicubic: bool, cache: Path | None = None
+    chips: Iterable[EvalChip], model: PerceptualModel, *, bicubic: bool, cache: Path | None = None
 ) -> Pixels:
-    """Return one feature vector a chip, of its truth or of its interpolated input.
+    """Return one feature vector a chip, of its reference or of its interpolated input.
 
     Args:
-        chips: Training chips, none too small for the trunk.
-        judge: The trunk.
-        bicubic: Look at the bicubic image of the input instead of the truth.
-        cache: File that keeps the result; its name must tell data, factor and trunk.
+        chips: Training chips, none too small for the backbone.
+        model: Gives the features.
+        bicubic: Look at the bicubic image of the input instead of the reference.
+        cache: File that keeps the result; its name must tell data, factor and backbone.
 
     Returns:
         N x C.
@@ -38,9 +38,9 @@ def summaries(
         return np.asarray(np.load(cache, allow_pickle=False), np.float64)
     vectors = []
     for chip in chips:
-        image = interpolate(chip.lr, chip.scale, "bicubic") if bicubic else chip.hr_truth
-        filled, _ = blend_invalid(image, chip.hr_truth, chip.hr_valid)
-        features = judge.look(filled)
+        image = interpolate(chip.lr, chip.scale, "bicubic") if bicubic else chip.hr_reference
+        filled, _ = blend_invalid(image, chip.hr_reference, chip.hr_valid)
+        features = model.features(filled)
         if features is not None:
             vectors.append(features.summary)
     stacked = np.stack(vectors)
@@ -50,10 +50,10 @@ def summaries(
     return stacked
 
 
-def cache_name(dataset: Path, ids: Sequence[str], scale: int, trunk: str) -> str:
-    """Return a file name that changes with the dataset, the chips, the factor and the trunk."""
+def cache_name(dataset: Path, ids: Sequence[str], scale: int, backbone: str) -> str:
+    """Return a file name that changes with the dataset, the chips, the factor and the backbone."""
     digest = hashlib.sha256()
-    for part in (str(dataset.resolve()), *ids, str(scale), trunk):
+    for part in (str(dataset.resolve()), *ids, str(scale), backbone):
         digest.update(part.encode() + b"\0")
     return f"features-{digest.hexdigest()[:16]}.npy"
 
@@ -88,8 +88,8 @@ class Collector:
     groups: dict[str, list[str]] = field(default_factory=dict)
     """By set: the group of each of those LR pixels."""
 
-    def __call__(self, chip: Chip, method: str, features: Features) -> None:
-        """Take note of one output, or of the truth."""
+    def __call__(self, chip: EvalChip, method: str, features: Features) -> None:
+        """Take note of one output, or of the reference."""
         set_ = set_of(chip.record)
         entry = (chip.record.label, features.summary)
         self.summaries.setdefault((set_, method), []).append(entry)
@@ -98,7 +98,7 @@ class Collector:
         known = (chip.hsi_valid & chip.lr_valid).ravel()
         cells = cell_features(features, (chip.lr.shape[1], chip.lr.shape[2]))[known]
         self.cells.setdefault((set_, method), []).append(cells)
-        if method == TRUTH:
+        if method == REFERENCE:
             spectra = chip.hsi.reshape(chip.hsi.shape[0], -1).T[known].astype(np.float64)
             self.spectra.setdefault(set_, []).append(spectra)
             self.groups.setdefault(set_, []).extend([chip.record.group] * int(known.sum()))
@@ -110,7 +110,7 @@ def score(
     probes: dict[str, Probe],
     metric: str = "probe_accuracy",
 ) -> None:
-    """Add the probe accuracy of every set and method, the truth among them, to an evaluation.
+    """Add the probe accuracy of every set and method, the reference among them, to an evaluation.
 
     Args:
         evaluation: Where the figures go.
@@ -140,13 +140,17 @@ def score_cubes(evaluation: Evaluation, collector: Collector) -> None:
             for (name, method), cells in collector.cells.items()
             if name == set_ and sum(map(len, cells)) == len(spectra)
         }
-        found = agreement(outputs[TRUTH], outputs, kmeans(spectra), collector.groups[set_])
+        found = agreement(outputs[REFERENCE], outputs, kmeans(spectra), collector.groups[set_])
         for method, share in found.items():
             evaluation.extra[set_, method, "hsi_agreement"] = share
 
 
 def probe_labels(
-    evaluation: Evaluation, collector: Collector, dataset: Dataset, scale: int, judge: Judge
+    evaluation: Evaluation,
+    collector: Collector,
+    dataset: Dataset,
+    scale: int,
+    model: PerceptualModel,
 ) -> list[str]:
     """Train a probe per set on the training split's true chips and score every method with it.
 
@@ -157,10 +161,10 @@ def probe_labels(
         collector: Feature vectors of the outputs.
         dataset: Whose training chips have the labels.
         scale: Factor.
-        judge: The trunk.
+        model: Gives the features.
 
     Returns:
-        Notes, with the figures of the truth itself: the ceiling.
+        Notes, with the figures of the reference itself: the ceiling.
     """
     probes: dict[str, Probe] = {}
     notes = []
@@ -171,7 +175,7 @@ def probe_labels(
             notes.append(f"{set_}: no linear probe, the training chips have under two classes")
             continue
         chips = (read_chip(dataset, record, scale) for record in records)
-        probe = train_probe(summaries(chips, judge, bicubic=False), labels)
+        probe = train_probe(summaries(chips, model, bicubic=False), labels)
         if probe is None:
             notes.append(
                 f"{set_}: no linear probe, under two classes have {FEWEST_PER_CLASS} chips"
@@ -184,6 +188,6 @@ def probe_labels(
     score(evaluation, collector, probes)
     score_cubes(evaluation, collector)
     for (set_, method, metric), value in evaluation.extra.items():
-        if method == TRUTH:
-            notes.append(f"{set_}: {metric} of the truth is {value:.3f}")
+        if method == REFERENCE:
+            notes.append(f"{set_}: {metric} of the reference is {value:.3f}")
     return notes

@@ -20,7 +20,7 @@ SNAP = 1e-3
 
 
 @dataclass
-class Source:
+class GriddedRaster:
     """A raster read by windows of the reference's grid."""
 
     path: str
@@ -90,7 +90,7 @@ class Source:
         self.dataset.close()
 
 
-def open_source(path: str | Path) -> Source:
+def open_source(path: str | Path) -> GriddedRaster:
     """Open a raster on its own grid.
 
     Raises:
@@ -103,10 +103,10 @@ def open_source(path: str | Path) -> Source:
         if colour != ColorInterp.alpha
     )
     grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
-    return Source(str(path), dataset, bands, grid)
+    return GriddedRaster(str(path), dataset, bands, grid)
 
 
-def onto(source: Source, grid: Grid) -> Source:
+def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
     """Return the same raster, to be read on another grid.
 
     On grids whose pixels coincide the pixels stay as they are; else they are warped bilinearly.
@@ -138,7 +138,7 @@ def onto(source: Source, grid: Grid) -> Source:
         resampling=Resampling.bilinear,
         add_alpha=not has_mask,
     )
-    return Source(source.path, vrt, source.bands, source.grid, (0, 0), True)
+    return GriddedRaster(source.path, vrt, source.bands, source.grid, (0, 0), True)
 
 
 def whole_offset(reference: Grid, other: Grid, factor: int) -> tuple[int, int] | None:
@@ -173,7 +173,7 @@ def factor_between(reference: Grid, coarse: Grid) -> int | None:
     return factor if factor > 1 and abs(side - factor) < SNAP else None
 
 
-def tag(source: Source, name: str) -> str | None:
+def tag(source: GriddedRaster, name: str) -> str | None:
     """Return a tag of a raster, or None."""
     value = source.dataset.tags().get(name)
     return None if value is None else str(value)

@@ -8,7 +8,7 @@ from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.devices import parse_device
 from specgan_cli.errors import DatasetError, MismatchError, SpecganError
 from specgan_cli.evaluation import comparison, rasters
-from specgan_cli.evaluation.chips import Chip, read_chip
+from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import (
     Interpolation,
     Method,
@@ -20,11 +20,11 @@ from specgan_cli.evaluation.methods import (
 )
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
-from specgan_cli.evaluation.perceptual.features import Judge
+from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.report import panels, summary
-from specgan_cli.evaluation.report.outcome import Outcome, check_output, thresholds, write
+from specgan_cli.evaluation.report.outcome import EvaluateResult, check_output, thresholds, write
 from specgan_cli.evaluation.report.places import places_of
-from specgan_cli.evaluation.request import Request
+from specgan_cli.evaluation.request import EvaluateRequest
 from specgan_cli.evaluation.runner import Evaluation, run, with_progress
 from specgan_cli.evaluation.semantics import Collector, probe_labels
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 
 
-def evaluate(request: Request, *, progress: Progress | None = None) -> Outcome:
+def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> EvaluateResult:
     """Measure, write the report when asked to, and check the thresholds.
 
     Args:
@@ -64,8 +64,8 @@ def evaluate(request: Request, *, progress: Progress | None = None) -> Outcome:
 
 
 def _dataset(
-    request: Request, names: tuple[str, ...], progress: Progress | None
-) -> tuple[Outcome, list[panels.Strip], dict[str, tuple[float, float]]]:
+    request: EvaluateRequest, names: tuple[str, ...], progress: Progress | None
+) -> tuple[EvaluateResult, list[panels.Strip], dict[str, tuple[float, float]]]:
     assert request.dataset is not None
     dataset = Dataset.open(request.dataset)
     scale = request.scale or 32
@@ -78,8 +78,10 @@ def _dataset(
     device = parse_device(request.device)
     low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
     context = summary.Context(str(request.dataset), request.command)
-    judge = Judge.load(request.perceptual, low, high, device) if request.perceptual else None
-    _say_trunk(context, judge, request)
+    model = (
+        PerceptualModel.load(request.perceptual, low, high, device) if request.perceptual else None
+    )
+    _note_perceptual(context, model, request)
     methods = _methods(request, dataset, records, scale, device, context)
     done = 0
 
@@ -90,20 +92,20 @@ def _dataset(
             progress(done, len(records))
 
     chips = with_progress((read_chip(dataset, record, scale) for record in records), advance)
-    collector = Collector() if judge is not None and request.probe else None
+    collector = Collector() if model is not None and request.probe else None
     units = Units(low, high, scale)
-    evaluation = run(chips, methods, names, units, judge=judge, observe=collector)
-    if judge is not None and collector is not None:
-        context.notes += probe_labels(evaluation, collector, dataset, scale, judge)
-    _say_skipped(context, evaluation)
-    _say_unseen(context, evaluation, judge)
+    evaluation = run(chips, methods, names, units, model=model, observe=collector)
+    if model is not None and collector is not None:
+        context.notes += probe_labels(evaluation, collector, dataset, scale, model)
+    _note_skipped(context, evaluation)
+    _note_unmeasured(context, evaluation, model)
     drawn: list[panels.Strip] = []
     if request.output is not None:
         drawn = _draw(evaluation, dataset, records, scale, methods)
-    return Outcome(evaluation, context), drawn, places_of(records)
+    return EvaluateResult(evaluation, context), drawn, places_of(records)
 
 
-def choose(dataset: Dataset, request: Request) -> list[ChipRecord]:
+def choose(dataset: Dataset, request: EvaluateRequest) -> list[ChipRecord]:
     """Return the chips of the asked splits, thinned evenly to the limit.
 
     Raises:
@@ -123,7 +125,7 @@ def choose(dataset: Dataset, request: Request) -> list[ChipRecord]:
 
 
 def _methods(
-    request: Request,
+    request: EvaluateRequest,
     dataset: Dataset,
     records: Sequence[ChipRecord],
     scale: int,
@@ -170,7 +172,7 @@ def _draw(
     if metric is None:
         return []
 
-    def read(name: str) -> Chip:
+    def read(name: str) -> EvalChip:
         return read_chip(dataset, by_name[name], scale)
 
     chosen = panels.choose(evaluation, shown[0].name, metric)
@@ -178,8 +180,8 @@ def _draw(
 
 
 def _rasters(
-    request: Request, names: tuple[str, ...], progress: Progress | None
-) -> tuple[Outcome, list[panels.Strip]]:
+    request: EvaluateRequest, names: tuple[str, ...], progress: Progress | None
+) -> tuple[EvaluateResult, list[panels.Strip]]:
     assert request.sr is not None and request.reference is not None
     pair = comparison.prepare(
         request.sr,
@@ -191,48 +193,54 @@ def _rasters(
     )
     try:
         context = summary.Context(f"{request.sr} against {request.reference}", request.command)
-        judge = None
+        model = None
         if request.perceptual is not None:
             device = parse_device(request.device)
-            judge = Judge.load(request.perceptual, pair.units.low, pair.units.high, device)
-        _say_trunk(context, judge, request)
+            model = PerceptualModel.load(
+                request.perceptual, pair.units.low, pair.units.high, device
+            )
+        _note_perceptual(context, model, request)
         context.notes += pair.notes
-        evaluation = rasters.compare(pair, names, judge=judge, progress=progress)
-        _say_unseen(context, evaluation, judge)
+        evaluation = rasters.compare(pair, names, model=model, progress=progress)
+        _note_unmeasured(context, evaluation, model)
         drawn: list[panels.Strip] = []
-        metric = panels.ranking(evaluation, "output")
+        metric = panels.ranking(evaluation, "sr")
         if request.output is not None and metric is not None:
-            chosen = panels.choose(evaluation, "output", metric)
+            chosen = panels.choose(evaluation, "sr", metric)
             drawn = panels.draw_blocks(
                 chosen,
                 lambda name: rasters.tiles_of(pair, rasters.block_window(pair, name)),
                 evaluation,
                 metric,
             )
-        return Outcome(evaluation, context), drawn
+        return EvaluateResult(evaluation, context), drawn
     finally:
         pair.close()
 
 
-def _say_trunk(context: summary.Context, judge: Judge | None, request: Request) -> None:
-    if judge is not None and request.perceptual is not None:
-        context.perceptual = f"{judge.trunk.name} ({request.perceptual.name})"
+def _note_perceptual(
+    context: summary.Context, model: PerceptualModel | None, request: EvaluateRequest
+) -> None:
+    if model is not None and request.perceptual is not None:
+        context.perceptual = f"{model.backbone.name} ({request.perceptual.name})"
     else:
         context.notes.append(
-            "No perceptual figures: name a file of trunk weights with --perceptual, such as "
+            "No perceptual figures: name a file of perceptual weights with --perceptual, such as "
             "vgg_shift_tolerant.pth of the PyPI package stlpips-pytorch"
         )
 
 
-def _say_skipped(context: summary.Context, evaluation: Evaluation) -> None:
+def _note_skipped(context: summary.Context, evaluation: Evaluation) -> None:
     for method, count in evaluation.skipped.items():
         context.notes.append(f"{method} cannot take {count} of the chips: of a size it is not for")
 
 
-def _say_unseen(context: summary.Context, evaluation: Evaluation, judge: Judge | None) -> None:
-    if judge is None or "perceptual" not in evaluation.names:
+def _note_unmeasured(
+    context: summary.Context, evaluation: Evaluation, model: PerceptualModel | None
+) -> None:
+    if model is None or "perceptual" not in evaluation.names:
         return
     if all(row.values["perceptual"] != row.values["perceptual"] for row in evaluation.rows):
         context.notes.append(
-            "No perceptual figures: the trunk wants three bands and sides of 24 pixels or more"
+            "No perceptual figures: the backbone wants three bands and sides of 24 pixels or more"
         )

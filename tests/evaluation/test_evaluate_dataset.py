@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from specgan.errors import ShapeError
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.baselines import interpolate
-from specgan_cli.evaluation.chips import read_chip
+from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import (
     Interpolation,
     Network,
@@ -24,25 +25,27 @@ from specgan_cli.evaluation.methods import (
 from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.runner import run
-from support.command import specgan
+from support.command import Result, specgan
 from support.evaluation_data import write_dataset
 from support.tiny_networks import tiny_weights
+
+Report = tuple[Result, Path]
 
 FAST = ("psnr", "rmse", "lr_psnr", "spectrum", "grid_step", "colour_spread")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("evaluate") / "dataset")
 
 
 @pytest.fixture(scope="module")
-def dataset(folder):
+def dataset(folder: Path) -> Dataset:
     return Dataset.open(folder)
 
 
 @pytest.fixture(scope="module")
-def report(folder, tmp_path_factory):
+def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """One whole run, and what it wrote."""
     out = tmp_path_factory.mktemp("report") / "report"
     outcome = specgan(
@@ -53,14 +56,14 @@ def report(folder, tmp_path_factory):
     return outcome, out
 
 
-def test_json_is_the_only_thing_on_stdout(report):
+def test_json_is_the_only_thing_on_stdout(report: Report) -> None:
     document = json.loads(report[0].stdout)
     assert document["format"] == "specgan-report/1"
     assert document["methods"][0] == "tiny"
     assert document["methods"][-2:] == ["bicubic", "nearest"]
 
 
-def test_report_folder_holds_the_same_document(report):
+def test_report_folder_holds_the_same_document(report: Report) -> None:
     outcome, out = report
     assert json.loads((out / "report.json").read_text()) == json.loads(outcome.stdout)
     assert sorted(path.name for path in out.iterdir()) == [
@@ -70,7 +73,7 @@ def test_report_folder_holds_the_same_document(report):
     ]
 
 
-def test_figures_are_those_of_the_images(report, dataset):
+def test_figures_are_those_of_the_images(report: Report, dataset: Dataset) -> None:
     with (report[1] / "chips.csv").open() as stream:
         rows = {(row["chip"], row["method"]): row for row in csv.DictReader(stream)}
     record = next(chip for chip in dataset.split("val") if chip.id == "chip2")
@@ -82,20 +85,20 @@ def test_figures_are_those_of_the_images(report, dataset):
     assert float(rows["chip2", "nearest"]["rmse"]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_summary_is_the_mean_over_chips(report):
+def test_summary_is_the_mean_over_chips(report: Report) -> None:
     document = json.loads(report[0].stdout)
     values = [row["psnr"] for row in document["chips"] if row["method"] == "bicubic"]
     assert document["summary"]["all"]["bicubic"]["psnr"]["mean"] == pytest.approx(np.mean(values))
     assert document["summary"]["all"]["bicubic"]["psnr"]["count"] == 8
 
 
-def test_sets_are_reported_apart(report):
+def test_sets_are_reported_apart(report: Report) -> None:
     document = json.loads(report[0].stdout)
     assert set(document["summary"]) == {"all", "pairs", "aerial"}
     assert document["summary"]["pairs"]["tiny"]["psnr"]["count"] == 4
 
 
-def test_ablation_compares_the_chips_that_have_a_cube(report):
+def test_ablation_compares_the_chips_that_have_a_cube(report: Report) -> None:
     changes = json.loads(report[0].stdout)["ablation"]["tiny"]["pairs"]
     assert set(changes) == {"without HSI", "shuffled HSI", "three bands"}
     for change in changes.values():
@@ -104,18 +107,18 @@ def test_ablation_compares_the_chips_that_have_a_cube(report):
         assert change["psnr"]["mean"] != 0
 
 
-def test_every_octave_has_a_step_ratio_beside_the_truth_s(report):
+def test_every_octave_has_a_step_ratio_beside_the_reference_s(report: Report) -> None:
     steps = json.loads(report[0].stdout)["grid_steps"]["pairs"]["tiny"]
     assert set(steps) == {"x2", "x4", "x8"}
-    assert all(pair["output"] > 0 and pair["truth"] > 0 for pair in steps.values())
+    assert all(pair["sr"] > 0 and pair["reference"] > 0 for pair in steps.values())
 
 
-def test_a_network_keeps_the_input_s_means(report):
+def test_a_network_keeps_the_input_s_means(report: Report) -> None:
     document = json.loads(report[0].stdout)
     assert document["summary"]["all"]["tiny"]["lr_psnr"]["mean"] > 55
 
 
-def test_the_same_run_gives_the_same_figures(folder, report):
+def test_the_same_run_gives_the_same_figures(folder: Path, report: Report) -> None:
     again = specgan(
         *("evaluate", folder, "--weights", tiny_weights(), "-x", "8", "--ablate", "hsi"),
         *("--metrics", ",".join(FAST), "--json", "--device", "cpu"),
@@ -124,12 +127,12 @@ def test_the_same_run_gives_the_same_figures(folder, report):
     assert first["summary"] == second["summary"]
 
 
-def test_a_threshold_that_holds_exits_0(folder):
+def test_a_threshold_that_holds_exits_0(folder: Path) -> None:
     words = ("evaluate", folder, "--weights", tiny_weights(), "-x", "8", "--limit", "2")
     assert specgan(*words, "--metrics", "psnr", "--fail-under", "psnr=1").code == 0
 
 
-def test_a_threshold_that_fails_exits_1_and_says_by_how_much(folder):
+def test_a_threshold_that_fails_exits_1_and_says_by_how_much(folder: Path) -> None:
     words = ("evaluate", folder, "--weights", tiny_weights(), "-x", "8", "--limit", "2")
     outcome = specgan(*words, "--metrics", "psnr,rmse", "--fail-under", "psnr=99")
     assert outcome.code == 1
@@ -140,26 +143,26 @@ def test_a_threshold_that_fails_exits_1_and_says_by_how_much(folder):
     assert "over 0.1" in outcome.stderr
 
 
-def test_an_unknown_metric_is_refused_with_the_list(folder):
+def test_an_unknown_metric_is_refused_with_the_list(folder: Path) -> None:
     outcome = specgan("evaluate", folder, "--weights", tiny_weights(), "--metrics", "fid")
     assert outcome.code == 2
     assert "no metric 'fid'" in outcome.stderr
-    assert "psnr" in outcome.stderr and "trunk_frechet" in outcome.stderr
+    assert "psnr" in outcome.stderr and "frechet_distance" in outcome.stderr
 
 
-def test_a_folder_without_a_dataset_is_refused(tmp_path):
+def test_a_folder_without_a_dataset_is_refused(tmp_path: Path) -> None:
     outcome = specgan("evaluate", tmp_path, "--weights", tiny_weights())
     assert outcome.code == 1
     assert "is no dataset" in outcome.stderr
 
 
-def test_an_empty_split_is_refused_with_the_counts(folder):
+def test_an_empty_split_is_refused_with_the_counts(folder: Path) -> None:
     outcome = specgan("evaluate", folder, "--weights", tiny_weights(), "--split", "test")
     assert outcome.code == 1
     assert "8 val" in outcome.stderr
 
 
-def test_a_chip_that_vanished_is_refused(folder, tmp_path):
+def test_a_chip_that_vanished_is_refused(folder: Path, tmp_path: Path) -> None:
     import shutil
 
     copy = tmp_path / "copy"
@@ -170,20 +173,20 @@ def test_a_chip_that_vanished_is_refused(folder, tmp_path):
     assert "val-0000.rgb.npy is missing" in outcome.stderr
 
 
-def test_a_report_is_not_overwritten_unasked(folder, report):
+def test_a_report_is_not_overwritten_unasked(folder: Path, report: Report) -> None:
     words = ("evaluate", folder, "--weights", tiny_weights(), "-o", report[1])
     outcome = specgan(*words)
     assert outcome.code == 1
     assert "--overwrite" in outcome.stderr
 
 
-def test_dataset_and_rasters_do_not_go_together(folder):
+def test_dataset_and_rasters_do_not_go_together(folder: Path) -> None:
     assert specgan("evaluate", folder, "--sr", "a.tif", "--reference", "b.tif").code == 2
     assert specgan("evaluate").code == 2
     assert specgan("evaluate", "--sr", "a.tif").code == 2
 
 
-def test_without_a_trunk_the_perceptual_column_is_empty_and_says_why(folder):
+def test_without_a_model_the_perceptual_column_is_empty_and_says_why(folder: Path) -> None:
     outcome = specgan(
         *("evaluate", folder, "--weights", tiny_weights(), "-x", "8", "--limit", "1", "--json"),
         *("--metrics", "perceptual,psnr"),
@@ -193,12 +196,12 @@ def test_without_a_trunk_the_perceptual_column_is_empty_and_says_why(folder):
     assert any("--perceptual" in note for note in document["notes"])
 
 
-def test_metric_names_keep_the_catalogue_s_order():
+def test_metric_names_keep_the_catalogue_s_order() -> None:
     assert check_names(["ssim", "psnr"]) == ("psnr", "ssim")
     assert check_names([]) == tuple(METRICS)
 
 
-def test_variants_change_what_the_network_sees(dataset):
+def test_variants_change_what_the_network_sees(dataset: Dataset) -> None:
     device = torch.device("cpu")
     network = Network("tiny", load_network(tiny_weights(), 8, dataset.bands, device), device)
     paired = tuple(chip for chip in dataset.split("val") if chip.hsi_kind != "none")
@@ -210,7 +213,7 @@ def test_variants_change_what_the_network_sees(dataset):
             assert np.abs(first - second).max() > 0
 
 
-def test_shuffled_cubes_come_from_another_place(dataset):
+def test_shuffled_cubes_come_from_another_place(dataset: Dataset) -> None:
     paired = tuple(chip for chip in dataset.split("val") if chip.hsi_kind != "none")
     partners = Partners(dataset, paired)
     for record in paired:
@@ -219,14 +222,14 @@ def test_shuffled_cubes_come_from_another_place(dataset):
         assert other.record.group != record.group
 
 
-def test_three_bands_are_the_visible_ones():
+def test_three_bands_are_the_visible_ones() -> None:
     cube = np.ones((48, 1, 1))
     centres = np.linspace(380, 1050, 48)
     kept = np.flatnonzero(keep_bands(cube, centres)[:, 0, 0])
     assert np.abs(centres[kept] - [450, 550, 650]).max() < 8
 
 
-def test_several_weights_stand_side_by_side(folder):
+def test_several_weights_stand_side_by_side(folder: Path) -> None:
     words = ("--weights", tiny_weights(), "--weights", tiny_weights(), "--metrics", "psnr")
     outcome = specgan("evaluate", folder, *words, "-x", "4", "--limit", "2", "--json")
     document = json.loads(outcome.stdout)
@@ -236,7 +239,7 @@ def test_several_weights_stand_side_by_side(folder):
     assert len(document["weights"]["tiny"]) == 64
 
 
-def test_full_fidelity_is_smoother_than_full_detail(folder):
+def test_full_fidelity_is_smoother_than_full_detail(folder: Path) -> None:
     words = ("evaluate", folder, "--weights", tiny_weights(), "-x", "8", "--limit", "4", "--json")
     strengths = []
     for fidelity in ("0", "1"):
@@ -251,25 +254,25 @@ class Picky:
 
     name = "picky"
 
-    def applies(self, chip):
+    def applies(self, chip: EvalChip) -> bool:
         """Want to take every chip."""
         return True
 
-    def predict(self, chip):
+    def predict(self, chip: EvalChip) -> list[np.ndarray]:
         """Refuse chips with a cube."""
         if chip.hsi is not None:
             raise ShapeError("8 x 8 only")
-        return [chip.hr_truth]
+        return [chip.hr_reference]
 
 
-def test_chips_that_a_network_cannot_take_are_counted(dataset):
+def test_chips_that_a_network_cannot_take_are_counted(dataset: Dataset) -> None:
     chips = (read_chip(dataset, record, 8) for record in dataset.split("val"))
     result = run(chips, [Picky()], check_names(["psnr"]), Units(0, 255, 8))
     assert result.skipped == {"picky": 4}
     assert len(result.rows) == 4
 
 
-def test_memory_does_not_grow_with_the_number_of_chips(dataset):
+def test_memory_does_not_grow_with_the_number_of_chips(dataset: Dataset) -> None:
     records = dataset.split("val")
     peaks = []
     for copies in (2, 12):

@@ -1,6 +1,9 @@
 """`specgan evaluate --sr --reference`: the same figures as in memory, whatever the grids."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +19,9 @@ from specgan_cli.evaluation.metrics.suite import Suite, Units
 from support.command import specgan
 from support.evaluation_data import picture
 
+Images = tuple[np.ndarray, np.ndarray, np.ndarray]
+Paths = tuple[Path, Path, Path]
+
 CORNER = (726400.0, 4699000.0)
 NAMES = (
     "psnr,rmse,mae,bias,ergas,sam,ssim,ms_ssim,uqi,published_psnr,published_ssim,lr_psnr,"
@@ -23,7 +29,16 @@ NAMES = (
 ).split(",")
 
 
-def write(path, values, *, res=0.5, corner=CORNER, crs="EPSG:32618", nodata=None, **options):
+def write(
+    path: Path,
+    values: np.ndarray,
+    *,
+    res: float = 0.5,
+    corner: tuple[float, float] = CORNER,
+    crs: str | None = "EPSG:32618",
+    nodata: float | None = None,
+    **options: Any,
+) -> Path:
     transform = Affine(res, 0, corner[0], 0, -res, corner[1])
     profile = {
         "driver": "GTiff",
@@ -41,102 +56,115 @@ def write(path, values, *, res=0.5, corner=CORNER, crs="EPSG:32618", nodata=None
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rasters")
 
 
 @pytest.fixture(scope="module")
-def images():
-    """Truth, a degraded output, and the input at factor 8, all uint8 with a hole in the output."""
-    truth = picture(11, 224)
+def images() -> Images:
+    """Reference, a degraded output with a hole, and the input at factor 8, all uint8."""
+    reference = picture(11, 224)
     rng = np.random.default_rng(12)
-    sr = np.clip(truth + rng.normal(0, 15, truth.shape), 1, 255).astype(np.uint8)
+    sr = np.clip(reference + rng.normal(0, 15, reference.shape), 1, 255).astype(np.uint8)
     sr[:, 200:210, 100:120] = 0
-    lr = truth.reshape(3, 28, 8, 28, 8).mean((2, 4)).round().astype(np.uint8)
-    return truth, sr, lr
+    lr = reference.reshape(3, 28, 8, 28, 8).mean((2, 4)).round().astype(np.uint8)
+    return reference, sr, lr
 
 
 @pytest.fixture(scope="module")
-def paths(folder, images):
-    truth, sr, lr = images
+def paths(folder: Path, images: Images) -> Paths:
+    reference, sr, lr = images
     return (
-        write(folder / "truth.tif", truth),
+        write(folder / "reference.tif", reference),
         write(folder / "sr.tif", sr, nodata=0),
         write(folder / "lr.tif", lr, res=4.0),
     )
 
 
-def evaluated(*words):
+def evaluated(*words: object) -> dict[str, Any]:
     outcome = specgan("evaluate", *words, "--json", "--device", "cpu")
     assert outcome.code == 0, outcome.stderr
     return json.loads(outcome.stdout)
 
 
-def in_memory(sr, truth, valid, lr, names=NAMES):
+def in_memory(
+    sr: np.ndarray,
+    reference: np.ndarray,
+    valid: np.ndarray,
+    lr: np.ndarray | None,
+    names: Sequence[str] = NAMES,
+) -> dict[str, float]:
     suite = Suite(Units(0.0, 255.0, 8), names)
-    suite.update(whole(sr, truth, valid, lr=lr, scale=8, gsd=0.5))
+    suite.update(whole(sr, reference, valid, lr=lr, scale=8, gsd=0.5))
     return suite.results()
 
 
 @pytest.mark.parametrize("block", [96, 512])
-def test_tiled_rasters_measure_as_the_whole_image_in_memory(paths, images, monkeypatch, block):
+def test_tiled_rasters_measure_as_the_whole_image_in_memory(
+    paths: Paths, images: Images, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
     monkeypatch.setattr(rasters, "BLOCK", block)
-    truth, sr, lr = images
-    truth_path, sr_path, lr_path = (str(path) for path in paths)
-    pair = comparison.prepare(sr_path, truth_path, lr_path)
+    reference, sr, lr = images
+    reference_path, sr_path, lr_path = (str(path) for path in paths)
+    pair = comparison.prepare(sr_path, reference_path, lr_path)
     result = rasters.compare(pair, check_names(NAMES))
     pair.close()
     valid = (sr != 0).all(0)
     for method, image in (
-        ("output", sr),
+        ("sr", sr),
         ("bicubic", interpolate(lr.astype(float), 8, "bicubic")),
         ("nearest", interpolate(lr.astype(float), 8, "nearest")),
     ):
         found = {name: result.mean(name, method).mean for name in NAMES}
-        expected = in_memory(image, truth, valid, lr)
+        expected = in_memory(image, reference, valid, lr)
         assert found == pytest.approx(expected, abs=1e-6, nan_ok=True), method
 
 
-def test_the_command_prints_all_three_methods(paths):
-    truth, sr, lr = paths
-    outcome = specgan("evaluate", "--sr", sr, "--reference", truth, "--lr", lr)
+def test_the_command_prints_all_three_methods(paths: Paths) -> None:
+    reference, sr, lr = paths
+    outcome = specgan("evaluate", "--sr", sr, "--reference", reference, "--lr", lr)
     assert outcome.code == 0
-    assert all(name in outcome.stdout for name in ("output", "bicubic", "nearest", "psnr (dB)"))
+    assert all(name in outcome.stdout for name in ("sr", "bicubic", "nearest", "psnr (dB)"))
 
 
-def test_the_report_of_rasters_shows_its_blocks(paths, folder):
-    truth, sr, lr = paths
+def test_the_report_of_rasters_shows_its_blocks(paths: Paths, folder: Path) -> None:
+    reference, sr, lr = paths
     out = folder / "report"
-    words = ("--sr", sr, "--reference", truth, "--lr", lr, "--metrics", "psnr", "-o", out)
+    words = ("--sr", sr, "--reference", reference, "--lr", lr, "--metrics", "psnr", "-o", out)
     assert specgan("evaluate", *words).code == 0
     page = (out / "index.html").read_text(encoding="utf-8")
-    for title in ("LR input", "output", "error of output", "truth", "bicubic", "nearest"):
+    for title in ("LR input", "sr", "error of sr", "reference", "bicubic", "nearest"):
         assert f'alt="{title}"' in page
     chips = json.loads((out / "report.json").read_text())["chips"]
     assert {chip["chip"] for chip in chips} == {"0_0"}
 
 
-def test_the_range_of_floats_is_estimated_over_all_of_the_raster(folder):
-    truth = np.full((1, 600, 40), 0.2, np.float32)
-    truth[:, 300:] = 0.8
-    truth += np.random.default_rng(3).normal(0, 0.01, truth.shape).astype(np.float32)
-    words = ("--sr", write(folder / "e.tif", truth), "--reference", write(folder / "g.tif", truth))
+def test_the_range_of_floats_is_estimated_over_all_of_the_raster(folder: Path) -> None:
+    reference = np.full((1, 600, 40), 0.2, np.float32)
+    reference[:, 300:] = 0.8
+    reference += np.random.default_rng(3).normal(0, 0.01, reference.shape).astype(np.float32)
+    words = (
+        "--sr",
+        write(folder / "e.tif", reference),
+        "--reference",
+        write(folder / "g.tif", reference),
+    )
     low, high = evaluated(*words, "--metrics", "psnr")["range"]
     assert low < 0.2 < 0.8 < high < 1.2
 
 
-def test_only_the_shared_ground_counts(folder, images, paths):
-    truth, sr, lr = images
+def test_only_the_shared_ground_counts(folder: Path, images: Images, paths: Paths) -> None:
+    reference, sr, lr = images
     part = write(folder / "part.tif", sr[:, 16:176, 40:], corner=(CORNER[0] + 20, CORNER[1] - 8))
     found = evaluated("--sr", part, "--reference", paths[0], "--lr", paths[2], "--metrics", "rmse")
     expected = in_memory(
-        sr[:, 16:176, 40:], truth[:, 16:176, 40:], None, lr[:, 2:22, 5:], ("rmse",)
+        sr[:, 16:176, 40:], reference[:, 16:176, 40:], None, lr[:, 2:22, 5:], ("rmse",)
     )
-    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(expected["rmse"])
+    assert found["summary"]["all"]["sr"]["rmse"]["mean"] == pytest.approx(expected["rmse"])
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # rasterio 1.4 with affine 3
-def test_an_output_in_another_crs_is_warped_onto_the_reference(folder, paths):
+def test_an_output_in_another_crs_is_warped_onto_the_reference(folder: Path, paths: Paths) -> None:
     from rasterio.warp import Resampling, calculate_default_transform, reproject
 
     with rasterio.open(paths[0]) as source:
@@ -158,102 +186,119 @@ def test_an_output_in_another_crs_is_warped_onto_the_reference(folder, paths):
     ) as dataset:
         dataset.write(moved)
     found = evaluated("--sr", path, "--reference", paths[0], "--metrics", "psnr", "-x", "8")
-    assert found["summary"]["all"]["output"]["psnr"]["mean"] > 20
+    assert found["summary"]["all"]["sr"]["psnr"]["mean"] > 20
     assert any("warped" in note for note in found["notes"])
 
 
-def test_baselines_come_from_the_reference_where_no_input_is_given(paths, images):
-    truth, sr, _ = images
+def test_baselines_come_from_the_reference_where_no_input_is_given(
+    paths: Paths, images: Images
+) -> None:
+    reference, sr, _ = images
     found = evaluated("--sr", paths[1], "--reference", paths[0], "-x", "8", "--metrics", "rmse")
-    means = truth.reshape(3, 28, 8, 28, 8).mean((2, 4))
+    means = reference.reshape(3, 28, 8, 28, 8).mean((2, 4))
     nearest = interpolate(means, 8, "nearest")
-    expected = in_memory(nearest, truth, (sr != 0).all(0), means, ("rmse",))
+    expected = in_memory(nearest, reference, (sr != 0).all(0), means, ("rmse",))
     assert found["summary"]["all"]["nearest"]["rmse"]["mean"] == pytest.approx(expected["rmse"])
     assert any("block means" in note for note in found["notes"])
 
 
-def test_the_factor_is_read_from_the_output_s_tags(folder, images, paths):
+def test_the_factor_is_read_from_the_output_s_tags(
+    folder: Path, images: Images, paths: Paths
+) -> None:
     path = write(folder / "tagged.tif", images[1])
     with rasterio.open(path, "r+") as dataset:
         dataset.update_tags(SPECGAN_SCALE="8")
     assert evaluated("--sr", path, "--reference", paths[0], "--metrics", "psnr")["scale"] == 8
 
 
-def test_without_a_factor_there_are_no_baselines(paths):
+def test_without_a_factor_there_are_no_baselines(paths: Paths) -> None:
     found = evaluated("--sr", paths[1], "--reference", paths[0], "--metrics", "psnr,ssim")
-    assert found["methods"] == ["output"]
+    assert found["methods"] == ["sr"]
     assert any("No factor is known" in note for note in found["notes"])
 
 
-def test_one_band_of_sixteen_bits_in_given_units(folder):
-    truth = (picture(21)[:1].astype(np.uint16) * 200).astype(np.uint16)
-    sr = (truth * 0.9).astype(np.uint16)
+def test_one_band_of_sixteen_bits_in_given_units(folder: Path) -> None:
+    reference = (picture(21)[:1].astype(np.uint16) * 200).astype(np.uint16)
+    sr = (reference * 0.9).astype(np.uint16)
     words = (
         "--sr",
         write(folder / "sr16.tif", sr),
         "--reference",
-        write(folder / "t16.tif", truth),
+        write(folder / "t16.tif", reference),
     )
     found = evaluated(*words, "--range", "0,60000", "--metrics", "psnr")
-    expected = 10 * np.log10(60000**2 / np.mean((truth.astype(float) - sr) ** 2))
-    assert found["summary"]["all"]["output"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-6)
+    expected = 10 * np.log10(60000**2 / np.mean((reference.astype(float) - sr) ** 2))
+    assert found["summary"]["all"]["sr"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_different_dtypes_are_scaled_and_it_is_said(folder, images, paths):
+def test_different_dtypes_are_scaled_and_it_is_said(
+    folder: Path, images: Images, paths: Paths
+) -> None:
     path = write(folder / "float.tif", (images[0] / 255).astype(np.float32))
     found = evaluated("--sr", path, "--reference", paths[0], "--metrics", "rmse")
-    assert found["summary"]["all"]["output"]["rmse"]["mean"] < 1e-4
+    assert found["summary"]["all"]["sr"]["rmse"]["mean"] < 1e-4
     assert any("1 in the output was taken for 255" in note for note in found["notes"])
 
 
-def test_not_a_number_is_left_out(folder, images):
-    truth = images[0].astype(np.float32)
-    sr = truth + 1
+def test_not_a_number_is_left_out(folder: Path, images: Images) -> None:
+    reference = images[0].astype(np.float32)
+    sr = reference + 1
     sr[1, :50, :50] = np.nan
-    words = ("--sr", write(folder / "nan.tif", sr), "--reference", write(folder / "f.tif", truth))
+    words = (
+        "--sr",
+        write(folder / "nan.tif", sr),
+        "--reference",
+        write(folder / "f.tif", reference),
+    )
     found = evaluated(*words, "--range", "0,255", "--metrics", "rmse")
-    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(1.0)
+    assert found["summary"]["all"]["sr"]["rmse"]["mean"] == pytest.approx(1.0)
 
 
-def refused(code, *words):
+def refused(code: int, *words: object) -> str:
     outcome = specgan("evaluate", *words)
     assert outcome.code == code
     assert len(outcome.stderr.strip().splitlines()) == 1
     return outcome.stderr
 
 
-def test_rasters_of_different_places_are_refused(folder, images, paths):
+def test_rasters_of_different_places_are_refused(
+    folder: Path, images: Images, paths: Paths
+) -> None:
     far = write(folder / "far.tif", images[1], corner=(100000.0, 100000.0))
     assert "share no ground" in refused(3, "--sr", far, "--reference", paths[0])
 
 
-def test_different_band_counts_are_refused(folder, images, paths):
+def test_different_band_counts_are_refused(folder: Path, images: Images, paths: Paths) -> None:
     one = write(folder / "one.tif", images[1][:1])
     assert "1 bands" in refused(3, "--sr", one, "--reference", paths[0])
 
 
-def test_wholly_masked_rasters_are_refused(folder, images, paths):
+def test_wholly_masked_rasters_are_refused(folder: Path, images: Images, paths: Paths) -> None:
     empty = write(folder / "empty.tif", np.zeros_like(images[1]), nodata=0)
     assert "no pixel is valid" in refused(3, "--sr", empty, "--reference", paths[0])
 
 
-def test_a_wrong_factor_is_refused(paths):
+def test_a_wrong_factor_is_refused(paths: Paths) -> None:
     words = ("--sr", paths[1], "--reference", paths[0], "--lr", paths[2], "-x", "16")
     assert "8 times" in refused(3, *words)
 
 
-def test_a_missing_raster_is_refused(paths):
+def test_a_missing_raster_is_refused(paths: Paths) -> None:
     assert "no such file" in refused(1, "--sr", "nowhere.tif", "--reference", paths[0])
 
 
-def test_a_raster_without_crs_is_refused_beside_one_that_has_it(folder, images, paths):
+def test_a_raster_without_crs_is_refused_beside_one_that_has_it(
+    folder: Path, images: Images, paths: Paths
+) -> None:
     bare = write(folder / "bare.tif", images[1], crs=None)
     assert "CRS" in refused(3, "--sr", bare, "--reference", paths[0])
 
 
-def test_rasters_without_crs_are_compared_on_the_same_grid(folder, images):
-    truth, sr, _ = images
-    words = [write(folder / f"bare{k}.tif", image, crs=None) for k, image in enumerate((sr, truth))]
+def test_rasters_without_crs_are_compared_on_the_same_grid(folder: Path, images: Images) -> None:
+    reference, sr, _ = images
+    words = [
+        write(folder / f"bare{k}.tif", image, crs=None) for k, image in enumerate((sr, reference))
+    ]
     found = evaluated("--sr", words[0], "--reference", words[1], "--metrics", "rmse")
-    expected = np.sqrt(np.mean((truth.astype(float) - sr) ** 2))
-    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(expected)
+    expected = np.sqrt(np.mean((reference.astype(float) - sr) ** 2))
+    assert found["summary"]["all"]["sr"]["rmse"]["mean"] == pytest.approx(expected)

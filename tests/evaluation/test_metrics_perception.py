@@ -11,7 +11,7 @@ from specgan.objectives import perceptual
 from specgan_cli.errors import ShapeError
 from specgan_cli.evaluation.perceptual.features import (
     Distribution,
-    Judge,
+    PerceptualModel,
     blend_invalid,
     frechet_distance,
 )
@@ -22,8 +22,8 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def judge():
-    """A trunk of AlexNet's layout with random weights and heads."""
+def model() -> PerceptualModel:
+    """A backbone of AlexNet's layout with random weights and heads."""
     shapes = {
         "net.slice1.0": (64, 3, 11, 11),
         "net.slice2.5": (192, 64, 5, 5),
@@ -39,54 +39,54 @@ def judge():
         weights[f"{key}.bias"] = torch.randn(shape[0], generator=generator) * 0.1
     for index, shape in enumerate(shapes.values()):
         weights[f"lin{index}.model.1.weight"] = torch.rand(1, shape[0], 1, 1, generator=generator)
-    trunk = perceptual.Trunk(name="alex", stages=perceptual.ALEX, weights=weights).eval()
-    return Judge(trunk, 0.0, 255.0, CPU)
+    backbone = perceptual.Trunk(name="alex", stages=perceptual.ALEX, weights=weights).eval()
+    return PerceptualModel(backbone, 0.0, 255.0, CPU)
 
 
-def image(seed):
+def image(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0, 255, (3, 48, 56))
 
 
-def test_distance_of_kept_features_is_the_trunk_s_own_distance(judge):
+def test_distance_of_kept_features_is_that_of_the_images(model: PerceptualModel) -> None:
     first, second = image(1), image(2)
     units = [torch.from_numpy(x / 255 * 2 - 1).float()[None] for x in (first, second)]
-    expected = float(perceptual.distance(judge.trunk, *units))
-    assert judge.distance(judge.look(first), judge.look(second)) == pytest.approx(
+    expected = float(perceptual.distance(model.backbone, *units))
+    assert model.distance(model.features(first), model.features(second)) == pytest.approx(
         expected, abs=1e-4
     )
 
 
-def test_distance_follows_equation_one_of_the_paper(judge):
-    first, second = (judge.look(image(seed)) for seed in (4, 5))
+def test_distance_follows_equation_one_of_the_paper(model: PerceptualModel) -> None:
+    first, second = (model.features(image(seed)) for seed in (4, 5))
     total = 0.0
     for index, (a, b) in enumerate(zip(first.stages, second.stages, strict=True)):
-        head = judge.trunk.get_buffer(f"head{index}").double().numpy()[0, :, 0, 0]
+        head = model.backbone.get_buffer(f"head{index}").double().numpy()[0, :, 0, 0]
         x, y = (part[0].double().numpy() for part in (a, b))
         for row in range(x.shape[1]):
             for col in range(x.shape[2]):
                 total += head @ (x[:, row, col] - y[:, row, col]) ** 2 / x[0].size
-    assert judge.distance(first, second) == pytest.approx(total, abs=1e-4)
+    assert model.distance(first, second) == pytest.approx(total, abs=1e-4)
 
 
-def test_an_image_is_at_no_distance_from_itself(judge):
-    assert judge.distance(judge.look(image(1)), judge.look(image(1))) == 0
+def test_an_image_is_at_no_distance_from_itself(model: PerceptualModel) -> None:
+    assert model.distance(model.features(image(1)), model.features(image(1))) == 0
 
 
-def test_images_too_small_for_the_trunk_are_not_looked_at(judge):
-    assert judge.look(np.zeros((3, 20, 40))) is None
-    assert judge.look(np.zeros((1, 40, 40))) is None
+def test_images_that_are_too_small_have_no_features(model: PerceptualModel) -> None:
+    assert model.features(np.zeros((3, 20, 40))) is None
+    assert model.features(np.zeros((1, 40, 40))) is None
 
 
-def test_invalid_pixels_are_made_equal():
-    truth, sr = image(1), image(2)
+def test_invalid_pixels_are_made_equal() -> None:
+    reference, sr = image(1), image(2)
     valid = RNG.random((48, 56)) > 0.5
-    first, second = blend_invalid(sr, truth, valid)
+    first, second = blend_invalid(sr, reference, valid)
     assert (first[:, ~valid] == second[:, ~valid]).all()
     assert (first[:, valid] == sr[:, valid]).all()
-    assert (second[:, valid] == truth[:, valid]).all()
+    assert (second[:, valid] == reference[:, valid]).all()
 
 
-def spread(count, mean, matrix):
+def spread(count: int, mean: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     vectors = RNG.normal(0, 1, (count, 4)) @ matrix + mean
     distribution = Distribution()
     for part in np.array_split(vectors, 3):
@@ -94,13 +94,13 @@ def spread(count, mean, matrix):
     return vectors, distribution
 
 
-def test_distribution_keeps_mean_and_covariance():
+def test_distribution_keeps_mean_and_covariance() -> None:
     vectors, distribution = spread(50, 3.0, np.triu(np.ones((4, 4))))
     assert distribution.mean == pytest.approx(vectors.mean(0), abs=1e-9)
     assert distribution.covariance == pytest.approx(np.cov(vectors.T), abs=1e-9)
 
 
-def test_frechet_distance_equals_the_formula_with_a_matrix_root():
+def test_frechet_distance_equals_the_formula_with_a_matrix_root() -> None:
     _, first = spread(60, 0.0, np.triu(np.ones((4, 4))))
     _, second = spread(70, 1.0, np.diag([1.0, 2.0, 0.5, 0.1]))
     root = linalg.sqrtm(first.covariance @ second.covariance).real
@@ -109,20 +109,20 @@ def test_frechet_distance_equals_the_formula_with_a_matrix_root():
     assert frechet_distance(first, second) == pytest.approx(shift @ shift + traces, abs=1e-6)
 
 
-def test_frechet_distance_of_a_distribution_to_itself_is_none():
+def test_frechet_distance_of_a_distribution_to_itself_is_none() -> None:
     _, first = spread(60, 0.0, np.eye(4))
     assert frechet_distance(first, first) == pytest.approx(0, abs=1e-9)
     assert math.isnan(frechet_distance(first, Distribution()))
 
 
-def test_probe_finds_the_minimum_of_its_loss():
+def test_probe_finds_the_minimum_of_its_loss() -> None:
     features = RNG.normal(0, 1, (80, 3))
     labels = ["ab"[int(row[0] + 0.5 * row[1] > 0)] for row in features]
     probe = fit(features, labels, penalty=0.1)
     x = (features - features.mean(0)) / features.std(0)
     target = np.array([label == "b" for label in labels], float)
 
-    def loss(parameters):
+    def loss(parameters: np.ndarray) -> float:
         logits = x @ parameters[:3] + parameters[3]
         # Two classes with a ridge: the best pair of columns is one column and its negative.
         entropy = np.logaddexp(0, logits) - target * logits
@@ -135,13 +135,13 @@ def test_probe_finds_the_minimum_of_its_loss():
     assert ours == pytest.approx(best, abs=1e-3)
 
 
-def test_probe_tells_separate_classes_apart():
+def test_probe_tells_separate_classes_apart() -> None:
     centres = {"field": [5, 0], "road": [0, 5], "roof": [-5, -5]}
     labels = [name for name in centres for _ in range(20)]
     features = np.array([centres[name] for name in labels]) + RNG.normal(0, 0.5, (60, 2))
     assert fit(features, labels).accuracy(features, labels) == 1.0
 
 
-def test_a_probe_of_one_class_is_refused():
+def test_a_probe_of_one_class_is_refused() -> None:
     with pytest.raises(ShapeError, match="two classes"):
         fit(np.ones((3, 2)), ["a", "a", "a"])

@@ -13,6 +13,9 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +44,7 @@ needs_browser = pytest.mark.skipif(
 class Browser:
     """One headless window."""
 
-    def __init__(self, port, dark):
+    def __init__(self, port: int, dark: bool) -> None:
         self.root = f"http://127.0.0.1:{port}"
         words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         words += ["--window-size=1400,1000", *(["--force-dark-mode"] if dark else [])]
@@ -53,7 +56,7 @@ class Browser:
         made = self.call("POST", "/session", {"capabilities": {"alwaysMatch": always}})
         self.root += f"/session/{made['sessionId']}"
 
-    def call(self, method, path, body=None):
+    def call(self, method: str, path: str, body: object = None) -> Any:
         """Send one WebDriver command and return its value."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.root + path, data, method=method)
@@ -61,33 +64,33 @@ class Browser:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)["value"]
 
-    def run(self, script):
+    def run(self, script: str) -> Any:
         """Run JavaScript in the page."""
         return self.call("POST", "/execute/sync", {"script": script, "args": []})
 
-    def find(self, selector):
+    def find(self, selector: str) -> str:
         """Return the id of the first element that a selector finds."""
         found = self.call("POST", "/element", {"using": "css selector", "value": selector})
         return next(iter(found.values()))
 
-    def click(self, selector):
+    def click(self, selector: str) -> None:
         """Click an element."""
         self.call("POST", f"/element/{self.find(selector)}/click", {})
 
-    def hover(self, selector, x, y):
+    def hover(self, selector: str, x: int, y: int) -> None:
         """Move the pointer to an offset from an element's centre, pixels."""
         origin = {"element-6066-11e4-a52e-4f735466cecf": self.find(selector)}
         move = {"type": "pointerMove", "duration": 0, "origin": origin, "x": x, "y": y}
         pointer = {"type": "pointer", "id": "mouse", "actions": [move]}
         self.call("POST", "/actions", {"actions": [pointer]})
 
-    def logs(self, kind):
+    def logs(self, kind: str) -> Any:
         """Return what the browser has logged since the last call."""
         return self.call("POST", "/se/log", {"type": kind})
 
 
 @contextlib.contextmanager
-def driver():
+def driver() -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -111,7 +114,7 @@ def driver():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     dataset = write_dataset(folder / "dataset", count=6)
     outcome = specgan(
@@ -124,7 +127,7 @@ def report(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(report):
+def page(report: Path) -> Iterator[Browser]:
     with driver() as port:
         browser = Browser(port, dark=False)
         browser.call("POST", "/url", {"url": report.as_uri()})
@@ -133,7 +136,7 @@ def page(report):
 
 
 @needs_browser
-def test_a_table_sorts_by_the_clicked_column(page):
+def test_a_table_sorts_by_the_clicked_column(page: Browser) -> None:
     values = """
         const column = [...document.querySelectorAll("#chips th")].length - 4;
         return [...document.querySelectorAll("#chips tbody tr")]
@@ -163,7 +166,7 @@ LENSES = """
 
 
 @needs_browser
-def test_the_magnifier_moves_over_all_panels_together(page):
+def test_the_magnifier_moves_over_all_panels_together(page: Browser) -> None:
     page.run('document.querySelector(".strip").scrollIntoView()')
     page.hover(".strip .view", 20, -30)
     first = page.run(LENSES)
@@ -178,7 +181,7 @@ def test_the_magnifier_moves_over_all_panels_together(page):
 
 
 @needs_browser
-def test_the_magnifier_obeys_the_arrow_keys(page):
+def test_the_magnifier_obeys_the_arrow_keys(page: Browser) -> None:
     page.run('document.querySelector(".strip").focus()')
     before = page.run(LENSES)[0][1]
     keys = [{"type": kind, "value": "\ue014"} for kind in ("keyDown", "keyUp")]
@@ -188,7 +191,7 @@ def test_the_magnifier_obeys_the_arrow_keys(page):
 
 
 @needs_browser
-def test_nothing_is_fetched_and_nothing_fails(page):
+def test_nothing_is_fetched_and_nothing_fails(page: Browser) -> None:
     urls = []
     for entry in page.logs("performance"):
         message = json.loads(entry["message"])["message"]
@@ -200,7 +203,7 @@ def test_nothing_is_fetched_and_nothing_fails(page):
 
 
 @needs_browser
-def test_a_screenshot_shows_ink_on_light_ground(page):
+def test_a_screenshot_shows_ink_on_light_ground(page: Browser) -> None:
     page.run("window.scrollTo(0, 0)")
     picture = base64.b64decode(page.call("GET", "/screenshot"))
     assert picture.startswith(b"\x89PNG")
@@ -210,7 +213,7 @@ def test_a_screenshot_shows_ink_on_light_ground(page):
 
 
 @needs_browser
-def test_dark_surroundings_get_a_dark_page(report):
+def test_dark_surroundings_get_a_dark_page(report: Path) -> None:
     with driver() as port:
         browser = Browser(port, dark=True)
         media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
@@ -225,39 +228,46 @@ def test_dark_surroundings_get_a_dark_page(report):
     assert ground < 60 < 180 < ink
 
 
-def test_the_page_names_no_address(report):
+def test_the_page_names_no_address(report: Path) -> None:
     text = report.read_text(encoding="utf-8")
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!data:)", text)
     assert "default-src 'none'" in text
 
 
-def test_pictures_and_maps_are_in_the_page(report):
+def test_pictures_and_maps_are_in_the_page(report: Path) -> None:
     text = report.read_text(encoding="utf-8")
     assert text.count("data:image/png;base64,") >= 6 * 6
-    for part in ("LR input", "bicubic", "truth", "error of tiny", "uncertainty of tiny", "<circle"):
+    for part in (
+        "LR input",
+        "bicubic",
+        "reference",
+        "error of tiny",
+        "uncertainty of tiny",
+        "<circle",
+    ):
         assert part in text
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_png_holds_the_pixels():
+def test_png_holds_the_pixels() -> None:
     rasterio = pytest.importorskip("rasterio")
     pixels = np.random.default_rng(1).integers(0, 256, (5, 7, 4)).astype(np.uint8)
     with rasterio.MemoryFile(encode(pixels)) as memory, memory.open() as dataset:
         assert (dataset.read() == pixels.transpose(2, 0, 1)).all()
 
 
-def test_heat_goes_from_dark_to_pale():
+def test_heat_goes_from_dark_to_pale() -> None:
     colours = heat(np.array([[0.0, 0.5, 1.0]]), np.ones((1, 3), bool), 1.0)
     assert (np.diff(colours[0, :, :3].astype(int).sum(1)) > 0).all()
 
 
-def test_ticks_are_round_and_inside():
+def test_ticks_are_round_and_inside() -> None:
     assert ticks(0, 10) == [0, 2, 4, 6, 8, 10]
     assert ticks(3.0, 3.0) == [3.0]
     assert all(0.13 <= tick <= 0.97 for tick in ticks(0.13, 0.97))
 
 
-def test_names_are_escaped_in_charts():
+def test_names_are_escaped_in_charts() -> None:
     chart = histogram("a<b", "", {"x & <y>": [1.0, 2.0]})
     assert "<y>" not in chart
     assert "x &amp; &lt;y&gt;" in chart

@@ -24,7 +24,7 @@ class MetricInfo:
     range: str
     """Possible values."""
     better: Better
-    """Which way is better; "one" when the truth's value, about 1, is best."""
+    """Which way is better; "one" when the reference's value, about 1, is best."""
     group: str
     """Name of the accumulator that measures it."""
     title: str
@@ -63,18 +63,18 @@ METRICS: dict[str, MetricInfo] = {
     "edge_transfer": _info("", "-inf..inf", "one", "edges", "edge transfer"),
     "edge_strength": _info("", "0..inf", "one", "edges", "edge strength"),
     "grid_step": _info("", "0..inf", "one", "seams", "2 x 2 step ratio"),
-    "grid_step_truth": _info("", "0..inf", "one", "seams", "2 x 2 step ratio of the truth"),
+    "grid_step_reference": _info("", "0..inf", "one", "seams", "2 x 2 step ratio of the reference"),
     "seam": _info("", "0..inf", "one", "seams", "LR-grid step ratio"),
-    "seam_truth": _info("", "0..inf", "one", "seams", "LR-grid step ratio of the truth"),
+    "seam_reference": _info("", "0..inf", "one", "seams", "LR-grid step ratio of the reference"),
     "colour_spread": _info("file units", "0..range", "lower", "colour", "colour spread error"),
     "perceptual": _info("", "0..inf", "lower", "perceptual", "perceptual distance"),
-    "trunk_frechet": _info("", "0..inf", "lower", "perceptual", "trunk Frechet distance"),
+    "frechet_distance": _info("", "0..inf", "lower", "perceptual", "Frechet distance of features"),
     "probe_accuracy": _info("", "0..1", "higher", "probe", "linear-probe accuracy"),
     "hsi_agreement": _info("", "0..1", "higher", "probe", "agreement with the cube's classes"),
 }
 """Every metric; the formulas are in docs/metrics.md."""
 
-POOLED_ONLY = ("spectrum_pooled", "trunk_frechet", "probe_accuracy", "hsi_agreement")
+POOLED_ONLY = ("spectrum_pooled", "frechet_distance", "probe_accuracy", "hsi_agreement")
 """Metrics of all chips together, without a value for each chip."""
 
 

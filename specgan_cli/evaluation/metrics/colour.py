@@ -44,8 +44,8 @@ class ColourSpread:
         if tile.hr_sr.shape[0] < 2 or tile.scale < 2:
             return
         output, known = colour_spread(tile.core_sr, tile.core_valid, tile.scale)
-        truth, _ = colour_spread(tile.core_truth, tile.core_valid, tile.scale)
-        self.error += float(np.abs(output - truth)[known].sum())
+        reference, _ = colour_spread(tile.core_reference, tile.core_valid, tile.scale)
+        self.error += float(np.abs(output - reference)[known].sum())
         self.count += int(known.sum())
 
     def merge(self, other: "ColourSpread") -> None:

@@ -24,7 +24,7 @@ def gradients(image: Pixels, valid: Mask) -> tuple[Pixels, Mask]:
 
 @dataclass
 class Edges:
-    """Edge transfer and edge strength, both dimensionless, 1 for the truth.
+    """Edge transfer and edge strength, both dimensionless, 1 for the reference.
 
     Transfer is the slope of the output's gradient on the reference's, sum(g_sr . g) / sum(g . g):
     strong edges weigh most, and an edge in the wrong place adds nothing.  Strength is the root of
@@ -35,32 +35,32 @@ class Edges:
     """Sum of the products of the two gradients."""
     sr: float = 0.0
     """Sum of the output's squared gradients."""
-    truth: float = 0.0
+    reference: float = 0.0
     """Sum of the reference's squared gradients."""
 
     def update(self, tile: Tile) -> None:
         """Add the core's pixels that have neighbours on all four sides."""
         output, valid = gradients(tile.hr_sr, tile.hr_valid)
-        reference, _ = gradients(tile.hr_truth, tile.hr_valid)
+        reference, _ = gradients(tile.hr_reference, tile.hr_valid)
         core = tuple(slice(max(part.start - 1, 0), max(part.stop - 1, 0)) for part in tile.core)
         keep = valid[core]
         first = output[:, :, *core][:, :, keep]
         second = reference[:, :, *core][:, :, keep]
         self.cross += float((first * second).sum())
         self.sr += float((first**2).sum())
-        self.truth += float((second**2).sum())
+        self.reference += float((second**2).sum())
 
     def merge(self, other: "Edges") -> None:
         """Add what another accumulator has seen."""
         self.cross += other.cross
         self.sr += other.sr
-        self.truth += other.truth
+        self.reference += other.reference
 
     def results(self) -> dict[str, float]:
         """Return both measures; NaN where the reference is flat."""
-        if self.truth == 0:
+        if self.reference == 0:
             return {"edge_transfer": math.nan, "edge_strength": math.nan}
         return {
-            "edge_transfer": self.cross / self.truth,
-            "edge_strength": math.sqrt(self.sr / self.truth),
+            "edge_transfer": self.cross / self.reference,
+            "edge_strength": math.sqrt(self.sr / self.reference),
         }

@@ -31,7 +31,7 @@ class Fidelity:
     """Per band: sum of absolute differences."""
     signed: Pixels = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of output minus reference."""
-    truth: Pixels = field(default_factory=lambda: np.zeros(0))
+    reference: Pixels = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of the reference."""
     angle: float = 0.0
     """Sum of spectral angles, radians."""
@@ -40,9 +40,9 @@ class Fidelity:
 
     def update(self, tile: Tile) -> None:
         """Add the core of a tile."""
-        sr, truth = tile.core_sr[:, tile.core_valid], tile.core_truth[:, tile.core_valid]
-        difference = sr - truth
-        angles = spectral_angles(sr, truth)
+        sr, reference = tile.core_sr[:, tile.core_valid], tile.core_reference[:, tile.core_valid]
+        difference = sr - reference
+        angles = spectral_angles(sr, reference)
         part = Fidelity(
             self.data_range,
             self.scale,
@@ -50,7 +50,7 @@ class Fidelity:
             (difference**2).sum(1),
             np.abs(difference).sum(1),
             difference.sum(1),
-            truth.sum(1),
+            reference.sum(1),
             float(angles.sum()),
             angles.size,
         )
@@ -61,7 +61,7 @@ class Fidelity:
         self.count += other.count
         self.angle += other.angle
         self.angles += other.angles
-        for name in ("squared", "absolute", "signed", "truth"):
+        for name in ("squared", "absolute", "signed", "reference"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if theirs.size:
                 setattr(self, name, mine + theirs if mine.size else theirs)
@@ -72,7 +72,7 @@ class Fidelity:
             return dict.fromkeys(("psnr", "rmse", "mae", "bias", "ergas", "sam"), math.nan)
         band_mse = self.squared / self.count
         mse = float(band_mse.mean())
-        means = self.truth / self.count
+        means = self.reference / self.count
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = float(np.sqrt(np.mean(band_mse / means**2)))
         return {

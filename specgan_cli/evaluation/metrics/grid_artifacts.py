@@ -100,12 +100,12 @@ class Seams:
     def __post_init__(self) -> None:
         for name, period in (("grid_step", 2), ("seam", self.scale)):
             self.sums.setdefault(name, Steps(period))
-            self.sums.setdefault(f"{name}_truth", Steps(period))
+            self.sums.setdefault(f"{name}_reference", Steps(period))
 
     def update(self, tile: Tile) -> None:
         """Add the core of a tile."""
         for name, steps in self.sums.items():
-            image = tile.hr_truth if name.endswith("_truth") else tile.hr_sr
+            image = tile.hr_reference if name.endswith("_reference") else tile.hr_sr
             steps.add(image, tile.hr_valid, tile.core, tile.origin_yx)
 
     def merge(self, other: "Seams") -> None:

@@ -41,7 +41,7 @@ def normalised_difference(first: Pixels, second: Pixels) -> Pixels:
     return np.asarray((np.abs(first - second) / np.abs(first + second + TINY)).mean(0))
 
 
-def correctness(lr_up: Pixels, sr: Pixels, truth: Pixels, valid: Mask) -> dict[str, float]:
+def correctness(lr_up: Pixels, sr: Pixels, reference: Pixels, valid: Mask) -> dict[str, float]:
     """Share the changed pixels out between improvement, omission and hallucination.
 
     With d(a, b) the normalised difference, d_im = d(SR, HR) / d(LR, HR), d_om = d(SR, LR) /
@@ -53,26 +53,26 @@ def correctness(lr_up: Pixels, sr: Pixels, truth: Pixels, valid: Mask) -> dict[s
     Args:
         lr_up: Input, interpolated, C x H x W in 0..1.
         sr: Output in 0..1.
-        truth: Reference in 0..1.
+        reference: Reference in 0..1.
         valid: H x W.
 
     Returns:
         The mean shares; NaN where the reference adds nothing to the input.
     """
     known = valid & np.isfinite(sr).all(0)
-    reference = normalised_difference(lr_up, truth)[known]
-    to_truth = normalised_difference(np.where(known, sr, 0), truth)[known]
+    added = normalised_difference(lr_up, reference)[known]
+    to_reference = normalised_difference(np.where(known, sr, 0), reference)[known]
     to_input = normalised_difference(np.where(known, sr, 0), lr_up)[known]
     names = ("improvement", "omission", "hallucination")
-    place = int(QUANTILE * reference.size) - 1
+    place = int(QUANTILE * added.size) - 1
     if place < 0:
         return dict.fromkeys(names, math.nan)
-    threshold = np.partition(reference, place)[place]
-    kept = (reference > threshold) | (to_truth > threshold) | (to_input > threshold)
+    threshold = np.partition(added, place)[place]
+    kept = (added > threshold) | (to_reference > threshold) | (to_input > threshold)
     if not kept.any():
         return dict.fromkeys(names, math.nan)
-    base = np.maximum(reference[kept], 1e-12)
-    d_im, d_om = to_truth[kept] / base, to_input[kept] / base
+    base = np.maximum(added[kept], 1e-12)
+    d_im, d_om = to_reference[kept] / base, to_input[kept] / base
     # A pixel that the reference hardly changes can make the ratios huge; their shares are settled
     # long before 1e3, and the exponential must not overflow.
     d_im, d_om = np.minimum(d_im, 1e3), np.minimum(d_om, 1e3)
@@ -83,7 +83,7 @@ def correctness(lr_up: Pixels, sr: Pixels, truth: Pixels, valid: Mask) -> dict[s
     return dict(zip(names, (float(share) for share in shares), strict=True))
 
 
-def harmonise(sr: Pixels, truth: Pixels, valid: Mask) -> Pixels:
+def harmonise(sr: Pixels, reference: Pixels, valid: Mask) -> Pixels:
     """Match the output's histogram to the reference's, band by band, and shift it onto it.
 
     Returns:
@@ -91,9 +91,9 @@ def harmonise(sr: Pixels, truth: Pixels, valid: Mask) -> Pixels:
     """
     matched = np.full(sr.shape, np.nan)
     for band in range(sr.shape[0]):
-        matched[band, valid] = match_histogram(sr[band, valid], truth[band, valid])
+        matched[band, valid] = match_histogram(sr[band, valid], reference[band, valid])
     grey = np.where(valid, np.nan_to_num(matched).mean(0), 0)
-    down, right = find_shift(np.where(valid, truth.mean(0), 0), grey)
+    down, right = find_shift(np.where(valid, reference.mean(0), 0), grey)
     if max(abs(down), abs(right)) > LARGEST_SHIFT:
         return matched
     return roll(matched, (round(down), round(right)))
@@ -147,9 +147,9 @@ class OpenSr:
             return {}
         if height % tile.scale or width % tile.scale or tile.scale < 2:
             return {}
-        lr, sr, truth = (
+        lr, sr, reference = (
             (np.asarray(image) - self.low) / (self.high - self.low)
-            for image in (tile.lr, tile.core_sr, tile.core_truth)
+            for image in (tile.lr, tile.core_sr, tile.core_reference)
         )
         valid = tile.core_valid
         _, lr_valid = block_means(sr, valid, tile.scale)
@@ -159,12 +159,12 @@ class OpenSr:
             return {}
         hr_valid = valid & lr_valid.repeat(tile.scale, 0).repeat(tile.scale, 1)
         lr_up = interpolate(lr, tile.scale, "bilinear")
-        harmonised = harmonise(sr, truth, hr_valid)
+        harmonised = harmonise(sr, reference, hr_valid)
         moved = hr_valid & np.isfinite(harmonised).all(0)
         return {
             **consistency(lr, reduce(sr, tile.scale), lr_valid),
             "synthesis": float(np.abs(np.nan_to_num(harmonised) - lr_up)[:, moved].mean()),
-            **correctness(lr_up, harmonised, truth, hr_valid),
+            **correctness(lr_up, harmonised, reference, hr_valid),
         }
 
     def merge(self, other: "OpenSr") -> None:

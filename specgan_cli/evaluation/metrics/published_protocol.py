@@ -45,9 +45,9 @@ class PublishedProtocol:
         rounded = replace(
             tile,
             hr_sr=to_eight_bits(tile.hr_sr, self.low, self.high),
-            hr_truth=to_eight_bits(tile.hr_truth, self.low, self.high),
+            hr_reference=to_eight_bits(tile.hr_reference, self.low, self.high),
         )
-        difference = (rounded.core_sr - rounded.core_truth)[:, tile.core_valid]
+        difference = (rounded.core_sr - rounded.core_reference)[:, tile.core_valid]
         self.squared += float((difference**2).sum())
         self.count += difference.size
         self.windows.update(rounded)

@@ -64,7 +64,7 @@ class SpectrumDistance:
 
     `spectrum` averages the absolute difference over the wavelength bins of each tile and then
     over tiles; `spectrum_pooled` averages the logarithms over tiles first, and so ignores
-    differences between single tiles that cancel.  0 is the truth, 1 a factor of 10.
+    differences between single tiles that cancel.  0 is the reference, 1 a factor of 10.
     """
 
     data_range: float
@@ -83,10 +83,12 @@ class SpectrumDistance:
             return
         arguments = (valid, tile.gsd, tile.scale, self.data_range)
         output = radial_spectrum(tile.core_sr, *arguments)
-        truth = radial_spectrum(tile.core_truth, *arguments)
-        self.error += float(np.abs(output.log_power - truth.log_power).mean())
+        reference = radial_spectrum(tile.core_reference, *arguments)
+        self.error += float(np.abs(output.log_power - reference.log_power).mean())
         self.count += 1
-        for bin_, first, second in zip(truth.bins, output.log_power, truth.log_power, strict=True):
+        for bin_, first, second in zip(
+            reference.bins, output.log_power, reference.log_power, strict=True
+        ):
             self._add(bin_, float(first), float(second), 1)
 
     def merge(self, other: "SpectrumDistance") -> None:
@@ -96,15 +98,17 @@ class SpectrumDistance:
         for bin_, sums in other.bins.items():
             self._add(bin_, *sums)
 
-    def _add(self, bin_: int, output: float, truth: float, count: int) -> None:
+    def _add(self, bin_: int, output: float, reference: float, count: int) -> None:
         had = self.bins.get(bin_, (0.0, 0.0, 0))
-        self.bins[bin_] = (had[0] + output, had[1] + truth, had[2] + count)
+        self.bins[bin_] = (had[0] + output, had[1] + reference, had[2] + count)
 
     def results(self) -> dict[str, float]:
         """Return both distances; NaN where no block had enough valid pixels."""
         if not self.count:
             return {"spectrum": math.nan, "spectrum_pooled": math.nan}
-        pooled = [abs(output - truth) / count for output, truth, count in self.bins.values()]
+        pooled = [
+            abs(output - reference) / count for output, reference, count in self.bins.values()
+        ]
         return {
             "spectrum": self.error / self.count,
             "spectrum_pooled": float(np.mean(pooled)),
@@ -115,8 +119,8 @@ class SpectrumDistance:
         return [
             {
                 "wavelength_m": 2 ** ((bin_ + 0.5) / BINS_PER_OCTAVE),
-                "output": output / count,
-                "reference": truth / count,
+                "sr": output / count,
+                "reference": reference / count,
             }
-            for bin_, (output, truth, count) in sorted(self.bins.items(), reverse=True)
+            for bin_, (output, reference, count) in sorted(self.bins.items(), reverse=True)
         ]

@@ -58,15 +58,15 @@ class Windows:
 
     def update(self, tile: Tile) -> None:
         """Add the windows whose centres lie in the tile's core."""
-        sr, truth, valid = tile.hr_sr, tile.hr_truth, tile.hr_valid
+        sr, reference, valid = tile.hr_sr, tile.hr_reference, tile.hr_valid
         for level in range(len(MS_WEIGHTS) if self.multiscale else 1):
             if level:
-                (sr, truth), valid = _halve(sr, truth, valid)
+                (sr, reference), valid = _halve(sr, reference, valid)
             if min(valid.shape) <= 2 * RADIUS:
                 return
             core = tuple(_owned(part, level, RADIUS) for part in tile.core)
             keep = window_valid(valid)[core]
-            local = moments(sr, truth)
+            local = moments(sr, reference)
             ssim, contrast = ssim_maps(local, self.data_range)
             self.counts[level] += keep.sum() * sr.shape[0]
             self.ssim[level] += ssim[:, *core][:, keep].sum()
@@ -94,8 +94,8 @@ class Windows:
         return {"ssim": float(ssim[0]), "ms_ssim": product if full else math.nan, "uqi": uqi}
 
 
-def _halve(sr: Pixels, truth: Pixels, valid: Mask) -> tuple[tuple[Pixels, Pixels], Mask]:
-    means, known = block_means(np.concatenate([sr, truth]), valid, 2)
+def _halve(sr: Pixels, reference: Pixels, valid: Mask) -> tuple[tuple[Pixels, Pixels], Mask]:
+    means, known = block_means(np.concatenate([sr, reference]), valid, 2)
     return (means[: sr.shape[0]], means[sr.shape[0] :]), known
 
 

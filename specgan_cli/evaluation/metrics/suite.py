@@ -63,7 +63,7 @@ class Suite:
 
     Args:
         units: Units of the images.
-        names: Metrics; all when empty.  Those of trunk and probe are measured elsewhere.
+        names: Metrics; all when empty.  Those of backbone and probe are measured elsewhere.
     """
 
     def __init__(self, units: Units, names: Iterable[str] = ()) -> None:

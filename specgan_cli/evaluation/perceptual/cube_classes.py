@@ -38,10 +38,10 @@ def kmeans(spectra: Pixels, count: int = CLASSES, seed: int = 0) -> NDArray[np.i
 
 
 def cell_features(features: Features, shape_yx: tuple[int, int]) -> Pixels:
-    """Average the trunk's features inside every LR pixel.
+    """Average the backbone's features inside every LR pixel.
 
     Args:
-        features: What the trunk sees.
+        features: The features.
         shape_yx: LR rows and columns.
 
     Returns:
@@ -54,12 +54,12 @@ def cell_features(features: Features, shape_yx: tuple[int, int]) -> Pixels:
 
 
 def agreement(
-    truth: Pixels, outputs: dict[str, Pixels], classes: NDArray[np.intp], groups: Sequence[str]
+    reference: Pixels, outputs: dict[str, Pixels], classes: NDArray[np.intp], groups: Sequence[str]
 ) -> dict[str, float]:
-    """Return the share of cells whose class a probe names, trained on the truth of other groups.
+    """Return the share of cells whose class a probe names that saw the reference of other groups.
 
     Args:
-        truth: N x C features of the truth's cells.
+        reference: N x C features of the reference's cells.
         outputs: By method, features of the same cells.
         classes: N class numbers.
         groups: N group names; groups are dealt into two folds in order of appearance.
@@ -77,7 +77,7 @@ def agreement(
         train, test = fold != held, fold == held
         if len(set(names[train])) < 2:
             return {}
-        probe = fit(truth[train], list(names[train]))
+        probe = fit(reference[train], list(names[train]))
         for method, features in outputs.items():
             predicted = np.array(probe.predict(features[test]))
             hits[method].append(predicted == names[test])

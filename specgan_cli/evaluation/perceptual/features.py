@@ -1,4 +1,4 @@
-"""Perceptual distance and Frechet distance on a frozen convolutional trunk."""
+"""Perceptual distance and Frechet distance on a frozen convolutional backbone."""
 
 import math
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ FRECHET_STAGE = 4
 
 @dataclass(frozen=True)
 class Features:
-    """What the trunk sees in one image."""
+    """The features of one image."""
 
     stages: tuple[Tensor, ...]
     """1 x C x h x w a stage, unit length along the channels."""
     positions: Pixels
-    """N x C: features of every position of the Frechet stage, as the trunk gives them."""
+    """N x C: features of every position of the Frechet stage, as the backbone gives them."""
     grid_yx: tuple[int, int]
     """Rows and columns of those positions."""
     summary: Pixels
@@ -30,35 +30,37 @@ class Features:
 
 
 @dataclass
-class Judge:
-    """A trunk that looks at images in file units."""
+class PerceptualModel:
+    """A backbone that takes images in file units."""
 
-    trunk: Trunk
+    backbone: Trunk
     """Frozen features."""
     low: float
     """File value of black."""
     high: float
     """File value of white."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    """Where the trunk runs."""
+    """Where the backbone runs."""
 
     @classmethod
-    def load(cls, path: str | Path, low: float, high: float, device: torch.device) -> "Judge":
-        """Read the trunk from a weights file.
+    def load(
+        cls, path: str | Path, low: float, high: float, device: torch.device
+    ) -> "PerceptualModel":
+        """Read the backbone from a weights file.
 
         Raises:
             WeightsError: The file is missing or of no known layout.
         """
         return cls(load_trunk(path).to(device), low, high, device)
 
-    def look(self, image: Pixels) -> Features | None:
-        """Compute the features of a 3 x H x W image; None where it is too small for the trunk."""
+    def features(self, image: Pixels) -> Features | None:
+        """Compute the features of a 3 x H x W image; None where it is too small."""
         if image.shape[0] != 3 or min(image.shape[1:]) < SMALLEST_SIDE:
             return None
         unit = (image - self.low) / (self.high - self.low) * 2 - 1
         tensor = torch.from_numpy(np.clip(unit, -1, 1)).to(self.device, torch.float32)[None]
         with torch.inference_mode():
-            raw = self.trunk(tensor)
+            raw = self.backbone(tensor)
             map_ = raw[FRECHET_STAGE - 1][0]
             positions = map_.flatten(1).T.double().cpu().numpy()
             parts = [part for stage in raw[-2:] for part in (stage.mean((2, 3)), stage.std((2, 3)))]
@@ -72,27 +74,27 @@ class Judge:
     def distance(self, first: Features, second: Features) -> float:
         """Return the LPIPS distance (Zhang et al. 2018, eq. 1) of two images' features.
 
-        With a shift-tolerant trunk this is ST-LPIPS (Ghildyal and Liu 2022).  0 for equal images.
+        With shift-tolerant weights this is ST-LPIPS (Ghildyal and Liu 2022).  0 for equal images.
         """
         total = 0.0
         for index, (a, b) in enumerate(zip(first.stages, second.stages, strict=True)):
             difference = (a - b).square()
-            if index < self.trunk.heads:
-                difference = difference * self.trunk.get_buffer(f"head{index}")
+            if index < self.backbone.heads:
+                difference = difference * self.backbone.get_buffer(f"head{index}")
             total += float(difference.sum(1).mean())
         return total
 
 
-def blend_invalid(sr: Pixels, truth: Pixels, valid: Mask) -> tuple[Pixels, Pixels]:
+def blend_invalid(sr: Pixels, reference: Pixels, valid: Mask) -> tuple[Pixels, Pixels]:
     """Make invalid pixels equal in both images: the mean of the reference's valid pixels.
 
     Convolutional features need whole images; equal pixels add no difference.
     """
     if valid.all():
-        return sr, truth
-    mean = truth[:, valid].mean(1) if valid.any() else np.zeros(truth.shape[0])
+        return sr, reference
+    mean = reference[:, valid].mean(1) if valid.any() else np.zeros(reference.shape[0])
     fill = mean[:, None, None]
-    return np.where(valid, sr, fill), np.where(valid, truth, fill)
+    return np.where(valid, sr, fill), np.where(valid, reference, fill)
 
 
 @dataclass
@@ -133,7 +135,7 @@ class Distribution:
 def frechet_distance(first: Distribution, second: Distribution) -> float:
     """Return |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of two Gaussians (Dowson, Landau 1982).
 
-    The features are those of a named trunk, position by position, not Inception's pooled ones:
+    The features are those of a named backbone, position by position, not Inception's pooled ones:
     this is not FID and cannot be compared with it.  NaN with fewer than two vectors.
     """
     if min(first.count, second.count) < 2:

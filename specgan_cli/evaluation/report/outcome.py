@@ -14,7 +14,7 @@ from specgan_cli.evaluation.runner import Evaluation
 
 
 @dataclass
-class Outcome:
+class EvaluateResult:
     """What came out."""
 
     evaluation: Evaluation
@@ -71,7 +71,7 @@ def check_output(folder: Path, overwrite: bool) -> None:
 
 
 def write(
-    outcome: Outcome,
+    outcome: EvaluateResult,
     folder: Path,
     drawn: Sequence[panels.Strip],
     places: dict[str, tuple[float, float]],

@@ -39,7 +39,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class SortedTable:
     """A table that sorts."""
 
     name: str
@@ -56,7 +56,7 @@ class Section:
 
     title: str
     """What it shows."""
-    table: Table
+    table: SortedTable
     """The table."""
 
 
@@ -115,7 +115,9 @@ def _summary(evaluation: Evaluation, set_: str | None) -> Section:
     rows = [row for name in evaluation.names if (row := _figures(evaluation, name, methods, set_))]
     count = len({row.chip for row in evaluation.rows if set_ in (None, row.set)})
     identifier = "summary" if set_ is None else f"summary-{set_}"
-    return Section(f"{set_ or ALL}, {count} chips", Table(identifier, ["metric", *methods], rows))
+    return Section(
+        f"{set_ or ALL}, {count} chips", SortedTable(identifier, ["metric", *methods], rows)
+    )
 
 
 def _figures(
@@ -129,7 +131,7 @@ def _figures(
     info = METRICS[name]
     cells = [Cell(f"{info.title}, {info.unit}" if info.unit else info.title)]
     for interval in intervals:
-        best = not name.endswith("_truth") and all(
+        best = not name.endswith("_reference") and all(
             value == interval.mean or better(name, interval.mean, value) for value in known
         )
         text, _, spread = shown(interval).partition(" ")
@@ -146,7 +148,7 @@ def _ablations(evaluation: Evaluation) -> Iterator[Section]:
                 for name in next(iter(variants.values()))
             ]
             header = ["change against the whole cube", *variants]
-            yield Section(f"{method}, {set_}", Table("ablation", header, rows))
+            yield Section(f"{method}, {set_}", SortedTable("ablation", header, rows))
 
 
 def _change(entry: dict[str, Any]) -> Cell:
@@ -198,10 +200,10 @@ def _ranked(evaluation: Evaluation) -> str:
     return (others or list(evaluation.methods))[0]
 
 
-def _chips(evaluation: Evaluation) -> Table:
+def _chips(evaluation: Evaluation) -> SortedTable:
     names = [name for name in evaluation.names if name in evaluation.rows[0].values]
     rows = [_chip(row, names) for row in evaluation.rows]
-    return Table("chips", ["chip", "set", "label", "method", *names], rows)
+    return SortedTable("chips", ["chip", "set", "label", "method", *names], rows)
 
 
 def _chip(row: Row, names: Sequence[str]) -> list[Cell]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specgan_cli.evaluation.chips import Chip
+from specgan_cli.evaluation.chips import EvalChip
 from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.methods import Method, Network, can_run
 from specgan_cli.evaluation.metrics.catalogue import METRICS
@@ -40,7 +40,7 @@ class Strip:
     rank: str
     """best, median or worst, and by which metric."""
     panels: tuple[Panel, ...]
-    """LR, interpolation, outputs, truth, errors and uncertainty."""
+    """LR, interpolation, outputs, reference, errors and uncertainty."""
 
 
 def choose(
@@ -63,7 +63,7 @@ def choose(
 
 def draw(
     chosen: Sequence[tuple[Row, str]],
-    read: Callable[[str], Chip],
+    read: Callable[[str], EvalChip],
     methods: Sequence[Method],
     evaluation: Evaluation,
     metric: str,
@@ -88,7 +88,7 @@ def draw(
 
 
 def _panels(
-    chip: Chip, methods: Sequence[Method], figures: dict[tuple[str, str], dict[str, float]]
+    chip: EvalChip, methods: Sequence[Method], figures: dict[tuple[str, str], dict[str, float]]
 ) -> list[Panel]:
     low, high = chip.radiometry.low, chip.radiometry.high
     lr = picture(chip.lr, chip.lr_valid, low, high)
@@ -102,20 +102,20 @@ def _panels(
         shown = picture(octaves[-1], chip.hr_valid, low, high)
         note = caption(figures.get((chip.record.id, method.name), {}))
         panels.append(Panel(method.name, data_uri(shown), note))
-    truth = picture(chip.hr_truth, chip.hr_valid, low, high)
-    panels.append(Panel("truth", data_uri(truth), f"{chip.record.gsd:g} m"))
+    reference = picture(chip.hr_reference, chip.hr_valid, low, high)
+    panels.append(Panel("reference", data_uri(reference), f"{chip.record.gsd:g} m"))
     top = (high - low) / 4
     for method, output in outputs:
         if not isinstance(method, Network):
             continue
-        error = np.abs(output - chip.hr_truth).mean(0)
+        error = np.abs(output - chip.hr_reference).mean(0)
         uri = data_uri(heat(error, chip.hr_valid, top))
         panels.append(Panel(f"error of {method.name}", uri, f"0 to {top:g} file units"))
         panels += _uncertainty(method, chip, top)
     return panels
 
 
-def _uncertainty(method: Network, chip: Chip, top: float) -> list[Panel]:
+def _uncertainty(method: Network, chip: EvalChip, top: float) -> list[Panel]:
     """Return the spread of the outputs over several seeds, as one picture."""
     outputs = [can_run(method.with_seed(seed), chip) for seed in SEEDS]
     images = [octaves[-1] for octaves in outputs if octaves is not None]
@@ -148,16 +148,16 @@ def draw_blocks(
     for row, rank in chosen:
         panels: list[Panel] = []
         for method, tile in tiles(row.chip):
-            valid, truth = tile.core_valid, tile.core_truth
+            valid, reference = tile.core_valid, tile.core_reference
             note = caption(figures.get((row.chip, method), {}))
             uri = data_uri(picture(tile.core_sr, valid, low, high))
             panels.append(Panel(method, uri, note))
-            if method != "output":
+            if method != "sr":
                 continue
-            error = np.abs(tile.core_sr - truth).mean(0)
+            error = np.abs(tile.core_sr - reference).mean(0)
             uri = data_uri(heat(error, valid, top))
-            panels.append(Panel("error of output", uri, f"0 to {top:g} file units"))
-            panels.append(Panel("truth", data_uri(picture(truth, valid, low, high))))
+            panels.append(Panel("error of sr", uri, f"0 to {top:g} file units"))
+            panels.append(Panel("reference", data_uri(picture(reference, valid, low, high))))
             if tile.lr is not None and tile.lr_valid is not None:
                 uri = data_uri(picture(tile.lr, tile.lr_valid, low, high))
                 panels.insert(0, Panel("LR input", uri))

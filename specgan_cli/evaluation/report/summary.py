@@ -28,7 +28,7 @@ class Context:
     weights: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each weights file by method."""
     perceptual: str | None = None
-    """Name of the perceptual trunk; None when there is none."""
+    """Name of the perceptual backbone; None when there is none."""
     notes: list[str] = field(default_factory=list)
     """Assumptions and what is missing, in words."""
 
@@ -103,12 +103,12 @@ def _difference(interval: Interval) -> dict[str, Any]:
 
 
 def grid_steps(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the 2 x 2 step ratios of every octave, of outputs and of the truth."""
+    """Return the 2 x 2 step ratios of every octave, of outputs and of the reference."""
     return {
         set_: {
             method: {
                 f"x{factor}": plain(
-                    {"output": steps.ratio(), "truth": pool.truth_steps[factor].ratio()}
+                    {"sr": steps.ratio(), "reference": pool.reference_steps[factor].ratio()}
                 )
                 for factor, steps in pool.steps.items()
             }
@@ -128,7 +128,7 @@ def curves(evaluation: Evaluation) -> dict[str, Any]:
         points = pool.suite.spectrum.curves()
         by_name = found.setdefault(set_, {})
         by_name.setdefault("reference", [[p["wavelength_m"], p["reference"]] for p in points])
-        by_name[method] = [[p["wavelength_m"], p["output"]] for p in points]
+        by_name[method] = [[p["wavelength_m"], p["sr"]] for p in points]
     return found
 
 
