@@ -33,7 +33,12 @@ from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.job import open_job
 from specgan_cli.inference.plan import plan_job
 from specgan_cli.inference.predictors.networks import load_networks
-from specgan_cli.inference.request import ComputeOptions, InputOptions, OutputOptions, Request
+from specgan_cli.inference.request import (
+    ComputeOptions,
+    InputOptions,
+    OutputOptions,
+    UpscaleRequest,
+)
 from specgan_cli.workflows.upscale import upscale
 
 
@@ -58,9 +63,11 @@ def make_scene(path: Path, side: int) -> Path:
     return path
 
 
-def make_request(scene: Path, out: Path, arguments: argparse.Namespace, scale: int) -> Request:
+def make_request(
+    scene: Path, out: Path, arguments: argparse.Namespace, scale: int
+) -> UpscaleRequest:
     """Return the request of one run."""
-    return Request(
+    return UpscaleRequest(
         InputOptions(str(scene)),
         ComputeOptions(
             weights=arguments.weights,
@@ -73,7 +80,7 @@ def make_request(scene: Path, out: Path, arguments: argparse.Namespace, scale: i
     )
 
 
-def bare_seconds(request: Request) -> tuple[float, float]:
+def bare_seconds(request: UpscaleRequest) -> tuple[float, float]:
     """Return wall and processor time of the network alone on the run's own tiles."""
     networks = load_networks(request.compute)
     with open_job(request, networks) as job:

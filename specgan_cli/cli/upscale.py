@@ -13,7 +13,7 @@ from specgan_cli.cli.console import Progress, say, write_json
 from specgan_cli.cli.cube_options import add_cube_options, align_options, cube_options
 
 if TYPE_CHECKING:
-    from specgan_cli.inference.request import Request
+    from specgan_cli.inference.request import UpscaleRequest
 
 EPILOG = """\b
 Examples:
@@ -211,7 +211,7 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("give --overwrite or --skip-existing, not both")
 
 
-def one_scene(request: "Request", given: dict[str, Any]) -> None:
+def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
     """Upscale one scene, or say what that would take."""
     from specgan_cli.inference.report import skipped
     from specgan_cli.workflows.upscale import plan_upscale, upscale
@@ -230,9 +230,9 @@ def one_scene(request: "Request", given: dict[str, Any]) -> None:
         write_json(document)
 
 
-def many_scenes(template: "Request", given: dict[str, Any]) -> None:
+def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
     """Upscale several scenes: a JSON line each, or with --json one document at the end."""
-    from specgan_cli.inference.batch import batch_requests
+    from specgan_cli.inference.request import batch_requests
     from specgan_cli.workflows.upscale import upscale_all
 
     requests = batch_requests(
@@ -255,11 +255,16 @@ def many_scenes(template: "Request", given: dict[str, Any]) -> None:
         click.get_current_context().exit(1)
 
 
-def make_request(given: dict[str, Any], words: Sequence[str]) -> "Request":
+def make_request(given: dict[str, Any], words: Sequence[str]) -> "UpscaleRequest":
     """Turn the options into a request."""
-    from specgan_cli.inference.request import ComputeOptions, InputOptions, OutputOptions, Request
+    from specgan_cli.inference.request import (
+        ComputeOptions,
+        InputOptions,
+        OutputOptions,
+        UpscaleRequest,
+    )
 
-    return Request(
+    return UpscaleRequest(
         options.from_options(
             InputOptions,
             given,

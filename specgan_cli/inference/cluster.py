@@ -9,20 +9,30 @@ import functools
 import importlib
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from specgan_cli.errors import MissingExtraError, SpecganError, WeightsError, writing
+import rasterio
+from rasterio.errors import RasterioError
+
+from specgan_cli.errors import (
+    MissingExtraError,
+    OutputError,
+    SpecganError,
+    WeightsError,
+    writing,
+)
+from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.job import Job, open_job
-from specgan_cli.inference.outputs.output import Progress, TileSink, job_key, make_part_writer
+from specgan_cli.inference.output import Progress, TileSink, job_key, make_part_writer
 from specgan_cli.inference.pipeline import run_pipeline
-from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.predictors.networks import Networks, load_networks
-from specgan_cli.inference.request import ComputeOptions, Request
+from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.grid import Window
 
 logger = logging.getLogger(__name__)
@@ -38,13 +48,13 @@ RETRIES = 3
 class RowTask:
     """One row of tiles, as it is sent to a worker."""
 
-    request: Request
+    request: UpscaleRequest
     """The scene, with the range that the driver found."""
 
     alignment: dict[str, Any] | None
     """Where the driver found the cube to lie, as JSON values."""
 
-    plan: Plan
+    plan: RunPlan
     """The row's own plan: its crop is the row."""
 
     path: Path
@@ -100,7 +110,7 @@ def open_cluster(address: str) -> Iterator[Any]:
 
 
 def compute_parts(
-    job: Job, plan: Plan, networks: Networks, client: Any, progress: Progress | None
+    job: Job, plan: RunPlan, networks: Networks, client: Any, progress: Progress | None
 ) -> list[Path]:
     """Have every row of tiles computed by the workers.
 
@@ -143,7 +153,7 @@ def compute_parts(
     return [task.path for task in tasks]
 
 
-def row_tasks(job: Job, plan: Plan, weights_sha256: str, folder: Path) -> list[RowTask]:
+def row_tasks(job: Job, plan: RunPlan, weights_sha256: str, folder: Path) -> list[RowTask]:
     """Return one task for each row of tiles; a part's name says which job it belongs to."""
     fixed = replace(
         job.request,
@@ -205,3 +215,34 @@ def parts_folder(path: Path) -> Path:
 def remove_parts(path: Path) -> None:
     """Remove the parts of an output that holds them now."""
     shutil.rmtree(parts_folder(path), ignore_errors=True)
+
+
+def copy_parts(
+    parts: Sequence[Path], plan: RunPlan, writer: RasterWriter, progress: Progress | None = None
+) -> None:
+    """Write the parts' tiles into one file, in the order of a run on one machine.
+
+    Args:
+        parts: One a row of tiles, from top to bottom.
+        plan: The tiles of the whole.
+        writer: Of the whole, open.
+        progress: Told after each row.
+
+    Raises:
+        OutputError: A part cannot be read.
+    """
+    origin = (-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
+    for row, part in enumerate(parts):
+        top = row * plan.tile * plan.scale
+        tiles = [tile for tile in plan.tiles if tile.row == plan.crop.row + row * plan.tile]
+        try:
+            with rasterio.open(part) as dataset:
+                for tile in tiles:
+                    window = tile.scaled(plan.scale).shifted(*origin)
+                    values = dataset.read((1, 2, 3), window=window.shifted(-top, 0).rasterio())
+                    valid = dataset.dataset_mask(window=window.shifted(-top, 0).rasterio()) > 0
+                    writer.write(values, window, valid)
+        except RasterioError as error:
+            raise OutputError(f"{part}: a part cannot be read: {error}; run again") from error
+        if progress is not None:
+            progress(min((row + 1) * len(tiles), plan.tile_count), plan.tile_count)

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.predictors.models import Model
 from specgan_cli.inference.predictors.networks import Networks
-from specgan_cli.inference.predictors.quantise import settle
-from specgan_cli.inference.predictors.settings import Settings
-from specgan_cli.inference.tile import Mask, Pixels, TileInput, TileResult
+from specgan_cli.inference.predictors.output_values import quantise_tile
+from specgan_cli.inference.predictors.predictor import Predictor, Settings
+from specgan_cli.inference.reader import Mask, Pixels, TileInput, TileResult
 from specgan_cli.raster.grid import Window
 
 logger = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ _SMALLEST_TILE = 2
 class Engine:
     """A model on one device, with the settings of one scene."""
 
-    def __init__(self, model: Model, settings: Settings, device: torch.device) -> None:
+    def __init__(self, model: Predictor, settings: Settings, device: torch.device) -> None:
         self.model = model
         self.settings = settings
         self.device = device
@@ -83,7 +82,7 @@ class Engine:
         s = self.settings
         octaves = self.octaves(tiles)
         return [
-            settle(
+            quantise_tile(
                 [octave[i : i + 1] for octave in octaves],
                 tile.lr_values,
                 tile.lr_valid,

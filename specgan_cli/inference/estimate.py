@@ -10,7 +10,7 @@ from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.output import expected_bytes
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.plan import RunPlan
 from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Window
 
@@ -28,7 +28,7 @@ class Estimate:
     output: str
     """The file that would be written."""
 
-    plan: Plan
+    plan: RunPlan
     """Size and tiles."""
 
     disk_bytes: int
@@ -68,7 +68,7 @@ class Estimate:
         )
 
 
-def estimate(job: Job, plan: Plan, engines: list[Engine]) -> Estimate:
+def estimate(job: Job, plan: RunPlan, engines: list[Engine]) -> Estimate:
     """Time a small tile and say what the whole run takes.
 
     Args:
@@ -93,7 +93,7 @@ def estimate(job: Job, plan: Plan, engines: list[Engine]) -> Estimate:
     )
 
 
-def _seconds(job: Job, plan: Plan, engines: list[Engine]) -> float:
+def _seconds(job: Job, plan: RunPlan, engines: list[Engine]) -> float:
     """Fit time = a * LR pixels with halo + b * output pixels to two tiles, and apply it."""
     engine, scale = engines[0], plan.scale
     small, large = _probe(job, 1), _probe(job, PROBE)

@@ -1,19 +1,22 @@
-"""One scene's inputs, opened and understood, ready to be computed."""
+"""One scene's inputs and outputs: checked, opened and understood, ready to be computed."""
 
 import logging
-from collections.abc import Iterator
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from specgan_cli.errors import MismatchError, RasterError
-from specgan_cli.inference.inputs.crop import crop_window
-from specgan_cli.inference.inputs.reader import TileReader
+from specgan_cli.errors import MismatchError, OutputError, RasterError
+from specgan_cli.geotiff.output import check_output
 from specgan_cli.inference.predictors.networks import Networks
-from specgan_cli.inference.predictors.quantise import OutputType
-from specgan_cli.inference.request import InputOptions, OutputOptions, Request
+from specgan_cli.inference.predictors.output_values import OutputType
+from specgan_cli.inference.reader import TileReader
+from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry
@@ -22,11 +25,66 @@ from specgan_cli.raster.scene import Scene, redact
 logger = logging.getLogger(__name__)
 
 
+def output_paths(request: UpscaleRequest) -> list[Path]:
+    """Return every file that a request writes."""
+    options = request.output
+    return [path for path in (options.path, options.preview, options.uncertainty) if path]
+
+
+def check_outputs(request: UpscaleRequest) -> None:
+    """Raise unless every output can be written and none of them is an input or another output.
+
+    Raises:
+        OutputError: A path is taken, missing, read-only, an input, or named twice.
+    """
+    inputs = [name for name in (request.inputs.scene, request.inputs.hsi) if name]
+    paths = output_paths(request)
+    check_distinct(paths)
+    for path in paths:
+        for name in inputs:
+            if _same_file(path, name):
+                raise OutputError(f"{path}: is an input; choose another output")
+        check_output(path, overwrite=request.output.overwrite)
+
+
+def check_distinct(paths: Iterable[Path]) -> None:
+    """Raise if two outputs are one file.
+
+    Raises:
+        OutputError: Two paths are the same; names it.
+    """
+    counts = Counter(os.path.realpath(path) for path in paths)
+    twice = [path for path, count in counts.items() if count > 1]
+    if twice:
+        raise OutputError(f"{twice[0]}: is the output of two things; give each its own name")
+
+
+def check_batch(requests: Sequence[UpscaleRequest]) -> None:
+    """Raise if two scenes of a batch would write one file, or one the input of another.
+
+    Raises:
+        OutputError: As said.
+    """
+    outputs = [path for request in requests for path in output_paths(request)]
+    for folder in {path.parent for path in outputs}:
+        if not folder.is_dir():
+            raise OutputError(f"{folder}: no such folder; make it, or choose another --out-dir")
+    check_distinct(outputs)
+    inputs = {os.path.realpath(request.inputs.scene) for request in requests}
+    for path in outputs:
+        if os.path.realpath(path) in inputs:
+            raise OutputError(f"{path}: is an input; choose another --out-dir")
+
+
+def _same_file(path: Path, name: str) -> bool:
+    return os.path.exists(name) and os.path.realpath(path) == os.path.realpath(name)
+
+
 @dataclass(frozen=True)
 class Job:
     """Everything about one scene that its tiles share."""
 
-    request: Request
+    request: UpscaleRequest
     """What was asked."""
 
     scene: Scene
@@ -60,9 +118,9 @@ class Job:
 
 @contextmanager
 def open_job(
-    request: Request, networks: Networks, known: dict[str, Any] | None = None
+    request: UpscaleRequest, networks: Networks, known: dict[str, Any] | None = None
 ) -> Iterator[Job]:
-    """Open the scene and the cube, find the cube's place, and settle range and nodata.
+    """Open the scene and the cube, find the cube's place, and choose range and nodata.
 
     Args:
         request: What was asked.
@@ -82,7 +140,7 @@ def open_job(
         radiometry = choose_radiometry(scene, inputs)
         guide, alignment = None, None
         if inputs.hsi is not None:
-            from specgan_cli.inference.inputs.guide import open_guide
+            from specgan_cli.inference.guide import open_guide
 
             guide, alignment = open_guide(stack, scene, inputs, networks.header, known)
         mask, output = choose_output(scene, request.output)
@@ -97,7 +155,7 @@ def open_job(
         )
 
 
-def check_weights(request: Request, networks: Networks) -> None:
+def check_weights(request: UpscaleRequest, networks: Networks) -> None:
     """Raise unless the weights can do what is asked.
 
     Raises:
@@ -150,3 +208,34 @@ def choose_output(scene: Scene, options: OutputOptions) -> tuple[MaskKind, Outpu
         return "nodata", OutputType(scene.dtype, float("nan"))
     nodata = scene.nodata if scene.mask_kind == "nodata" else None
     return scene.mask_kind, OutputType(scene.dtype, nodata)
+
+
+def crop_window(grid: Grid, inputs: InputOptions) -> Window:
+    """Return the LR pixels that `--bounds` or `--window` ask for; all of them without either.
+
+    Bounds are widened to whole LR pixels and cut at the scene's edges, so the result is a part of
+    the scene's own result.
+
+    Args:
+        grid: The whole scene's grid.
+        inputs: The options.
+
+    Raises:
+        MismatchError: The part lies outside the scene.
+    """
+    rows, cols = grid.shape_yx
+    if inputs.window is not None:
+        col, row, width, height = inputs.window
+        window = Window(row, col, height, width)
+        asked = f"--window {','.join(map(str, inputs.window))}"
+        there = f"{cols} columns and {rows} rows"
+    elif inputs.bounds is not None:
+        window = grid.window_of(inputs.bounds)
+        asked = f"--bounds {','.join(f'{x:g}' for x in inputs.bounds)}"
+        there = "bounds " + ",".join(f"{x:.10g}" for x in grid.bounds)
+    else:
+        return grid.full_window
+    part = window.intersection(grid.full_window)
+    if part is None:
+        raise MismatchError(f"{asked} lies outside the scene, which has {there}")
+    return part

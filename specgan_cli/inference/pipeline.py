@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from specgan_cli.inference.tile import TileInput, TileResult
+from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.raster.grid import Window
 
 Read = Callable[[Window], TileInput]

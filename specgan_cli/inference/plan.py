@@ -22,7 +22,7 @@ SMALLEST_TILE = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A run, before it starts."""
 
     scale: int
@@ -105,7 +105,7 @@ def make_plan(
     limit: int,
     tile: int | None = None,
     batch: int | None = None,
-) -> Plan:
+) -> RunPlan:
     """Choose tile and batch, and say what the run makes and takes.
 
     Args:
@@ -120,7 +120,7 @@ def make_plan(
     count = batch or 1
     side = tile or choose_tile(scale, costs=costs, limit=limit, batch=count)
     rows, cols = crop.height * scale, crop.width * scale
-    return Plan(
+    return RunPlan(
         scale=scale,
         crop=crop,
         tile=side,
@@ -131,7 +131,7 @@ def make_plan(
     )
 
 
-def plan_job(job: Job, networks: Networks) -> Plan:
+def plan_job(job: Job, networks: Networks) -> RunPlan:
     """Choose tile and batch for a job, within its memory."""
     compute = job.request.compute
     return make_plan(

@@ -5,15 +5,15 @@ from typing import Any
 
 from specgan_cli.errors import SpecganError
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.plan import Plan
+from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.predictors.networks import Networks
-from specgan_cli.inference.request import Request
+from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.memory import peak_memory
 from specgan_cli.raster.scene import redact
 
 
 @dataclass(frozen=True)
-class Report:
+class UpscaleReport:
     """A finished scene."""
 
     scene: str
@@ -82,10 +82,10 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Done:
+class RunStats:
     """How the tiles of a job were computed."""
 
-    plan: Plan
+    plan: RunPlan
     """The tiles."""
 
     devices: list[str]
@@ -98,7 +98,7 @@ class Done:
     """Time that the networks were busy here, summed over devices."""
 
 
-def make_report(job: Job, networks: Networks, done: Done, *, seconds: float) -> Report:
+def make_report(job: Job, networks: Networks, done: RunStats, *, seconds: float) -> UpscaleReport:
     """Gather what was done.
 
     Args:
@@ -108,7 +108,7 @@ def make_report(job: Job, networks: Networks, done: Done, *, seconds: float) -> 
         seconds: Wall time of the whole run.
     """
     grid, inputs, plan = job.grid, job.request.inputs, done.plan
-    return Report(
+    return UpscaleReport(
         scene=job.scene.name,
         output=str(job.request.output.path),
         scale=plan.scale,
@@ -131,12 +131,12 @@ def make_report(job: Job, networks: Networks, done: Done, *, seconds: float) -> 
     )
 
 
-def skipped(request: Request) -> dict[str, Any]:
+def skipped(request: UpscaleRequest) -> dict[str, Any]:
     """Return the document of a scene whose output exists already."""
     return {"status": "skipped", **_names(request)}
 
 
-def failure(request: Request, error: SpecganError) -> dict[str, Any]:
+def failure(request: UpscaleRequest, error: SpecganError) -> dict[str, Any]:
     """Return the document of a scene that failed."""
     message = " ".join(str(error).split())
     return {
@@ -147,5 +147,5 @@ def failure(request: Request, error: SpecganError) -> dict[str, Any]:
     }
 
 
-def _names(request: Request) -> dict[str, str]:
+def _names(request: UpscaleRequest) -> dict[str, str]:
     return {"scene": redact(request.inputs.scene), "output": str(request.output.path)}

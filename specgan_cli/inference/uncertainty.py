@@ -11,10 +11,10 @@ from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.engine import Engine, repeat_mask
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.outputs.output import Progress, job_tags
+from specgan_cli.inference.output import Progress, job_tags
 from specgan_cli.inference.pipeline import run_pipeline
-from specgan_cli.inference.plan import Plan
-from specgan_cli.inference.tile import Floats, TileInput, TileResult
+from specgan_cli.inference.plan import RunPlan
+from specgan_cli.inference.reader import Floats, TileInput, TileResult
 
 
 class SpreadEngine:
@@ -57,7 +57,7 @@ class SpreadEngine:
 
 
 def write_uncertainty(
-    job: Job, plan: Plan, engines: list[Engine], weights_sha256: str, progress: Progress | None
+    job: Job, plan: RunPlan, engines: list[Engine], weights_sha256: str, progress: Progress | None
 ) -> None:
     """Compute the job's tiles once more for each seed, and write the spread.
 

@@ -9,8 +9,8 @@ from scipy import ndimage
 
 from specgan_cli import png
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.plan import Plan
-from specgan_cli.inference.tile import Mask, Pixels
+from specgan_cli.inference.plan import RunPlan
+from specgan_cli.inference.reader import Mask, Pixels
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.scene import Scene
@@ -25,7 +25,7 @@ GAP = 8
 """White pixels between panels."""
 
 
-def write_preview(job: Job, plan: Plan) -> None:
+def write_preview(job: Job, plan: RunPlan) -> None:
     """Write the picture of a finished job.
 
     Args:

@@ -5,32 +5,31 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from specgan_cli.errors import SpecganError
-from specgan_cli.inference.cluster import compute_parts, open_cluster, remove_parts
+from specgan_cli.inference.cluster import compute_parts, copy_parts, open_cluster, remove_parts
 from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.estimate import Estimate, estimate
-from specgan_cli.inference.job import Job, open_job
-from specgan_cli.inference.outputs.checks import check_batch, check_outputs
-from specgan_cli.inference.outputs.mosaic import copy_parts, write_vrt
-from specgan_cli.inference.outputs.output import (
+from specgan_cli.inference.job import Job, check_batch, check_outputs, open_job
+from specgan_cli.inference.output import (
     Progress,
     TileSink,
+    hint_resume,
     job_tags,
     make_writer,
     resumed_plan,
-    telling_of_resume,
 )
 from specgan_cli.inference.pipeline import run_pipeline
-from specgan_cli.inference.plan import Plan, plan_job
+from specgan_cli.inference.plan import RunPlan, plan_job
 from specgan_cli.inference.predictors.networks import Networks, load_networks
-from specgan_cli.inference.report import Done, Report, failure, make_report, skipped
-from specgan_cli.inference.request import Request
+from specgan_cli.inference.report import RunStats, UpscaleReport, failure, make_report, skipped
+from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.inference.uncertainty import write_uncertainty
 from specgan_cli.pictures.preview import write_preview
+from specgan_cli.raster.vrt import write_vrt
 
 
 def upscale(
-    request: Request, *, networks: Networks | None = None, progress: Progress | None = None
-) -> Report:
+    request: UpscaleRequest, *, networks: Networks | None = None, progress: Progress | None = None
+) -> UpscaleReport:
     """Upscale one scene into one georeferenced file.
 
     Args:
@@ -61,11 +60,11 @@ def upscale(
     return report
 
 
-def run_here(job: Job, plan: Plan, networks: Networks, progress: Progress | None) -> Done:
+def run_here(job: Job, plan: RunPlan, networks: Networks, progress: Progress | None) -> RunStats:
     """Compute a job's tiles in this process, and write its output."""
     engines = make_engines(job, networks)
     writer = make_writer(job, plan, networks.sha256)
-    with telling_of_resume(writer.path), writer:
+    with hint_resume(writer.path), writer:
         plan, resumed = resumed_plan(plan, writer.committed)
         run_pipeline(
             plan.tiles[resumed:],
@@ -74,10 +73,12 @@ def run_here(job: Job, plan: Plan, networks: Networks, progress: Progress | None
             TileSink(writer, plan, resumed, progress).write,
             batch=plan.batch,
         )
-    return Done(plan, networks.devices, resumed, sum(engine.busy_seconds for engine in engines))
+    return RunStats(plan, networks.devices, resumed, sum(engine.busy_seconds for engine in engines))
 
 
-def run_on_cluster(job: Job, plan: Plan, networks: Networks, progress: Progress | None) -> Done:
+def run_on_cluster(
+    job: Job, plan: RunPlan, networks: Networks, progress: Progress | None
+) -> RunStats:
     """Have a job's tiles computed by Dask workers, and put their parts together."""
     address, path = str(job.request.compute.dask), job.request.output.path
     with open_cluster(address) as client:
@@ -88,10 +89,10 @@ def run_on_cluster(job: Job, plan: Plan, networks: Networks, progress: Progress 
         with make_writer(job, plan, networks.sha256) as writer:
             copy_parts(parts, plan, writer)
         remove_parts(path)
-    return Done(plan, [f"dask {address}"], 0, 0.0)
+    return RunStats(plan, [f"dask {address}"], 0, 0.0)
 
 
-def plan_upscale(request: Request, *, networks: Networks | None = None) -> Estimate:
+def plan_upscale(request: UpscaleRequest, *, networks: Networks | None = None) -> Estimate:
     """Say what `upscale` would make and take, and write nothing.
 
     Args:
@@ -109,7 +110,7 @@ def plan_upscale(request: Request, *, networks: Networks | None = None) -> Estim
 
 
 def upscale_all(
-    requests: Sequence[Request],
+    requests: Sequence[UpscaleRequest],
     *,
     dry_run: bool = False,
     skip_existing: bool = False,

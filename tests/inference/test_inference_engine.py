@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from specgan_cli.inference.engine import Engine, is_out_of_memory, split
-from specgan_cli.inference.predictors.models import SceneModel
-from specgan_cli.inference.predictors.quantise import OutputType, settle
-from specgan_cli.inference.predictors.settings import Settings
-from specgan_cli.inference.tile import TileInput
+from specgan_cli.inference.predictors.output_values import OutputType, quantise_tile
+from specgan_cli.inference.predictors.predictor import ScenePredictor, Settings
+from specgan_cli.inference.reader import TileInput
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import Radiometry
 from support.tiny_networks import tiny_network
@@ -18,7 +17,7 @@ EIGHT_BIT = Radiometry("uint8", 0.0, 255.0)
 
 def make_engine(limit: int | None = None) -> Engine:
     """Return an engine that runs out of memory beyond `limit` LR pixels."""
-    model = SceneModel(tiny_network())
+    model = ScenePredictor(tiny_network())
     if limit is not None:
         compute = model.octaves
 
@@ -113,7 +112,7 @@ def test_valid_pixels_never_take_the_nodata_value_in_all_bands(nodata: int) -> N
     detail = torch.randn(1, 3, 8, 8, generator=random) * 0.02
     octaves = pyramid((unit.repeat_interleave(4, 2).repeat_interleave(4, 3) + detail), 2)
     output = OutputType("uint8", float(nodata))
-    values = settle(octaves, lr, np.ones((2, 2), bool), EIGHT_BIT, output)
+    values = quantise_tile(octaves, lr, np.ones((2, 2), bool), EIGHT_BIT, output)
     assert not (values == nodata).all(axis=0).any()
     means = values.reshape(3, 2, 4, 2, 4).mean((2, 4))
     assert np.array_equal(means, lr)
@@ -124,6 +123,8 @@ def test_whole_numbers_beyond_float32_stay_exact() -> None:
     radiometry = Radiometry("uint32", 0.0, 4_294_967_295.0)
     unit = torch.from_numpy(radiometry.to_unit(lr))[None]
     octaves = pyramid(unit.repeat_interleave(2, 2).repeat_interleave(2, 3), 1)
-    values = settle(octaves, lr, np.ones((2, 2), bool), radiometry, OutputType("uint32", None))
+    values = quantise_tile(
+        octaves, lr, np.ones((2, 2), bool), radiometry, OutputType("uint32", None)
+    )
     sums = values.astype(np.int64).reshape(3, 2, 2, 2, 2).sum((2, 4))
     assert np.array_equal(sums, 4 * lr.astype(np.int64))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.inference.inputs.guide import Guide
+from specgan_cli.inference.guide import Guide
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene
 from support.tiny_networks import header, make_cube, tiny_network
@@ -51,7 +51,7 @@ def test_covered_ground_is_standardised(guide: Guide) -> None:
 
 
 def test_squares_are_read_once(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    from specgan_cli.inference.inputs import guide as module
+    from specgan_cli.inference import guide as module
 
     reads: list[Window] = []
     read = module.cube_on_grid

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from specgan_cli.inference.pipeline import batches, run_pipeline
-from specgan_cli.inference.tile import TileInput, TileResult
+from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.raster.grid import Window
 
 WINDOWS = [Window(row, 0, 2, 2) for row in range(0, 40, 2)]

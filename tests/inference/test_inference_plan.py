@@ -3,8 +3,8 @@
 import pytest
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.inference.inputs.crop import crop_window
-from specgan_cli.inference.outputs.output import SMALLEST_BLOCK, fitting_block
+from specgan_cli.inference.job import crop_window
+from specgan_cli.inference.output import SMALLEST_BLOCK, fitting_block
 from specgan_cli.inference.plan import SMALLEST_TILE, TILES, Costs, make_plan
 from specgan_cli.inference.request import SCALES, InputOptions
 from specgan_cli.raster.grid import Grid, Window

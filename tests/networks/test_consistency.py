@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from specgan.consistency import block_fix, keep_coarse, project, quantise, smooth_upsample
+from specgan.consistency import block_fix, keep_coarse, project, smooth_upsample
 from specgan.errors import ShapeError
+from specgan.quantise import quantise
 
 
 @pytest.fixture

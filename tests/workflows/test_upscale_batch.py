@@ -67,7 +67,7 @@ def test_batch_with_json_is_one_document(make_raster, out_dir: Path) -> None:
 
 
 def test_batch_finds_the_cube_of_each_scene(tmp_path: Path) -> None:
-    from specgan_cli.inference.batch import find_cube
+    from specgan_cli.inference.request import find_cube
 
     cubes = [tmp_path / name for name in ("a.tif", "b_hsi.bsq", "c.tif")]
     assert find_cube(cubes, "a") == str(cubes[0])

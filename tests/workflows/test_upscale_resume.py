@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import rasterio
 
+from specgan_cli.inference import output as sink
 from specgan_cli.inference.engine import Engine
-from specgan_cli.inference.outputs import output as sink
 from support.command import specgan
 from support.tiny_networks import tiny_weights
 
@@ -22,7 +22,7 @@ KILLER = """
     from pathlib import Path
     import torch
     from specgan_cli.inference import engine
-    from specgan_cli.inference.outputs import output
+    from specgan_cli.inference import output
     from specgan_cli.pictures import preview
     from specgan_cli.cli.main import main
 

@@ -11,8 +11,8 @@ from specgan.published.network import PublishedNetwork
 from specgan.scene.network import SceneNetwork
 from specgan_cli.devices import parse_devices
 from specgan_cli.errors import WeightsError
-from specgan_cli.inference.predictors.models import Model, SceneModel
-from specgan_cli.inference.predictors.published import PublishedModel
+from specgan_cli.inference.predictors.predictor import Predictor, ScenePredictor
+from specgan_cli.inference.predictors.published import PublishedPredictor
 from specgan_cli.inference.request import SCALES, ComputeOptions
 
 
@@ -26,7 +26,7 @@ class Networks:
     sha256: str
     """Of the weights file; with a second set mixed in, of both."""
 
-    copies: tuple[tuple[Model, torch.device], ...]
+    copies: tuple[tuple[Predictor, torch.device], ...]
     """The model and its device, for each device."""
 
     @property
@@ -72,11 +72,11 @@ def load_networks(compute: ComputeOptions) -> Networks:
     return Networks(header, digest, copies)
 
 
-def make_model(network: SceneNetwork | PublishedNetwork) -> Model:
+def make_model(network: SceneNetwork | PublishedNetwork) -> Predictor:
     """Return the model that tiles go through."""
     if isinstance(network, SceneNetwork):
-        return SceneModel(network)
-    return PublishedModel(network)
+        return ScenePredictor(network)
+    return PublishedPredictor(network)
 
 
 def check_scale(header: Header, compute: ComputeOptions) -> None:

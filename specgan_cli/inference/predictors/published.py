@@ -18,9 +18,8 @@ from torch import Tensor
 from specgan import consistency
 from specgan.published.network import PublishedNetwork
 from specgan_cli.errors import MismatchError
-from specgan_cli.inference.predictors.models import dtype_of, parameter_bytes, stack
-from specgan_cli.inference.predictors.settings import Settings
-from specgan_cli.inference.tile import TileInput
+from specgan_cli.inference.predictors.predictor import Settings, dtype_of, parameter_bytes, stack
+from specgan_cli.inference.reader import TileInput
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ TOGETHER = 8
 """Tiles that go through the network together."""
 
 
-class PublishedModel:
+class PublishedPredictor:
     """The published network, its tiles blended and made consistent."""
 
     random = False
@@ -55,7 +54,7 @@ class PublishedModel:
         )
 
     def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
-        """See `Model`."""
+        """See `Predictor`."""
         return 200.0 * scale**2, 100.0
 
     def start(self) -> None:
@@ -65,7 +64,7 @@ class PublishedModel:
     def octaves(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
     ) -> list[Tensor]:
-        """See `Model`; tiles share most of their lattice with their neighbours: one by one.
+        """See `Predictor`; tiles share most of their lattice with their neighbours: one by one.
 
         Raises:
             MismatchError: There is no cube.

@@ -1,26 +1,29 @@
-"""The output of a job: its writer, and the sink that takes finished tiles."""
+"""The output of a job: its writer, its tags, and the sink that takes finished tiles."""
 
 import hashlib
 import json
 import logging
 import math
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from specgan._version import __version__
 from specgan_cli.geotiff.creation_options import default_block, names_block
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.outputs.provenance import provenance_tags
-from specgan_cli.inference.outputs.source import identity
-from specgan_cli.inference.plan import Plan
-from specgan_cli.inference.tile import TileResult
+from specgan_cli.inference.plan import RunPlan
+from specgan_cli.inference.reader import TileResult
+from specgan_cli.inference.request import UpscaleRequest
+from specgan_cli.raster.radiometry import Radiometry
+from specgan_cli.raster.scene import redact
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ SMALLEST_BLOCK = 128
 """Blocks are not made smaller than this to fit into the tiles."""
 
 
-def make_writer(job: Job, plan: Plan, weights_sha256: str) -> RasterWriter:
+def make_writer(job: Job, plan: RunPlan, weights_sha256: str) -> RasterWriter:
     """Return the writer of a job's output, not yet opened.
 
     Args:
@@ -59,7 +62,7 @@ def make_writer(job: Job, plan: Plan, weights_sha256: str) -> RasterWriter:
 
 
 @contextmanager
-def telling_of_resume(path: Path) -> Iterator[None]:
+def hint_resume(path: Path) -> Iterator[None]:
     """Say on an interruption (Ctrl-C) that nothing done is lost."""
     try:
         yield
@@ -69,7 +72,7 @@ def telling_of_resume(path: Path) -> Iterator[None]:
         raise
 
 
-def make_part_writer(job: Job, part: Plan, path: Path) -> RasterWriter:
+def make_part_writer(job: Job, part: RunPlan, path: Path) -> RasterWriter:
     """Return the writer of a part of a job's output, not yet opened.
 
     Args:
@@ -108,7 +111,7 @@ def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
     )
 
 
-def fitting_block(plan: Plan) -> int:
+def fitting_block(plan: RunPlan) -> int:
     """Return the side of the file's blocks: whole blocks in a tile, where that is sensible.
 
     Parts of blocks wait in memory for their rest, so blocks that divide the tiles are better.
@@ -143,7 +146,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def resumed_plan(plan: Plan, notes: tuple[str, ...]) -> tuple[Plan, int]:
+def resumed_plan(plan: RunPlan, notes: tuple[str, ...]) -> tuple[RunPlan, int]:
     """Return the plan with the killed run's tiles, and how many of them are done.
 
     Args:
@@ -160,7 +163,7 @@ class TileSink:
     """Writes finished tiles in their order, keeps the journal, and tells the progress."""
 
     def __init__(
-        self, writer: RasterWriter, plan: Plan, done: int, progress: Progress | None
+        self, writer: RasterWriter, plan: RunPlan, done: int, progress: Progress | None
     ) -> None:
         self._writer = writer
         self._plan = plan
@@ -182,3 +185,81 @@ class TileSink:
                 self._committed = time.monotonic()
         if self._progress is not None:
             self._progress(self._done, plan.tile_count)
+
+
+# Words whose value is a secret wherever it stands: --token=abc, AWS_SECRET_ACCESS_KEY=abc.
+_SECRET = re.compile(
+    r"(?i)([\w-]*(?:token|secret|password|passwd|apikey|api_key|sig)[\w-]*[=:])\S+"
+)
+
+# Options that say where results go (each takes a value), and how the run is started and watched.
+_ELSEWHERE = {"-o", "--output", "--out-dir", "--preview", "--quicklook", "--uncertainty", "--dask"}
+_WATCHING = {"--resume", "--overwrite", "--json", "--skip-existing", "-v", "-q", "--debug"}
+
+
+def provenance_tags(
+    request: UpscaleRequest,
+    *,
+    weights_sha256: str,
+    radiometry: Radiometry,
+    alignment: Mapping[str, Any] | None,
+) -> dict[str, str]:
+    """Return the dataset tags of an output; the same inputs give the same tags, so no date.
+
+    Args:
+        request: What was asked.
+        weights_sha256: Of the weights file.
+        radiometry: The range that was used.
+        alignment: How the cube was found to lie, JSON-able; None without a cube.
+    """
+    tags = {
+        "TIFFTAG_SOFTWARE": f"specgan {__version__}",
+        "SPECGAN_VERSION": __version__,
+        "SPECGAN_WEIGHTS": redact(request.compute.weights),
+        "SPECGAN_WEIGHTS_SHA256": weights_sha256,
+        "SPECGAN_SCALE": str(request.compute.scale),
+        "SPECGAN_SEED": str(request.compute.seed),
+        "SPECGAN_FIDELITY": f"{request.compute.fidelity:g}",
+        "SPECGAN_RGB_RANGE": f"{radiometry.low:.9g},{radiometry.high:.9g}",
+        "SPECGAN_INPUT": redact(request.inputs.scene),
+        "SPECGAN_COMMAND": shown_command(request.command_line),
+    }
+    if request.inputs.hsi is not None:
+        tags["SPECGAN_HSI"] = redact(request.inputs.hsi)
+    if alignment is not None:
+        tags["SPECGAN_ALIGNMENT"] = json.dumps(alignment, sort_keys=True)
+    return {key: value for key, value in tags.items() if value}
+
+
+def shown_command(words: Sequence[str]) -> str:
+    """Return the part of a command line that decides the pixels, fit to be shown to others.
+
+    URLs and options lose their secrets; where the output goes and how the run is watched is left
+    out, so that the same work gives the same bytes.
+    """
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        name, _, value = word.partition("=")
+        if skip:
+            skip = False
+        elif name in _ELSEWHERE:
+            skip = not value
+        elif word not in _WATCHING:
+            kept.append(_SECRET.sub(r"\1***", redact(word)))
+    return " ".join(kept)
+
+
+def identity(path: str | None) -> dict[str, Any] | None:
+    """Return what changes when a file does: its size and date; its name alone when remote.
+
+    Args:
+        path: A path or URL; None gives None.
+    """
+    if path is None:
+        return None
+    file = Path(path)
+    if not file.is_file():
+        return {"name": path}
+    status = file.stat()
+    return {"name": str(file.resolve()), "bytes": status.st_size, "time": status.st_mtime_ns}

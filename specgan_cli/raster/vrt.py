@@ -1,4 +1,4 @@
-"""Parts of an output, put together: copied into one file, or shown as one by a VRT."""
+"""A VRT that shows rasters, one below the other, as one (`osgeo`, which could, has no wheels)."""
 
 import os
 from collections.abc import Sequence
@@ -8,16 +8,11 @@ from xml.etree import ElementTree
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from specgan import files
-from specgan_cli.errors import OutputError, writing
-from specgan_cli.geotiff.writer import RasterWriter
-from specgan_cli.inference.outputs.output import Progress
-from specgan_cli.inference.plan import Plan
-from specgan_cli.inference.tile import Mask
-from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.errors import writing
+from specgan_cli.raster.grid import Grid
 
 _TYPES = {
     "uint8": "Byte",
@@ -31,43 +26,6 @@ _TYPES = {
     "float32": "Float32",
     "float64": "Float64",
 }
-
-
-def copy_parts(
-    parts: Sequence[Path], plan: Plan, writer: RasterWriter, progress: Progress | None = None
-) -> None:
-    """Write the parts' tiles into one file, in the order of a run on one machine.
-
-    Args:
-        parts: One a row of tiles, from top to bottom.
-        plan: The tiles of the whole.
-        writer: Of the whole, open.
-        progress: Told after each row.
-
-    Raises:
-        OutputError: A part cannot be read.
-    """
-    origin = (-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
-    for row, part in enumerate(parts):
-        top = row * plan.tile * plan.scale
-        tiles = [tile for tile in plan.tiles if tile.row == plan.crop.row + row * plan.tile]
-        try:
-            with rasterio.open(part) as dataset:
-                for tile in tiles:
-                    window = tile.scaled(plan.scale).shifted(*origin)
-                    values = dataset.read((1, 2, 3), window=window.shifted(-top, 0).rasterio())
-                    valid = _valid(dataset, window.shifted(-top, 0))
-                    writer.write(values, window, valid)
-        except RasterioError as error:
-            raise OutputError(f"{part}: a part cannot be read: {error}; run again") from error
-        if progress is not None:
-            progress(min((row + 1) * len(tiles), plan.tile_count), plan.tile_count)
-
-
-def _valid(dataset: DatasetReader, window: Window) -> Mask:
-    """Return where a part has data: by nodata in all bands, alpha, or mask band."""
-    valid: Mask = dataset.dataset_mask(window=window.rasterio()) > 0
-    return valid
 
 
 def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """What an engine computes tiles with: a network, and how tiles go through it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -8,11 +9,32 @@ import torch
 from torch import Tensor, nn
 
 from specgan.scene.network import SceneNetwork
-from specgan_cli.inference.predictors.settings import Settings
-from specgan_cli.inference.tile import Floats, TileInput
+from specgan_cli.inference.predictors.output_values import OutputType
+from specgan_cli.inference.reader import Floats, TileInput
+from specgan_cli.raster.radiometry import Radiometry
 
 
-class Model(Protocol):
+@dataclass(frozen=True)
+class Settings:
+    """What a scene's every tile is computed with."""
+
+    scale: int
+    """Output pixels per LR pixel along one axis."""
+
+    gsd: float
+    """LR pixel size of the whole scene in metres."""
+
+    radiometry: Radiometry
+    """How file units become [-1, 1]."""
+
+    output: OutputType
+    """The values that the file can hold."""
+
+    seed: int = 0
+    """Seed of the noise, which depends on absolute position alone."""
+
+
+class Predictor(Protocol):
     """A network that turns tiles with context into octaves."""
 
     @property
@@ -48,7 +70,7 @@ _LR_BYTES_PER_CHANNEL = 350
 _HR_BYTES_PER_CHANNEL = 32
 
 
-class SceneModel:
+class ScenePredictor:
     """The scene network: every tile is computed as a part of the whole scene."""
 
     random = True
@@ -60,10 +82,10 @@ class SceneModel:
         self.halo: int = network.halo
 
     def start(self) -> None:
-        """See `Model`."""
+        """See `Predictor`."""
 
     def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
-        """See `Model`."""
+        """See `Predictor`."""
         config = self._network.config
         finest = config.channels[scale.bit_length() - 1]
         return _LR_BYTES_PER_CHANNEL * config.encoder_channels, _HR_BYTES_PER_CHANNEL * finest
@@ -71,7 +93,7 @@ class SceneModel:
     def octaves(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
     ) -> list[Tensor]:
-        """See `Model`."""
+        """See `Predictor`."""
         rgb = stack([tile.lr_unit for tile in tiles], device, self._dtype)
         hsi, mask = (
             stack(present, device, self._dtype) if present else None

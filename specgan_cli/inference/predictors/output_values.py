@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from specgan import consistency
-from specgan_cli.inference.tile import Mask, Pixels
+from specgan.quantise import quantise
+from specgan_cli.inference.reader import Mask, Pixels
 from specgan_cli.raster.radiometry import Radiometry
 
 # float32 holds every whole number up to this one, with room for the sum of a 2x2 block.
@@ -37,7 +37,7 @@ class OutputType:
         return float(info.min), float(info.max)
 
 
-def settle(
+def quantise_tile(
     octaves: list[Tensor],
     lr_values: Pixels,
     lr_valid: Mask,
@@ -48,7 +48,7 @@ def settle(
 
     What an LR pixel has beyond the radiometry's range is added to each of its pixels, so that
     values outside the range are not lost.  Whole numbers are shared out so that every octave is the
-    exact 2x2 mean of the next (`specgan.consistency.quantise`).
+    exact 2x2 mean of the next (`specgan.quantise`).
 
     Args:
         octaves: 1 x 3 x 2^k H x 2^k W in [-1, 1], k = 1, 2, ...; the last is the result.
@@ -64,7 +64,7 @@ def settle(
     lr = torch.from_numpy(lr_values.astype(np.float64)).to(device)[None]
     excess = lr - lr.clamp(radiometry.low, radiometry.high)
     if not output.integer:
-        return _settle_floats(octaves[-1], lr, excess, radiometry).astype(output.dtype)
+        return _quantise_floats(octaves[-1], lr, excess, radiometry).astype(output.dtype)
     work = _working_type(lr, radiometry)
     levels = [_to_file(octave.to(work), excess.to(work), radiometry) for octave in octaves]
     valid = torch.from_numpy(lr_valid).to(device)
@@ -82,11 +82,11 @@ def _whole_numbers(levels: list[Tensor], lr: Tensor, valid: Tensor, output: Outp
     """
     low, high = output.limits
     ends = (low + (output.nodata == low), high - (output.nodata == high))
-    clear = consistency.quantise(levels, lr.clamp(*ends), *ends)[-1]
+    clear = quantise(levels, lr.clamp(*ends), *ends)[-1]
     holds = (lr == output.nodata) & valid if output.nodata is not None else valid.new_zeros(())
     if ends == (low, high) or not bool(holds.any()):
         return clear
-    free = consistency.quantise(levels, lr.clamp(low, high), low, high)[-1]
+    free = quantise(levels, lr.clamp(low, high), low, high)[-1]
     assert output.nodata is not None
     farthest = (lr - output.nodata).abs().argmax(dim=1, keepdim=True)
     chosen = torch.zeros_like(lr, dtype=torch.bool).scatter_(1, farthest, True)
@@ -95,7 +95,7 @@ def _whole_numbers(levels: list[Tensor], lr: Tensor, valid: Tensor, output: Outp
     return torch.where(_repeat(keep_clear.to(lr.dtype), factor) > 0, clear, free)
 
 
-def _settle_floats(finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry) -> Pixels:
+def _quantise_floats(finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry) -> Pixels:
     """Scale to file units in float64, and take the rounding error of each block's mean away."""
     values = _to_file(finest.to(excess.dtype), excess, radiometry)
     factor = values.shape[-1] // lr.shape[-1]

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specgan.edges import edge_indices
 from specgan.header import Header
@@ -13,9 +14,11 @@ from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
 from specgan_cli.inference.request import InputOptions
-from specgan_cli.inference.tile import Floats, Mask
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene, redact
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 CHUNK = 32
 """LR pixels of the side of the squares that are read and kept; halos of tiles overlap."""

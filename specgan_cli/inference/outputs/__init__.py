@@ -1,1 +1,0 @@
-"""What is written of a run, and what is checked before."""
