@@ -1,6 +1,6 @@
 """How fast chips are measured, and whether memory grows with their number.
 
-    python benchmarks/evaluation.py --chips 1000
+    PYTHONPATH=tests python benchmarks/evaluation.py --chips 1000
 
 Invented chips of 256 pixels, every metric without a backbone, bicubic and nearest at x32; with
 --weights and --perceptual the networks and the backbone too.
@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from specgan_cli.datasets.dataset import ChipRecord, Dataset, DatasetWriter, Sample
+from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
 from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.runner import run
+from support.datasets import DatasetWriter
 
 SIDE = 256
 

@@ -7,8 +7,8 @@ User Guide (LP DAAC, EMITL2ARFL.001).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -26,16 +26,34 @@ _PRISMA_FIELDS = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
 _PRISMA_FULL_SCALE = 65535.0
 
 
-class NeonStore:
+class _Hdf5Store:
+    """An open product; its kinds differ in how they find their layout and read."""
+
+    layout: CubeLayout
+    """What the file says."""
+
+    def __init__(self, name: str, file: Any, bands: Bands) -> None:
+        self.name, self._file, self._bands = name, file, bands
+
+    def find_bands(self) -> Bands:
+        """The bands that the file describes."""
+        return self._bands
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+
+class NeonStore(_Hdf5Store):
     """NEON reflectance: rows x columns x bands under the site's name."""
 
     def __init__(self, name: str, file: Any) -> None:
-        self.name, self._file = name, file
         group = _neon_group(file)
         self._data = group["Reflectance_Data"]
         metadata = group["Metadata"]
         spectral = metadata["Spectral_Data"]
-        self._bands = Bands.from_wavelengths(spectral["Wavelength"][:], spectral["FWHM"][:])
+        bands = Bands.from_wavelengths(spectral["Wavelength"][:], spectral["FWHM"][:])
+        super().__init__(name, file, bands)
         place = metadata["Coordinate_System"]
         rows, cols, count = self._data.shape
         self.layout = CubeLayout(
@@ -52,10 +70,6 @@ class NeonStore:
             dtype=str(self._data.dtype),
         )
 
-    def find_bands(self) -> Bands:
-        """The bands that the file describes."""
-        return self._bands
-
     def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
         """Stored values: bands x height x width."""
         rows, cols = window.slices
@@ -63,81 +77,56 @@ class NeonStore:
         values = self._data[rows, cols, low:high]
         return np.ascontiguousarray(values[..., np.asarray(indices) - low].transpose(2, 0, 1))
 
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()
 
-
-class PrismaStore:
+class PrismaStore(_Hdf5Store):
     """PRISMA L2D: two cubes (rows x bands x columns) with decreasing wavelengths."""
 
     def __init__(self, name: str, file: Any) -> None:
-        self.name, self._file = name, file
-        self._places: list[tuple[Any, int]] = []
-        centres, widths, gains, offsets = [], [], [], []
-        for arm in ("Vnir", "Swir"):
-            data = file[f"{_PRISMA_FIELDS}/{arm.upper()}_Cube"]
-            low, high = (float(file.attrs[f"L2Scale{arm}{end}"]) for end in ("Min", "Max"))
-            listed = zip(file.attrs[f"List_Cw_{arm}"], file.attrs[f"List_Fwhm_{arm}"], strict=True)
-            for index, (centre, width) in enumerate(listed):
-                if centre <= 0 or width <= 0:
-                    continue
-                self._places.append((data, index))
-                centres.append(float(centre))
-                widths.append(float(width))
-                gains.append((high - low) / _PRISMA_FULL_SCALE)
-                offsets.append(low)
-        self._bands = Bands(tuple(centres), tuple(widths))
-        rows, _, cols = self._places[0][0].shape
+        arms = {arm: file[f"{_PRISMA_FIELDS}/{arm.upper()}_Cube"] for arm in ("Vnir", "Swir")}
+        found = [band for arm in arms for band in _prisma_bands(file.attrs, arm)]
+        super().__init__(
+            name, file, Bands(tuple(b.centre for b in found), tuple(b.width for b in found))
+        )
+        self._arms = arms
+        self._places = [(band.arm, band.plane) for band in found]
+        rows, _, cols = arms["Vnir"].shape
         self.layout = CubeLayout(
             grid=Grid(
                 _crs(f"EPSG:{int(file.attrs['Epsg_Code'])}"),
                 _prisma_transform(file.attrs, rows, cols),
                 (rows, cols),
             ),
-            count=len(centres),
-            bad=(False,) * len(centres),
-            gains=tuple(gains),
-            offsets=tuple(offsets),
+            count=len(found),
+            bad=(False,) * len(found),
+            gains=tuple(band.gain for band in found),
+            offsets=tuple(band.offset for band in found),
             nodata=None,
             dtype="uint16",
         )
-
-    def find_bands(self) -> Bands:
-        """The bands that the file describes."""
-        return self._bands
 
     def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
         """Stored values: bands x height x width."""
         rows, cols = window.slices
         result = np.empty((len(indices), *window.shape_yx), np.uint16)
-        for data in {id(self._places[i][0]): self._places[i][0] for i in indices}.values():
-            chosen = [(k, self._places[i][1]) for k, i in enumerate(indices)]
-            chosen = [
-                (k, band)
-                for (k, band), i in zip(chosen, indices, strict=True)
-                if self._places[i][0] is data
-            ]
-            places, bands = (np.asarray(part) for part in zip(*chosen, strict=True))
-            low = int(bands.min())
-            slab = data[rows, low : int(bands.max()) + 1, cols]
-            result[places] = slab[:, bands - low].transpose(1, 0, 2)
+        for arm, data in self._arms.items():
+            wanted = [k for k, i in enumerate(indices) if self._places[i][0] == arm]
+            if wanted:
+                bands = np.array([self._places[indices[k]][1] for k in wanted])
+                low = int(bands.min())
+                slab = data[rows, low : int(bands.max()) + 1, cols]
+                result[wanted] = slab[:, bands - low].transpose(1, 0, 2)
         return result
 
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()
 
-
-class EmitStore:
+class EmitStore(_Hdf5Store):
     """EMIT L2A reflectance: a swath, put on its grid through its geometry lookup table."""
 
     def __init__(self, name: str, file: Any) -> None:
-        self.name, self._file = name, file
+        parameters = file["sensor_band_parameters"]
+        bands = Bands.from_wavelengths(parameters["wavelengths"][:], parameters["fwhm"][:])
+        super().__init__(name, file, bands)
         self._data = file["reflectance"]
         self._cols, self._rows = file["location/glt_x"], file["location/glt_y"]
-        parameters = file["sensor_band_parameters"]
-        self._bands = Bands.from_wavelengths(parameters["wavelengths"][:], parameters["fwhm"][:])
         a, b, c, d, e, f = (file.attrs["geotransform"][i] for i in (1, 2, 0, 4, 5, 3))
         count = self._data.shape[2]
         good = parameters["good_wavelengths"][:] if "good_wavelengths" in parameters else None
@@ -155,10 +144,6 @@ class EmitStore:
             dtype=str(self._data.dtype),
         )
 
-    def find_bands(self) -> Bands:
-        """The bands that the file describes."""
-        return self._bands
-
     def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
         """Stored values: bands x height x width; nodata where the swath does not reach."""
         # The table counts from 1, and 0 is no pixel; products mark filled gaps by a minus.
@@ -172,10 +157,6 @@ class EmitStore:
             picked = slab[r - r.min(), c - c.min()]
             result[:, seen] = picked[:, np.asarray(indices) - low].T
         return result
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()
 
 
 def _is_neon(file: Any) -> bool:
@@ -222,6 +203,27 @@ def _crs(text: str) -> CRS:
         return CRS.from_user_input(text)
     except CRSError as error:
         raise ValueError(f"unknown CRS {text[:60]}: {error}") from error
+
+
+class _PrismaBand(NamedTuple):
+    """A band that was measured."""
+
+    arm: str
+    plane: int
+    centre: float
+    width: float
+    gain: float
+    offset: float
+
+
+def _prisma_bands(attributes: Any, arm: str) -> Iterator[_PrismaBand]:
+    """The bands of one arm; those without a wavelength are not in use."""
+    low, high = (float(attributes[f"L2Scale{arm}{end}"]) for end in ("Min", "Max"))
+    listed = zip(attributes[f"List_Cw_{arm}"], attributes[f"List_Fwhm_{arm}"], strict=True)
+    for index, (centre, width) in enumerate(listed):
+        if centre > 0 and width > 0:
+            gain = (high - low) / _PRISMA_FULL_SCALE
+            yield _PrismaBand(arm, index, float(centre), float(width), gain, low)
 
 
 def _map_info(text: str) -> Affine:

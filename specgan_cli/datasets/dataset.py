@@ -19,10 +19,9 @@ from specgan_cli.datasets.manifest import (
     read_manifest,
 )
 from specgan_cli.datasets.shards import Sample, file_record, read_shard, shard_path
-from specgan_cli.datasets.writer import DatasetWriter
 from specgan_cli.errors import DatasetError
 
-__all__ = ["ChipRecord", "Dataset", "DatasetWriter", "Sample", "check"]
+__all__ = ["ChipRecord", "Dataset", "Sample", "check"]
 
 Crop = tuple[int, int, int, int]
 

@@ -1,5 +1,6 @@
 """Chips of a dataset: what a network is given, and what its output is compared with."""
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,7 @@ def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> EvalChip:
     height, width = (side // scale * scale for side in sample.mask.shape)
     rgb, mask = sample.rgb[:, :height, :width], sample.mask[:height, :width]
     radiometry = Radiometry(str(rgb.dtype), dataset.statistics.rgb_low, dataset.statistics.rgb_high)
-    rng = np.random.default_rng(abs(hash_name(record.id)))
+    rng = np.random.default_rng(zlib.crc32(record.id.encode()))
     lr, lr_mask = dataset.degradation.apply(
         rgb, mask, scale, rng, value_range=radiometry.high - radiometry.low
     )
@@ -94,14 +95,6 @@ def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> EvalChip:
         hsi=hsi,
         hsi_valid=hsi_valid,
     )
-
-
-def hash_name(name: str) -> int:
-    """Return a number that depends on a chip's name alone, for its noise (FNV-1a, 32 bits)."""
-    value = 2166136261
-    for byte in name.encode():
-        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
-    return value
 
 
 def set_of(record: ChipRecord) -> str:

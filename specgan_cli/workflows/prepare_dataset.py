@@ -27,7 +27,7 @@ from specgan_cli.datasets.building.build import (
 )
 from specgan_cli.datasets.building.folder import DatasetFolder
 from specgan_cli.datasets.building.pairs import Pair
-from specgan_cli.datasets.building.plan import choose_storage, plan_chips, plan_shards
+from specgan_cli.datasets.building.plan import SHARD_BYTES, choose_storage, plan_chips, plan_shards
 from specgan_cli.datasets.building.report import Report, final_report, nothing_left, plan_report
 from specgan_cli.datasets.building.source import Source, Storage
 from specgan_cli.datasets.dataset import Dataset, check
@@ -61,6 +61,7 @@ def prepare_dataset(
     overwrite: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
+    shard_bytes: int = SHARD_BYTES,
 ) -> Report:
     """Make a dataset; a run that was stopped goes on where it stopped.
 
@@ -72,6 +73,7 @@ def prepare_dataset(
         overwrite: Replace a dataset that is there already.
         dry_run: Plan from the headers only.
         progress: Called as the work goes on.
+        shard_bytes: Most bytes of pixels in one shard, unless a single chip is larger.
 
     Raises:
         DatasetError: The pairs do not make a dataset.
@@ -86,7 +88,7 @@ def prepare_dataset(
         sources, rejected = _inspect(pairs, chosen, workers, tell)
         storage = choose_storage(sources, chosen.rgb_range)
         chips, left_out = plan_chips(sources, chosen)
-        plans = plan_shards(chips, sources, storage)
+        plans = plan_shards(chips, sources, storage, shard_bytes)
         rejected += left_out
         if dry_run:
             return plan_report(folder.path, plans, sources, rejected)

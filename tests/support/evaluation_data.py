@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from specgan_cli.datasets.dataset import ChipRecord, DatasetWriter, Sample
+from specgan_cli.datasets.dataset import ChipRecord, Sample
+from support.datasets import DatasetWriter
 
 SIDE = 64
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from specgan_cli.datasets.dataset import ChipRecord, DatasetWriter, Sample
+from specgan_cli.datasets.dataset import ChipRecord, Sample
+from support.datasets import DatasetWriter
 
 TINY = {
     "channels": [8, 8, 8, 8, 8, 8],

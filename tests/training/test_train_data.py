@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from specgan_cli.datasets.dataset import ChipRecord, Dataset, DatasetWriter, Sample
+from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.config.schema import DataConfig, SourceConfig
 from specgan_cli.training.data.batch import Plan
 from specgan_cli.training.data.crop import Cutter, Place, Standard, cut, pyramid
 from specgan_cli.training.data.loader import Loader
 from specgan_cli.training.data.sampler import Sampler, make_sampler, turned
+from support.datasets import DatasetWriter
 from support.training_data import make_dataset
 
 PLAN = Plan(crop=3, batch=4, factors=(32, 16, 8), weights=(0.5, 0.3, 0.2), last=3, noise=0.01)

@@ -18,10 +18,12 @@ from specgan_cli.datasets.building.splits import (
     plan_windows,
 )
 from specgan_cli.datasets.manifest import Rejected, Split
-from specgan_cli.datasets.writer import SHARD_BYTES
 from specgan_cli.errors import DatasetError
 
 logger = logging.getLogger(__name__)
+
+SHARD_BYTES = 48_000_000
+"""Most bytes of pixels in one shard, unless a single chip is larger."""
 
 
 def choose_storage(sources: Sequence[Source], rgb_range: tuple[float, float] | None) -> Storage:
@@ -126,7 +128,10 @@ def chip_names(chips: Sequence[Chip], sources: Sequence[Source]) -> list[str]:
 
 
 def plan_shards(
-    chips: Sequence[Chip], sources: Sequence[Source], storage: Storage
+    chips: Sequence[Chip],
+    sources: Sequence[Source],
+    storage: Storage,
+    shard_bytes: int = SHARD_BYTES,
 ) -> list[ShardPlan]:
     """Put chips of one split, shape and HSI factor together, up to the size of a shard."""
     groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
@@ -139,7 +144,7 @@ def plan_shards(
     numbers: Counter[Split] = Counter()
     for (split, shape_yx, factor), members in groups.items():
         size = chip_bytes(shape_yx, factor, depth)
-        step = max(1, SHARD_BYTES // size)
+        step = max(1, shard_bytes // size)
         for start in range(0, len(members), step):
             part = members[start : start + step]
             name = f"{split}-{numbers[split]:04d}"
