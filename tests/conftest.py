@@ -17,6 +17,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
+from support.rasters import COMPOUND, GEOGRAPHIC, NORTH_UP, ROTATED, SOUTH_UP, UTM, coordinates
 from support.training_data import make_dataset
 
 # the same examples on every machine, and no deadline on a busy one
@@ -24,10 +25,6 @@ settings.register_profile("specgan", deadline=None, derandomize=True, database=N
 settings.load_profile("specgan")
 
 MakeRaster = Callable[..., Path]
-
-UTM = "EPSG:32618"
-COMPOUND = "EPSG:32618+5773"
-NORTH_UP = Affine(3.2, 0, 726491.0, 0, -3.2, 4699078.4)
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +41,6 @@ def shared_data() -> Path:
 def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small prepared dataset to train on, and not to write to."""
     return make_dataset(tmp_path_factory.mktemp("dataset") / "ds")
-
-
-def coordinates(shape: tuple[int, int, int], dtype: str) -> np.ndarray:
-    """Return C x H x W values that tell their own band, row and column (below 250)."""
-    bands, rows, cols = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
-    return ((bands * 83 + rows * 7 + cols * 3) % 249 + 1).astype(dtype)
 
 
 @pytest.fixture
@@ -109,11 +100,6 @@ def make_raster(tmp_path: Path) -> MakeRaster:
         return path
 
     return make
-
-
-ROTATED = Affine.translation(500000, 4600000) @ Affine.rotation(30) @ Affine.scale(3.0, -3.0)
-SOUTH_UP = Affine(3.2, 0, 726491.0, 0, 3.2, 4699000.0)
-GEOGRAPHIC = Affine(1e-4, 0, -72.2, 0, -0.5e-4, 42.5)
 
 
 @pytest.fixture

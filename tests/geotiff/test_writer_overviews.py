@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from rasterio.crs import CRS
 
-from conftest import NORTH_UP, UTM
 from specgan_cli.geotiff.overviews import count_levels, halve
 from specgan_cli.raster.grid import Grid
+from support.rasters import NORTH_UP, UTM
 from support.writers import raster_writer
 
 DTYPES = ["uint8", "uint16", "int16", "int32", "uint32"]

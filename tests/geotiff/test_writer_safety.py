@@ -15,7 +15,6 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 
-from conftest import NORTH_UP, UTM, coordinates
 from specgan_cli.errors import OutputError
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
@@ -23,6 +22,7 @@ from specgan_cli.geotiff.output import check_output, expected_bytes
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.tiles import plan_tiles
+from support.rasters import NORTH_UP, UTM, coordinates
 from support.writers import raster_writer
 
 SHAPE = (150, 170)

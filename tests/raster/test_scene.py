@@ -10,10 +10,10 @@ import rasterio
 from affine import Affine
 from rasterio.enums import ColorInterp
 
-from conftest import coordinates
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene, redact
+from support.rasters import coordinates
 
 MakeRaster = Callable[..., Path]
 UNMASKED = ["uint8", "uint16", "float32", "rotated", "south_up", "geographic", "compound"]
