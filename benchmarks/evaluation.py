@@ -16,16 +16,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import rasterio
 import torch
+from affine import Affine
 
-from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
+from specgan_cli.datasets.building.pairs import read_pairs
+from specgan_cli.datasets.building.splits import Shares
+from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.runner import run
-from support.datasets import DatasetWriter
+from specgan_cli.workflows.prepare_dataset import DatasetOptions, prepare_dataset
 
 SIDE = 256
 
@@ -43,35 +47,26 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        dataset = Dataset.open(write(Path(folder) / "chips", options.chips))
+        dataset = Dataset.open(write(Path(folder), options.chips))
         print(json.dumps(measure(dataset, options)))
 
 
 def write(folder: Path, count: int) -> Path:
-    """Write chips of grain over gradients; all different, none compressible."""
+    """Prepare chips of grain over gradients; all different, none compressible."""
     rng = np.random.default_rng(0)
     ramp = np.linspace(40, 200, SIDE)[None, None]
-    mask = np.ones((SIDE, SIDE), np.uint8)
-    with DatasetWriter(folder) as writer:
-        for index in range(count):
-            rgb = (ramp + rng.normal(0, 20, (3, SIDE, SIDE))).clip(0, 255).astype(np.uint8)
-            record = ChipRecord(
-                id=f"chip{index}",
-                split="val" if index else "train",
-                group=f"chip{index}",
-                label=None,
-                source=f"chip{index}.tif",
-                hsi_source=None,
-                hsi_kind="none",
-                crs=None,
-                bounds=None,
-                gsd=0.3,
-                shape_yx=(SIDE, SIDE),
-                shard="",
-                index=0,
-            )
-            writer.add(record, Sample(rgb, mask, None, None, None, 0.3))
-    return folder
+    images = folder / "images"
+    images.mkdir()
+    profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": 3, "dtype": "uint8"}
+    for index in range(count):
+        rgb = (ramp + rng.normal(0, 20, (3, SIDE, SIDE))).clip(0, 255).astype(np.uint8)
+        place = Affine(0.3, 0, 100 * SIDE * index, 0, -0.3, 0)
+        name = images / f"chip{index}.tif"
+        with rasterio.open(name, "w", crs="EPSG:32618", transform=place, **profile) as image:
+            image.write(rgb)
+    options = DatasetOptions(chip=SIDE // 32, shares=Shares(val=0.9))
+    prepare_dataset(read_pairs([images]), folder / "chips", options)
+    return folder / "chips"
 
 
 def measure(dataset: Dataset, options: argparse.Namespace) -> dict[str, float | int | str]:

@@ -17,8 +17,8 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
+from support.datasets import make_training_dataset
 from support.rasters import COMPOUND, GEOGRAPHIC, NORTH_UP, ROTATED, SOUTH_UP, UTM, coordinates
-from support.training_data import make_dataset
 
 # the same examples on every machine, and no deadline on a busy one
 settings.register_profile("specgan", deadline=None, derandomize=True, database=None)
@@ -40,7 +40,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small prepared dataset to train on, and not to write to."""
-    return make_dataset(tmp_path_factory.mktemp("dataset") / "ds")
+    return make_training_dataset(tmp_path_factory.mktemp("dataset") / "ds")
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ BLOCK_WIDTH, BLOCK_HEIGHT, BLOCK_OFFSETS, BLOCK_COUNTS = 322, 323, 324, 325
 NOT_IN_OVERVIEWS = frozenset({305, 306, 315, 270, 33550, 33922, 34264, 34735, 34736, 34737, 42112})
 """Tags of the whole file: text, georeference and GDAL's metadata."""
 
-OVERVIEW, MASK = 1, 4
+OVERVIEW = 1
 """Bits of NewSubfileType."""
 
-SHORT, LONG, LONG8 = 3, 4, 16
+LONG, LONG8 = 4, 16
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 SIZES |= {16: 8, 17: 8, 18: 8}
 

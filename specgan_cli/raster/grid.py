@@ -188,16 +188,6 @@ class Grid:
         window = self._window_around(self._outline_of(other))
         return window.intersection(self.full_window)
 
-    def xy(self, row: float, col: float) -> tuple[float, float]:
-        """Return the CRS coordinates of a pixel's centre."""
-        x, y = self.transform @ (col + 0.5, row + 0.5)
-        return float(x), float(y)
-
-    def rowcol(self, x: float, y: float) -> tuple[float, float]:
-        """Return the fractional row and column, 0 at the first pixel's centre, of a point."""
-        col, row = ~self.transform @ (x, y)
-        return float(row) - 0.5, float(col) - 0.5
-
     def _bounds_of(self, window: Window) -> Bounds:
         rows = (window.row, window.row + window.height)
         cols = (window.col, window.col + window.width)

@@ -19,11 +19,6 @@ class Events:
     def __init__(self, folder: Path, step: int) -> None:
         self._writer = _open(folder, step)
 
-    @property
-    def active(self) -> bool:
-        """Whether TensorBoard is installed."""
-        return self._writer is not None
-
     def scalars(self, record: Mapping[str, Any]) -> None:
         """Write the numbers of one line of the metrics."""
         if self._writer is not None:

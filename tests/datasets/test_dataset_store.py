@@ -15,7 +15,7 @@ from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.datasets.manifest import Rejected
 from specgan_cli.datasets.statistics import BandTotals, add
 from specgan_cli.errors import DatasetError
-from support.datasets import DatasetWriter
+from support.datasets import chip_record, save_chips
 
 RECORD = ChipRecord(
     id="plot_0_0",
@@ -47,15 +47,16 @@ def make_sample(seed: int, size: int = 64, hsi: bool = True) -> Sample:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "dataset"
-    with DatasetWriter(path, scale=32, degradation=Degradation("gaussian", mtf=0.25)) as writer:
-        for seed in range(3):
-            writer.add(replace(RECORD, id=f"a{seed}"), make_sample(seed))
-        writer.add(replace(RECORD, id="v", split="val"), make_sample(7))
-        bare = replace(RECORD, id="n", hsi_source=None, hsi_kind="none", crs=None, bounds=None)
-        writer.add(replace(bare, shape_yx=(96, 96), gsd=0.3), make_sample(8, 96, hsi=False))
-        writer.rejected.append(Rejected("cloud.tif", "blank"))
-    return path
+    chips = [(replace(RECORD, id=f"a{seed}"), make_sample(seed)) for seed in range(3)]
+    chips.append((replace(RECORD, id="v", split="val"), make_sample(7)))
+    bare = make_sample(8, 96, hsi=False)
+    chips.append((chip_record("n", bare), bare))
+    return save_chips(
+        tmp_path / "dataset",
+        chips,
+        degradation=Degradation("gaussian", mtf=0.25),
+        rejected=(Rejected("cloud.tif", "blank"),),
+    )
 
 
 def test_chips_come_back_as_they_went_in(folder: Path) -> None:

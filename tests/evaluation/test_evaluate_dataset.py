@@ -26,7 +26,7 @@ from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.runner import run
 from support.command import Result, specgan
-from support.evaluation_data import write_dataset
+from support.datasets import make_evaluation_dataset
 from support.tiny_networks import tiny_weights
 
 Report = tuple[Result, Path]
@@ -36,7 +36,7 @@ FAST = ("psnr", "rmse", "lr_psnr", "spectrum", "grid_step", "colour_spread")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_dataset(tmp_path_factory.mktemp("evaluate") / "dataset")
+    return make_evaluation_dataset(tmp_path_factory.mktemp("evaluate") / "dataset")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from specgan_cli.evaluation.image_pair import whole
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Suite, Units
 from support.command import specgan
-from support.evaluation_data import picture
+from support.datasets import blobs
 
 Images = tuple[np.ndarray, np.ndarray, np.ndarray]
 Paths = tuple[Path, Path, Path]
@@ -63,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def images() -> Images:
     """Reference, a degraded output with a hole, and the input at factor 8, all uint8."""
-    reference = picture(11, 224)
+    reference = blobs(11, 224)
     rng = np.random.default_rng(12)
     sr = np.clip(reference + rng.normal(0, 15, reference.shape), 1, 255).astype(np.uint8)
     sr[:, 200:210, 100:120] = 0
@@ -218,7 +218,7 @@ def test_without_a_factor_there_are_no_baselines(paths: Paths) -> None:
 
 
 def test_one_band_of_sixteen_bits_in_given_units(folder: Path) -> None:
-    reference = (picture(21)[:1].astype(np.uint16) * 200).astype(np.uint16)
+    reference = (blobs(21)[:1].astype(np.uint16) * 200).astype(np.uint16)
     sr = (reference * 0.9).astype(np.uint16)
     words = (
         "--sr",

@@ -13,7 +13,7 @@ from specgan_cli.evaluation.perceptual.cube_classes import agreement, cell_featu
 from specgan_cli.evaluation.perceptual.features import Features
 from specgan_cli.evaluation.runner import REFERENCE, Evaluation, run
 from specgan_cli.evaluation.semantics import Collector, score, score_cubes, train_probe
-from support.evaluation_data import write_dataset
+from support.datasets import make_evaluation_dataset
 
 Scored = tuple[Evaluation, Collector]
 
@@ -82,7 +82,8 @@ def test_agreement_needs_two_groups() -> None:
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    dataset = Dataset.open(write_dataset(tmp_path_factory.mktemp("semantics") / "set", count=12))
+    folder = tmp_path_factory.mktemp("semantics") / "set"
+    dataset = Dataset.open(make_evaluation_dataset(folder, count=12))
     collector = Collector()
     chips = (read_chip(dataset, record, 8) for record in dataset.split("val"))
     methods = [Interpolation("bicubic")]

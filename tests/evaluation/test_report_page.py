@@ -29,7 +29,7 @@ from specgan_cli.evaluation.report.summary import Context
 from specgan_cli.evaluation.runner import Evaluation, Pool, Row
 from specgan_cli.png import encode
 from support.command import specgan
-from support.evaluation_data import write_dataset
+from support.datasets import make_evaluation_dataset
 from support.tiny_networks import tiny_weights
 
 DRIVER = shutil.which("chromedriver")
@@ -116,7 +116,7 @@ def driver() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    dataset = write_dataset(folder / "dataset", count=6)
+    dataset = make_evaluation_dataset(folder / "dataset", count=6)
     outcome = specgan(
         *("evaluate", dataset, "--weights", tiny_weights(), "-x", "8", "--ablate", "hsi"),
         *("--metrics", "psnr,ssim,spectrum,edge_strength", "-o", folder / "report"),

@@ -9,7 +9,7 @@ import pytest
 
 from specgan_cli import memory
 from support.tiny_networks import tiny_weights
-from support.training_data import STAGES
+from support.training_configs import STAGES
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 

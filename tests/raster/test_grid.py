@@ -131,14 +131,6 @@ def test_bounds_of_a_window_are_covered_when_the_grid_is_turned(grid: Grid, wind
     assert covered.intersection(window) == window
 
 
-@given(grids(), st.integers(0, 20000), st.integers(0, 20000))
-def test_a_pixel_comes_back_from_its_centre(grid: Grid, row: int, col: int) -> None:
-    found = grid.rowcol(*grid.xy(row, col))
-    tolerance = 1e-6 + 64 * math.ulp(max(map(abs, (*grid.bounds, 1.0)))) / min(grid.res_xy)
-    stretch = max(grid.res_xy) / min(grid.res_xy)
-    assert found == pytest.approx((row, col), abs=tolerance * stretch)
-
-
 @given(windows(), windows())
 def test_intersection_is_the_set_of_shared_pixels(one: Window, other: Window) -> None:
     def spans(window: Window) -> tuple[range, range]:

@@ -24,14 +24,15 @@ from specgan_cli.training.recipes.base import check_finite
 from specgan_cli.training.recipes.octave_losses import Term
 from specgan_cli.training.session import Outcome, Session
 from specgan_cli.workflows.train import train, verdict
-from support.training_data import STAGES, make_dataset
+from support.datasets import make_training_dataset
+from support.training_configs import STAGES
 
 Runner = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_dataset(tmp_path_factory.mktemp("train") / "ds")
+    return make_training_dataset(tmp_path_factory.mktemp("train") / "ds")
 
 
 @pytest.fixture

@@ -7,22 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
+from specgan_cli.datasets.dataset import Dataset, Sample
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.config.schema import DataConfig, SourceConfig
 from specgan_cli.training.data.batch import Plan
 from specgan_cli.training.data.crop import Cutter, Place, Standard, cut, pyramid
 from specgan_cli.training.data.loader import Loader
 from specgan_cli.training.data.sampler import Sampler, make_sampler, turned
-from support.datasets import DatasetWriter
-from support.training_data import make_dataset
+from support.datasets import chip_record, make_training_dataset, save_chips
 
 PLAN = Plan(crop=3, batch=4, factors=(32, 16, 8), weights=(0.5, 0.3, 0.2), last=3, noise=0.01)
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return Dataset.open(make_dataset(tmp_path_factory.mktemp("data") / "ds"))
+    return Dataset.open(make_training_dataset(tmp_path_factory.mktemp("data") / "ds"))
 
 
 def sampler_of(dataset: Dataset, config: DataConfig | None = None, seed: int = 5) -> Sampler:
@@ -75,12 +74,8 @@ def test_turns_keep_lr_cube_and_truth_together(tmp_path: Path) -> None:
     rgb = np.stack([red, red // 2, 255 - red])
     cube = (red[::8, ::8].astype(int)[None] * 10).repeat(48, 0).astype(np.int16)
     ones = np.ones((64, 64), np.uint8)
-    record = ChipRecord(
-        id="a", split="train", group="a", label=None, source="a", hsi_source="a",
-        hsi_kind="real", crs=None, bounds=None, gsd=0.1, shape_yx=(64, 64), shard="", index=0,
-    )  # fmt: skip
-    with DatasetWriter(tmp_path / "ds") as writer:
-        writer.add(record, Sample(rgb, ones, cube, ones[::8, ::8], 8, 0.1))
+    sample = Sample(rgb, ones, cube, ones[::8, ::8], 8, 0.1)
+    save_chips(tmp_path / "ds", [(chip_record("a", sample), sample)])
     dataset = Dataset.open(tmp_path / "ds")
     cutter = Cutter(dataset, Standard((0.0,) * 48, (1.0,) * 48))
     config = DataConfig(hsi_dropout=0.0, hsi_holes=0.0)

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from specgan_cli.training.checkpoint import newest_state
-from support.training_data import STAGES, make_dataset
+from support.datasets import make_training_dataset
+from support.training_configs import STAGES
 
 ROOT = Path(__file__).parents[2]
 TESTS = Path(__file__).parents[1]
@@ -72,7 +73,7 @@ assert train(replace(wanted, limits=Limits(last)), "cpu").step == last
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("processes")
-    make_dataset(folder / "ds")
+    make_training_dataset(folder / "ds")
     (folder / "config.toml").write_text(STAGES)
     return folder
 

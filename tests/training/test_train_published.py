@@ -26,7 +26,7 @@ from specgan_cli.training.processes import Team
 from specgan_cli.training.recipes.published import PublishedRecipe, cosine
 from specgan_cli.training.session import Session
 from specgan_cli.workflows.train import train
-from support.training_data import make_dataset
+from support.datasets import make_training_dataset
 from support.vgg import VGG_INDICES, vgg16_state
 
 RATE = 1e-3
@@ -37,7 +37,7 @@ SIZES = {"features": 16, "fusion_channels": 4, "growth": 2, "layers": 1, "blocks
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_dataset(tmp_path_factory.mktemp("published") / "ds", side=256)
+    return make_training_dataset(tmp_path_factory.mktemp("published") / "ds", side=256)
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +201,6 @@ def test_other_trunks_and_too_small_chips_are_refused(
     (tmp_path / "few" / "dataset.json").write_text(json.dumps(document | {"bands": few}))
     with pytest.raises(DatasetError, match="48"):
         train(session_of(tmp_path / "few", tmp_path / "c"), "cpu")
-    small = make_dataset(tmp_path / "small", side=96)
+    small = make_training_dataset(tmp_path / "small", side=96)
     with pytest.raises(DatasetError, match="8 LR pixels"):
         train(session_of(small, tmp_path / "b"), "cpu")

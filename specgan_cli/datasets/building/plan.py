@@ -26,6 +26,10 @@ SHARD_BYTES = 48_000_000
 """Most bytes of pixels in one shard, unless a single chip is larger."""
 
 
+SHARD_BYTES = 48_000_000
+"""Most bytes of pixels in one shard, unless a single chip is larger."""
+
+
 def choose_storage(sources: Sequence[Source], rgb_range: tuple[float, float] | None) -> Storage:
     """Choose the stored type: 8 bits where a source has them or floats of 0..255, else 16.
 
