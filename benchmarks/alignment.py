@@ -1,13 +1,13 @@
 """Accuracy, time and reliability of the alignment of cubes with scenes.
 
-    python benchmarks/alignment.py accuracy --data FOLDER
-    python benchmarks/alignment.py conditions --data FOLDER
-    python benchmarks/alignment.py warp --data FOLDER
-    python benchmarks/alignment.py reliability --data FOLDER
+    PYTHONPATH=sample_data python benchmarks/alignment.py accuracy --data FOLDER
+    PYTHONPATH=sample_data python benchmarks/alignment.py conditions --data FOLDER
+    PYTHONPATH=sample_data python benchmarks/alignment.py warp --data FOLDER
+    PYTHONPATH=sample_data python benchmarks/alignment.py reliability --data FOLDER
 
 FOLDER holds `neon_rgb` and `neon_pairs`. Scenes are real NEON RGB tiles (0.1 m); cubes are made
 from them with a known displacement by the simulation that the tests use
-(`tests/support/alignment_pairs`), or, for reliability, are the real cubes of the pairs, each with
+(`sample_data/displaced_pairs.py`), or, for reliability, are the real cubes of the pairs, each with
 its own plot and with others.
 
 Times are those of `align`, files opened and read included, as processor and as wall time.
@@ -19,7 +19,6 @@ import argparse
 import csv
 import logging
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,14 +31,12 @@ import rasterio
 import rasterio.warp
 from affine import Affine
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
+import displaced_pairs as pairs
 from specgan_cli.alignment import Alignment, AlignOptions, align
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.scene import Scene
-from support import alignment_pairs as pairs
 
 TILES = ("HARV_001", "HARV_010", "HARV_023", "OSBS_013", "TEAK_050", "JERC_049")
 GSD = 0.1

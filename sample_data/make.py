@@ -10,14 +10,11 @@ The same arguments make the same bytes again.
 import argparse
 import csv
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from rasters import CRS, write_cube, write_rgb
 from simulator import Truth, camera_rgb, default_spectrometer, simulate

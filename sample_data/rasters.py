@@ -7,6 +7,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
+
 from simulator import Spectrometer
 
 CRS = "EPSG:32632"

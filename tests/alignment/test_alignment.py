@@ -9,6 +9,7 @@ import rasterio
 import rasterio.warp
 from affine import Affine
 
+import displaced_pairs as pairs
 from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
 from specgan_cli.alignment.pair import Pair
@@ -20,7 +21,6 @@ from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.field import DisplacementField
-from support import alignment_pairs as pairs
 
 SIZE, RATIO, PAD = 400, 10, 40
 

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 
+from displaced_pairs import UTM, write_cube
 from specgan.bands import CANONICAL_BANDS
 from specgan_cli.alignment import Alignment, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.resampling.field import DisplacementField
-from support.alignment_pairs import UTM, write_cube
 
 NM = np.asarray(CANONICAL_BANDS.wavelengths_nm)
 ORIGIN = (726500.0, 4699100.0)

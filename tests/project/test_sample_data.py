@@ -3,7 +3,6 @@
 import csv
 import importlib
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +19,6 @@ FILES = ("scene.tif", "cube.tif", "reference.tif", "truth.json")
 @pytest.fixture(scope="module")
 def make() -> ModuleType:
     """The script, as a module."""
-    sys.path.insert(0, str(SAMPLE))
     return importlib.import_module("make")
 
 

@@ -11,21 +11,19 @@ import pytest
 import rasterio
 from affine import Affine
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 CENTRES = np.linspace(380, 1050, 48)
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     """The script, as a module."""
-    sys.path.insert(0, str(SCRIPTS))
     return importlib.import_module("simulate_hsi")
 
 
 @pytest.fixture(scope="module")
 def colours(script: ModuleType) -> ModuleType:
     """The unmixing, as a module."""
-    return importlib.import_module("color_spectra")
+    return importlib.import_module("simulator.color_spectra")
 
 
 @pytest.fixture(scope="module")

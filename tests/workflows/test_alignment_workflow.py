@@ -10,6 +10,7 @@ from affine import Affine
 from click.testing import CliRunner
 from rasterio.errors import NotGeoreferencedWarning
 
+import displaced_pairs as pairs
 from specgan.bands import CANONICAL_BANDS
 from specgan.serde import from_plain
 from specgan_cli.alignment import Alignment, AlignOptions, cube_on_grid
@@ -19,7 +20,6 @@ from specgan_cli.errors import MismatchError, OutputError
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.scene import Scene
 from specgan_cli.workflows.prepare_raster import AlignedCubeOptions, align_cube
-from support import alignment_pairs as pairs
 
 GLOBAL = AlignedCubeOptions(alignment=AlignOptions(local=False))
 SHIFT = (1.37, -0.82)

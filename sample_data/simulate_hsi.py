@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Simulate hyperspectral cubes over RGB images that have none.
 
-    python scripts/simulate_hsi.py ucmerced.csv --root data --spectra data/spectra/muufl_asd.npz \
-        --into simulated
+    python sample_data/simulate_hsi.py ucmerced.csv --root data \
+        --spectra data/spectra/muufl_asd.npz --into simulated
 
 writes one cube per image of the list, and a list of the same name beside them whose column
 `hsi_kind` says `simulated`: the input of `specgan prepare`.  Every high-resolution pixel gets a
-spectrum that explains its colour (see color_spectra.py); these are blurred and sampled on the
-cube's grid, with noise.  The same arguments make the same bytes again.
+spectrum that explains its colour (see simulator/color_spectra.py); these are blurred and sampled
+on the cube's grid, with noise.  The same arguments make the same bytes again.
 """
 
 import argparse
@@ -22,26 +22,15 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
-from color_spectra import Array, Responses, draw_library, spectra_of
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
-from simulator.sensors import sampling_weights  # on the path through color_spectra
 
-BANDS = 48
-FIRST_NM, LAST_NM = 380.0, 1050.0
+from simulator.color_spectra import Array, Responses, draw_library, spectra_of
+from simulator.sensors import sampling_weights
+from specgan.bands import CANONICAL_BANDS
+from specgan_cli.datasets.building.pairs import COLUMNS
+
 SCALE = 10000.0
-COLUMNS = (
-    "rgb",
-    "hsi",
-    "group",
-    "split",
-    "label",
-    "gsd",
-    "hsi_kind",
-    "wavelengths",
-    "hsi_scale",
-    "nodata",
-)
 
 
 @dataclass(frozen=True)
@@ -96,9 +85,9 @@ class Job:
 
 
 def canonical() -> Responses:
-    """Return 48 bands, evenly from 380 to 1050 nm, as wide as they are apart."""
-    centres = np.linspace(FIRST_NM, LAST_NM, BANDS, dtype=np.float32)
-    return Responses(centres, np.full(BANDS, centres[1] - centres[0], dtype=np.float32))
+    """Return the canonical bands, as wide as they are apart."""
+    centres = np.asarray(CANONICAL_BANDS.wavelengths_nm, np.float32)
+    return Responses(centres, np.full(centres.size, centres[1] - centres[0], np.float32))
 
 
 def load_spectra(path: Path) -> Spectra:
@@ -164,7 +153,7 @@ def write_cube(path: Path, cube: Array, crs: object, transform: Affine) -> None:
         "w",
         driver="GTiff",
         dtype="int16",
-        count=BANDS,
+        count=len(CANONICAL_BANDS),
         height=cube.shape[1],
         width=cube.shape[2],
         crs=crs,
@@ -175,9 +164,9 @@ def write_cube(path: Path, cube: Array, crs: object, transform: Affine) -> None:
         interleave="pixel",
     ) as target:
         target.write(values)
-        target.scales = [1.0 / SCALE] * BANDS
-        target.update_tags(SIMULATED="yes", SIMULATOR="scripts/simulate_hsi.py")
-        for band in range(BANDS):
+        target.scales = [1.0 / SCALE] * target.count
+        target.update_tags(SIMULATED="yes", SIMULATOR="sample_data/simulate_hsi.py")
+        for band in range(target.count):
             target.update_tags(
                 band + 1,
                 wavelength=f"{bands.centres_nm[band]:.3f}",

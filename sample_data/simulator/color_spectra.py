@@ -6,15 +6,11 @@ concrete or dead grass in the proportions of the prior; the result is a plausibl
 measurement.
 """
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sample_data"))
 
 from simulator.materials import NAMES, WAVELENGTHS_NM, spectra
 from simulator.sensors import CAMERA_FWHM_NM, CAMERA_NM
