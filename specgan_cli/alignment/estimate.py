@@ -10,7 +10,7 @@ import numpy as np
 from specgan_cli.alignment.ground import ground_field, ground_shift, metres_per_unit
 from specgan_cli.alignment.local import refine_locally
 from specgan_cli.alignment.options import THRESHOLD, AlignOptions
-from specgan_cli.alignment.pair import Pair
+from specgan_cli.alignment.pair import MatchPair
 from specgan_cli.alignment.refine import Motion, blur_variance, refine, sampled
 from specgan_cli.alignment.search import (
     correlation,
@@ -63,7 +63,7 @@ def align(scene: Scene, cube: Cube, options: AlignOptions | None = None) -> Alig
     options = options or AlignOptions()
     if not options.align:
         return UNALIGNED
-    pair = Pair.of(scene, cube)
+    pair = MatchPair.of(scene, cube)
     reach = _reach(pair.overlap, options.max_shift, pair.gsd)
     views = pair.views(reach + _MARGIN, _VIEWS_PER_AXIS)
     if not views:
@@ -142,7 +142,7 @@ def _blurred(views: list[View], motion: Motion) -> list[View]:
     return [view.blurred(variance) for view in views]
 
 
-def _with_field(pair: Pair, motion: Motion, views: list[View]) -> tuple[Motion, list[View]]:
+def _with_field(pair: MatchPair, motion: Motion, views: list[View]) -> tuple[Motion, list[View]]:
     """The motion with a local field where one helps, and the views that it was found on."""
     overlap = pair.overlap
     if len(views) > 1:

@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from specgan_cli.alignment.pair import Pair
+from specgan_cli.alignment.pair import MatchPair
 from specgan_cli.alignment.refine import Motion, displacement_at
 from specgan_cli.raster.grid import Grid
 from specgan_cli.resampling.field import DisplacementField, bspline_basis
@@ -22,7 +22,7 @@ _INVERSION_STEPS = 8
 _SAMPLES_PER_NODE = 4
 
 
-def ground_shift(pair: Pair, motion: Motion) -> tuple[float, float]:
+def ground_shift(pair: MatchPair, motion: Motion) -> tuple[float, float]:
     """The global displacement of the cube (x, y) in the scene's CRS units."""
     row = np.array([pair.overlap.row + pair.overlap.height / 2])
     col = np.array([pair.overlap.col + pair.overlap.width / 2])
@@ -32,7 +32,7 @@ def ground_shift(pair: Pair, motion: Motion) -> tuple[float, float]:
     return float(sign * (x1 - x0)[0]), float(sign * (y1 - y0)[0])
 
 
-def ground_field(pair: Pair, motion: Motion) -> DisplacementField | None:
+def ground_field(pair: MatchPair, motion: Motion) -> DisplacementField | None:
     """What the local displacement adds to the global one, on the cube's nominal positions."""
     if motion.nodes is None:
         return None
@@ -67,7 +67,7 @@ def metres_per_unit(grid: Grid) -> tuple[float, float]:
     return mean * stretch, mean / stretch
 
 
-def _to_scene(pair: Pair, rows: Values, cols: Values) -> tuple[Values, Values]:
+def _to_scene(pair: MatchPair, rows: Values, cols: Values) -> tuple[Values, Values]:
     """Scene CRS coordinates of positions in the coarse grid."""
     scene = pair.scene
     r, c = PixelMap(pair.coarse.grid, scene).exact(rows, cols)
@@ -75,7 +75,7 @@ def _to_scene(pair: Pair, rows: Values, cols: Values) -> tuple[Values, Values]:
     return t.a * c + t.b * r + t.c, t.d * c + t.e * r + t.f
 
 
-def _extent_bounds(pair: Pair, motion: Motion) -> tuple[float, float, float, float]:
+def _extent_bounds(pair: MatchPair, motion: Motion) -> tuple[float, float, float, float]:
     row, col, height, width = motion.extent
     edge = np.linspace(0.0, 1.0, 9)
     rows, cols = np.meshgrid(row + height * edge, col + width * edge, indexing="ij")
@@ -83,17 +83,19 @@ def _extent_bounds(pair: Pair, motion: Motion) -> tuple[float, float, float, flo
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def _cube_displacement(pair: Pair, motion: Motion, x: Values, y: Values) -> tuple[Values, Values]:
+def _cube_displacement(
+    pair: MatchPair, motion: Motion, x: Values, y: Values
+) -> tuple[Values, Values]:
     """Displacement in CRS units of the cube's nominal positions (x, y) in the scene's CRS."""
     scene = Grid(pair.scene.crs, Affine.identity(), (1, 1))
     rows, cols = PixelMap(scene, pair.coarse.grid).exact(y, x)
     if not pair.scene_is_coarse:
-        by_rows, by_cols = displacement_at(motion, rows, cols)
-        moved_x, moved_y = _to_scene(pair, rows + by_rows, cols + by_cols)
+        shift_rows, shift_cols = displacement_at(motion, rows, cols)
+        moved_x, moved_y = _to_scene(pair, rows + shift_rows, cols + shift_cols)
         return moved_x - x, moved_y - y
     true_rows, true_cols = rows, cols
     for _ in range(_INVERSION_STEPS):
-        by_rows, by_cols = displacement_at(motion, true_rows, true_cols)
-        true_rows, true_cols = rows - by_rows, cols - by_cols
+        shift_rows, shift_cols = displacement_at(motion, true_rows, true_cols)
+        true_rows, true_cols = rows - shift_rows, cols - shift_cols
     true_x, true_y = _to_scene(pair, true_rows, true_cols)
     return true_x - x, true_y - y

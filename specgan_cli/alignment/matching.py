@@ -61,14 +61,14 @@ def _matches(view: View, motion: Motion) -> tuple[Values, Values]:
     coarse = high_pass(coarse, view.valid.astype(np.float64), HIGH_PASS)
     power = _near(coarse**2)
     height, width = view.shape_yx
-    for by_row in range(2 * _REACH + 1):
-        for by_col in range(2 * _REACH + 1):
-            part = fine[:, by_row : by_row + height, by_col : by_col + width]
+    for grad_row in range(2 * _REACH + 1):
+        for grad_col in range(2 * _REACH + 1):
+            part = fine[:, grad_row : grad_row + height, grad_col : grad_col + width]
             product, other = _near(coarse * part), _near(part * part)
             r = (product / np.sqrt(np.maximum(power * other, 1e-30))).mean(axis=0)
             better = r > highest
             highest[better] = r[better]
-            best[:, better] = np.array([[origin[0] + by_row], [origin[1] + by_col]])
+            best[:, better] = np.array([[origin[0] + grad_row], [origin[1] + grad_col]])
     return best, highest
 
 
@@ -90,7 +90,7 @@ def _fine_around(view: View, motion: Motion) -> tuple[Values, tuple[float, float
     row, col = (
         start / m - view.pad - shift for start, shift in zip(starts, motion.shift, strict=True)
     )
-    return high_pass(view.boxed[:, at[0], at[1]], weight, HIGH_PASS), (row, col)
+    return high_pass(view.area_mean[:, at[0], at[1]], weight, HIGH_PASS), (row, col)
 
 
 def _near(images: Values) -> Values:

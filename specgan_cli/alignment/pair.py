@@ -19,7 +19,7 @@ from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.resample import Reader, resample_window
 
-__all__ = ["VISIBLE", "Pair", "Side"]
+__all__ = ["VISIBLE", "MatchPair", "Side"]
 
 VISIBLE = Bands.from_wavelengths([650.0, 560.0, 480.0], [70.0, 70.0, 70.0])
 """What the red, green and blue of a camera see of a spectrum."""
@@ -45,7 +45,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Pair:
+class MatchPair:
     """Scene and cube, told apart by their pixel sizes."""
 
     coarse: Side

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan_cli.alignment.search import HIGH_PASS
-from specgan_cli.alignment.views import Sample, View, high_pass
+from specgan_cli.alignment.views import Resampled, View, high_pass
 from specgan_cli.resampling.field import bspline_basis
 
 __all__ = [
@@ -57,28 +57,31 @@ class Motion:
 
 def displacement(motion: Motion, view: View) -> tuple[Values, Values]:
     """Displacement along rows and columns at every pixel of a view."""
-    by_rows = np.full(view.shape_yx, motion.shift[0])
-    by_cols = np.full(view.shape_yx, motion.shift[1])
+    shift_rows = np.full(view.shape_yx, motion.shift[0])
+    shift_cols = np.full(view.shape_yx, motion.shift[1])
     if motion.nodes is not None:
         rows, cols = node_bases(view, motion.extent, motion.nodes.shape[1:])
         field = np.einsum("hr,krc,wc->khw", rows, motion.nodes, cols)
-        by_rows, by_cols = by_rows + field[0], by_cols + field[1]
-    return by_rows, by_cols
+        shift_rows, shift_cols = shift_rows + field[0], shift_cols + field[1]
+    return shift_rows, shift_cols
 
 
 def displacement_at(motion: Motion, rows: Values, cols: Values) -> tuple[Values, Values]:
     """Displacement along rows and columns at positions in the coarse grid."""
-    by_rows, by_cols = np.full(rows.shape, motion.shift[0]), np.full(rows.shape, motion.shift[1])
+    shift_rows, shift_cols = (
+        np.full(rows.shape, motion.shift[0]),
+        np.full(rows.shape, motion.shift[1]),
+    )
     if motion.nodes is None:
-        return by_rows, by_cols
+        return shift_rows, shift_cols
     row, col, height, width = motion.extent
     down = bspline_basis((rows - row) / height, motion.nodes.shape[1])
     across = bspline_basis((cols - col) / width, motion.nodes.shape[2])
     field = np.einsum("...r,krc,...c->k...", down, motion.nodes, across, optimize=True)
-    return by_rows + field[0], by_cols + field[1]
+    return shift_rows + field[0], shift_cols + field[1]
 
 
-def sampled(view: View, motion: Motion) -> Sample:
+def sampled(view: View, motion: Motion) -> Resampled:
     """The fine image of a view under a motion."""
     if motion.nodes is None:
         return view.sample_shifted(motion.shift)
@@ -195,17 +198,17 @@ def blur_variance(views: list[View], motion: Motion) -> float:
     return 2 * min(max(top / max(bottom, 1e-30), 0.0), _WIDEST_BLUR)
 
 
-def _seen(view: View, motion: Motion) -> tuple[Sample, Values]:
+def _seen(view: View, motion: Motion) -> tuple[Resampled, Values]:
     sample = sampled(view, motion)
     return sample, np.where(view.valid & (sample.share >= _LEAST_SHARE), sample.share, 0.0)
 
 
 def _explain(
-    sample: Sample, channel: int, basis: Values, weight: Values
+    sample: Resampled, channel: int, basis: Values, weight: Values
 ) -> tuple[Values, Values, Values]:
     """One channel and its derivatives without what the basis and a blur explain."""
     bend = high_pass(sample.laplacian[channel][None], weight, HIGH_PASS_WIDE)
-    planes = np.stack([part[channel] for part in (sample.value, sample.by_row, sample.by_col)])
+    planes = np.stack([part[channel] for part in (sample.value, sample.grad_row, sample.grad_col)])
     left = _unexplained(planes, np.concatenate((basis, bend)), weight)
     spread = np.sqrt((weight * left[0] ** 2).sum() / max(weight.sum(), 1e-9))
     scaled = left / max(float(spread), 1e-12)

@@ -15,7 +15,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import maximum_filter
 from scipy.special import ndtr
 
-from specgan_cli.alignment.views import Sample, View, high_pass
+from specgan_cli.alignment.views import Resampled, View, high_pass
 
 __all__ = ["HIGH_PASS", "Surface", "correlation", "effective_pixels", "reliability", "search"]
 
@@ -76,7 +76,7 @@ def search(views: list[View], reach: int) -> Surface:
     return Surface(np.where(enough, r, -1.0), reach)
 
 
-def correlation(view: View, sample: Sample) -> Values:
+def correlation(view: View, sample: Resampled) -> Values:
     """Covariance and both variances (3 x channels) of the high-passed images of one view."""
     weight = (view.valid & (sample.share >= _FULL_SHARE)).astype(np.float64)
     fine = high_pass(sample.value, weight, HIGH_PASS)
@@ -124,7 +124,7 @@ def _filtered(view: View, reach: int) -> tuple[Values, Values, Values]:
     rows = slice(start, start + (height + 2 * reach - 1) * m + 1, m)
     cols = slice(start, start + (width + 2 * reach - 1) * m + 1, m)
     weight = (view.share[rows, cols] >= _FULL_SHARE).astype(np.float64)
-    fine = high_pass(view.boxed[:, rows, cols], weight, HIGH_PASS)
+    fine = high_pass(view.area_mean[:, rows, cols], weight, HIGH_PASS)
     valid = view.valid.astype(np.float64)
     coarse = high_pass(np.where(view.valid, view.coarse, 0.0), valid, HIGH_PASS)
     return coarse, fine, weight

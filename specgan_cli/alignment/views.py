@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, spline_filter1d, uniform_filter
 
-__all__ = ["Sample", "View", "high_pass", "make_view"]
+__all__ = ["Resampled", "View", "high_pass", "make_view"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -22,14 +22,14 @@ _MOST_FILL_STEPS = 12
 
 
 @dataclass(frozen=True)
-class Sample:
+class Resampled:
     """The fine image as the coarse sensor sees it under a displacement."""
 
     value: Values
     """Channels x height x width."""
-    by_row: Values
+    grad_row: Values
     """Its derivative along rows, per coarse pixel; likewise."""
-    by_col: Values
+    grad_col: Values
     """Its derivative along columns, per coarse pixel; likewise."""
     laplacian: Values
     """Its Laplacian, per squared coarse pixel; likewise."""
@@ -45,12 +45,12 @@ class View:
     """Channels x height x width; anything where invalid."""
     valid: Mask
     """Validity of the coarse pixels, height x width."""
-    boxed: Values
+    area_mean: Values
     """Fine image averaged over one coarse pixel from every lattice cell on: channels x H x W."""
     share: Values
     """Share of that average that is valid, H x W."""
     coefficients: Values
-    """Cubic spline coefficients of `boxed`."""
+    """Cubic spline coefficients of `area_mean`."""
     oversampling: int
     """Lattice cells along one side of a coarse pixel."""
     pad: int
@@ -73,17 +73,17 @@ class View:
         grid = np.meshgrid(rows, cols, indexing="ij")
         return grid[0], grid[1]
 
-    def sample(self, by_rows: Values, by_cols: Values) -> Sample:
+    def sample(self, shift_rows: Values, shift_cols: Values) -> Resampled:
         """The fine image seen at displaced coarse pixels.
 
         Args:
-            by_rows: Displacement along rows, coarse pixels, height x width.
-            by_cols: Displacement along columns, likewise.
+            shift_rows: Displacement along rows, coarse pixels, height x width.
+            shift_cols: Displacement along columns, likewise.
         """
         height, width = self.shape_yx
         m = self.oversampling
-        rows = (np.arange(height)[:, None] + self.pad + by_rows) * m
-        cols = (np.arange(width)[None, :] + self.pad + by_cols) * m
+        rows = (np.arange(height)[:, None] + self.pad + shift_rows) * m
+        cols = (np.arange(width)[None, :] + self.pad + shift_cols) * m
         first_row, row_weights = _spline_taps(rows, self.share.shape[0])
         first_col, col_weights = _spline_taps(cols, self.share.shape[1])
         size = self.share.shape[1]
@@ -91,13 +91,13 @@ class View:
         at = (first_row * size + first_col)[..., None, None] + offsets
         flat = self.coefficients.reshape(len(self.coefficients), -1)
         across = np.einsum("khwij,dhwj->dkhwi", flat[:, at], col_weights, optimize=True)
-        value, by_col, twice = np.einsum("dkhwi,hwi->dkhw", across, row_weights[0])
-        by_row = np.einsum("khwi,hwi->khw", across[0], row_weights[1])
+        value, grad_col, twice = np.einsum("dkhwi,hwi->dkhw", across, row_weights[0])
+        grad_row = np.einsum("khwi,hwi->khw", across[0], row_weights[1])
         bent = np.einsum("khwi,hwi->khw", across[0], row_weights[2])
         laplacian = (bent + twice) * m * m
-        return Sample(value, by_row * m, by_col * m, laplacian, self._share(rows, cols))
+        return Resampled(value, grad_row * m, grad_col * m, laplacian, self._share(rows, cols))
 
-    def sample_shifted(self, shift: tuple[float, float]) -> Sample:
+    def sample_shifted(self, shift: tuple[float, float]) -> Resampled:
         """The same as `sample` for one displacement (rows, columns) of all pixels, faster."""
         height, width = self.shape_yx
         m = self.oversampling
@@ -112,19 +112,19 @@ class View:
             [sum(w * part for w, part in zip(ws, down, strict=True)) for ws in row_weights]
         )
         across = [kept[..., first_col + j : first_col + j + last_col : m] for j in range(4)]
-        value, by_row, bent = _mix(col_weights[0], across)
-        by_col = _mix(col_weights[1], [part[0] for part in across])
+        value, grad_row, bent = _mix(col_weights[0], across)
+        grad_col = _mix(col_weights[1], [part[0] for part in across])
         twice = _mix(col_weights[2], [part[0] for part in across])
         rows = row + m * np.arange(height)[:, None] + np.zeros((1, width))
         cols = col + m * np.arange(width)[None, :] + np.zeros((height, 1))
         laplacian = (bent + twice) * m * m
-        return Sample(value, by_row * m, by_col * m, laplacian, self._share(rows, cols))
+        return Resampled(value, grad_row * m, grad_col * m, laplacian, self._share(rows, cols))
 
     def blurred(self, variance: float) -> View:
         """The view whose fine image has a Gaussian blur of this variance, squared coarse pixels."""
         sigma = self.oversampling * np.sqrt(variance)
-        boxed = gaussian_filter(self.boxed, (0.0, sigma, sigma), mode="mirror")
-        return replace(self, boxed=boxed, coefficients=_spline(boxed))
+        area_mean = gaussian_filter(self.area_mean, (0.0, sigma, sigma), mode="mirror")
+        return replace(self, area_mean=area_mean, coefficients=_spline(area_mean))
 
     def _share(self, rows: Values, cols: Values) -> Values:
         """Validity of the nearest cells; zero outside of the lattice."""
@@ -160,12 +160,20 @@ def make_view(
     weight = lattice_valid.astype(np.float64)
     share = _box(weight, oversampling)
     total = np.stack([_box(channel * weight, oversampling) for channel in lattice])
-    boxed = np.divide(total, share, out=np.zeros_like(total), where=share > 1e-6)
-    boxed = _filled(boxed, share > 1e-6)
-    coefficients = _spline(boxed)
+    area_mean = np.divide(total, share, out=np.zeros_like(total), where=share > 1e-6)
+    area_mean = _filled(area_mean, share > 1e-6)
+    coefficients = _spline(area_mean)
     row, col = origin_yx
     return View(
-        coarse.astype(np.float64), valid, boxed, share, coefficients, oversampling, pad, row, col
+        coarse.astype(np.float64),
+        valid,
+        area_mean,
+        share,
+        coefficients,
+        oversampling,
+        pad,
+        row,
+        col,
     )
 
 

@@ -23,7 +23,7 @@ from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.opening import redact
+from specgan_cli.raster.validation import redact
 
 __all__ = ["Cube"]
 

@@ -17,7 +17,7 @@ from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.opening import redact
+from specgan_cli.raster.validation import redact
 
 __all__ = ["RasterStore"]
 

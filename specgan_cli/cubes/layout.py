@@ -16,7 +16,7 @@ __all__ = ["CubeLayout", "CubeStore"]
 
 @dataclass(frozen=True)
 class CubeLayout:
-    """What a file says of its cube, before any option mends it."""
+    """What a file says of its cube, before any option replaces it."""
 
     grid: Grid
     """Where the pixels lie; the CRS may be missing."""

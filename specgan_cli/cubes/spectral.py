@@ -66,7 +66,7 @@ def resampling_matrix(
 
 
 def water_bands(bands: Bands) -> NDArray[np.bool_]:
-    """Which bands lie in the water-absorption ranges: one truth value a band."""
+    """Which bands lie in the water-absorption ranges: one truth value per band."""
     centres = np.asarray(bands.wavelengths_nm)
     inside = [(centres >= low) & (centres <= high) for low, high in WATER_ABSORPTION_NM]
     return np.asarray(np.any(inside, axis=0), dtype=np.bool_)

@@ -66,7 +66,7 @@ def to_nanometres(values: Sequence[float], units: str | None = None) -> list[flo
 def read_wavelengths(path: str | Path) -> Bands:
     """Read a table of wavelengths.
 
-    The table has one row a band: either a header line with a column whose name contains
+    The table has one row per band: either a header line with a column whose name contains
     `wavelength` (and perhaps `fwhm`), or bare numbers, one wavelength (and perhaps an FWHM) a row.
     Micrometres are recognised by their size.
 
@@ -165,10 +165,10 @@ def parse_bad_bands(text: str, bands: Bands) -> NDArray[np.bool_]:
 
 
 def _dialect(lines: Iterable[str]) -> type[csv.Dialect]:
-    class Table(csv.excel):
+    class Delimited(csv.excel):
         delimiter = next((mark for mark in ",;\t" if any(mark in line for line in lines)), ",")
 
-    return Table
+    return Delimited
 
 
 def _table_bands(rows: list[list[str]]) -> Bands:

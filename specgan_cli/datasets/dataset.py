@@ -18,10 +18,10 @@ from specgan_cli.datasets.manifest import (
     Statistics,
     read_manifest,
 )
-from specgan_cli.datasets.shards import Sample, file_record, read_shard, shard_path
+from specgan_cli.datasets.shards import ChipArrays, file_record, read_shard, shard_path
 from specgan_cli.errors import DatasetError
 
-__all__ = ["ChipRecord", "Dataset", "Sample", "check"]
+__all__ = ["ChipArrays", "ChipRecord", "Dataset", "check"]
 
 Crop = tuple[int, int, int, int]
 
@@ -81,10 +81,10 @@ class Dataset:
         return tuple(chip for chip in self.chips if chip.split == name)
 
     def hsi_factor(self, record: ChipRecord) -> int | None:
-        """Return a chip's HR pixels an HSI pixel, without reading it; None without HSI."""
+        """Return a chip's HR pixels per HSI pixel, without reading it; None without HSI."""
         return self._shards[record.shard].hsi_factor
 
-    def read(self, record: ChipRecord, crop: Crop | None = None) -> Sample:
+    def read(self, record: ChipRecord, crop: Crop | None = None) -> ChipArrays:
         """Read one chip, or a part of it.
 
         Args:
@@ -100,15 +100,15 @@ class Dataset:
         """
         arrays = self._open_shard(record.shard)
         factor = self._shards[record.shard].hsi_factor
-        rows, columns = _crop_slices(crop, record.shape_yx, factor)
-        rgb = np.array(arrays["rgb"][record.index, :, rows, columns])
-        mask = np.array(arrays["mask"][record.index, rows, columns])
+        rows, cols = _crop_slices(crop, record.shape_yx, factor)
+        rgb = np.array(arrays["rgb"][record.index, :, rows, cols])
+        mask = np.array(arrays["mask"][record.index, rows, cols])
         if factor is None:
-            return Sample(rgb, mask, None, None, None, record.gsd)
-        coarse_rows, coarse_columns = _coarser(rows, factor), _coarser(columns, factor)
-        hsi = np.array(arrays["hsi"][record.index, :, coarse_rows, coarse_columns])
-        hsi_mask = np.array(arrays["hsi_mask"][record.index, coarse_rows, coarse_columns])
-        return Sample(rgb, mask, hsi, hsi_mask, factor, record.gsd)
+            return ChipArrays(rgb, mask, None, None, None, record.gsd)
+        coarse_rows, coarse_cols = _coarser(rows, factor), _coarser(cols, factor)
+        hsi = np.array(arrays["hsi"][record.index, :, coarse_rows, coarse_cols])
+        hsi_mask = np.array(arrays["hsi_mask"][record.index, coarse_rows, coarse_cols])
+        return ChipArrays(rgb, mask, hsi, hsi_mask, factor, record.gsd)
 
     def _open_shard(self, name: str) -> dict[str, NDArray[Any]]:
         if name not in self._arrays:
@@ -121,7 +121,7 @@ class Dataset:
 
 
 def check(path: str | Path) -> list[str]:
-    """Hash every file of a dataset and say what is wrong, one line a problem.
+    """Hash every file of a dataset and say what is wrong, one line per problem.
 
     Raises:
         DatasetError: There is no readable `dataset.json`.
@@ -151,15 +151,13 @@ def _check_size(path: Path, entry: FileRecord) -> None:
 def _crop_slices(
     crop: Crop | None, shape_yx: tuple[int, int], factor: int | None
 ) -> tuple[slice, slice]:
-    row, column, height, width = crop or (0, 0, *shape_yx)
-    inside = (
-        0 <= row <= row + height <= shape_yx[0] and 0 <= column <= column + width <= shape_yx[1]
-    )
+    row, col, height, width = crop or (0, 0, *shape_yx)
+    inside = 0 <= row <= row + height <= shape_yx[0] and 0 <= col <= col + width <= shape_yx[1]
     if not inside:
         raise ValueError(f"crop {crop} leaves the chip of {shape_yx}")
-    if factor and any(number % factor for number in (row, column, height, width)):
+    if factor and any(number % factor for number in (row, col, height, width)):
         raise ValueError(f"crop {crop} cuts through HSI pixels of {factor} HR pixels")
-    return slice(row, row + height), slice(column, column + width)
+    return slice(row, row + height), slice(col, col + width)
 
 
 def _coarser(part: slice, factor: int) -> slice:

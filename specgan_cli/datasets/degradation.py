@@ -24,7 +24,7 @@ class Degradation:
     """How a sensor with larger pixels would have seen the same ground."""
 
     operator: Operator = "area"
-    """`area`: mean of the block; `gaussian`: Gaussian point spread; `point`: one pixel a block."""
+    """`area`: mean of a block; `gaussian`: Gaussian point spread; `point`: one pixel per block."""
     mtf: float = 0.3
     """Modulation transfer at the low-resolution Nyquist frequency, 0..1 (`gaussian` only)."""
     noise: float = 0.0
@@ -61,7 +61,7 @@ class Degradation:
         Args:
             hr_rgb: C x H x W values; H and W are multiples of `factor`.
             mask: H x W, 1 where valid; None when all is valid.
-            factor: HR pixels an LR pixel, along each axis.
+            factor: HR pixels per LR pixel, along each axis.
             rng: Source of the noise; needed when `noise` is above 0.
             value_range: Width of the range of values, which scales the noise.
 
@@ -95,7 +95,7 @@ def block_mean(
     Args:
         values: C x H x W; H and W are multiples of `factor`.
         mask: H x W, 1 where valid.
-        factor: Pixels a block along each axis.
+        factor: Pixels per block along each axis.
         min_valid: Share of a block that must be valid.
 
     Returns:
@@ -108,13 +108,13 @@ def block_mean(
 def hsi_to_lr(
     hsi: NDArray[Any], mask: NDArray[Any], hsi_factor: int, factor: int
 ) -> tuple[FloatArray, Mask]:
-    """Bring a chip's cube onto the LR grid of `factor` HR pixels a pixel.
+    """Bring a chip's cube onto the LR grid of `factor` HR pixels per pixel.
 
     Args:
         hsi: B x h x w, any unit.
         mask: h x w, 1 where valid.
-        hsi_factor: HR pixels an HSI pixel.
-        factor: HR pixels an LR pixel.
+        hsi_factor: HR pixels per HSI pixel.
+        factor: HR pixels per LR pixel.
 
     Returns:
         B x H/factor x W/factor float32 in the same unit and its mask (uint8): block means where
@@ -137,7 +137,7 @@ def gaussian_weights(factor: int, mtf: float) -> NDArray[np.float64]:
     """Return the one-dimensional point spread, sampled on HR pixels, that has the asked MTF.
 
     The standard deviation is found so that the response of the sampled, normalised kernel at the
-    LR Nyquist frequency, 1 / (2 factor) cycles an HR pixel, is `mtf` exactly and not only in the
+    LR Nyquist frequency, 1 / (2 factor) cycles per HR pixel, is `mtf` exactly and not only in the
     continuous limit (sigma = factor sqrt(-2 ln mtf) / pi).
 
     Raises:
@@ -187,12 +187,12 @@ def _gaussian(
     values: NDArray[Any], mask: Mask, factor: int, mtf: float, min_valid: float
 ) -> tuple[FloatArray, Mask]:
     rows = _gaussian_matrix(values.shape[1], factor, mtf)
-    columns = _gaussian_matrix(values.shape[2], factor, mtf).T
+    cols = _gaussian_matrix(values.shape[2], factor, mtf).T
     kept = np.where(mask > 0, values, 0).astype(np.float64)
-    weight = rows @ mask.astype(np.float64) @ columns
-    inside = rows.sum(axis=1)[:, None] * columns.sum(axis=0)[None, :]
+    weight = rows @ mask.astype(np.float64) @ cols
+    inside = rows.sum(axis=1)[:, None] * cols.sum(axis=0)[None, :]
     valid = weight >= min_valid * inside
-    mean = np.where(valid, (rows @ kept @ columns) / np.maximum(weight, 1e-12), 0.0)
+    mean = np.where(valid, (rows @ kept @ cols) / np.maximum(weight, 1e-12), 0.0)
     return mean.astype(np.float32), valid.astype(np.uint8)
 
 

@@ -65,7 +65,7 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class ShardRecord:
-    """Arrays of chips of equal shape, one `.npy` file a kind."""
+    """Arrays of chips of equal shape, one `.npy` file per kind."""
 
     name: str
     """`<split>-NNNN`; the files are `shards/<name>.<kind>.npy`."""
@@ -76,7 +76,7 @@ class ShardRecord:
     shape_yx: tuple[int, int]
     """HR rows and columns of every chip."""
     hsi_factor: int | None
-    """HR pixels an HSI pixel, a power of two; None without HSI."""
+    """HR pixels per HSI pixel, a power of two; None without HSI."""
     files: dict[str, FileRecord]
     """`rgb`, `mask` and, with HSI, `hsi` and `hsi_mask`."""
 
@@ -86,15 +86,15 @@ class Statistics:
     """Means, spreads and ranges of the valid pixels of the training split."""
 
     hsi_mean: tuple[float, ...]
-    """Mean reflectance a band, 0..1."""
+    """Mean reflectance per band, 0..1."""
     hsi_std: tuple[float, ...]
-    """Standard deviation of reflectance a band."""
+    """Standard deviation of reflectance per band."""
     hsi_pixels: int
     """HSI pixels counted."""
     rgb_mean: tuple[float, ...]
-    """Mean a band, in stored units."""
+    """Mean per band, in stored units."""
     rgb_std: tuple[float, ...]
-    """Standard deviation a band, in stored units."""
+    """Standard deviation per band, in stored units."""
     rgb_pixels: int
     """RGB pixels counted."""
     rgb_low: float

@@ -1,4 +1,4 @@
-"""Shards of a dataset: arrays of chips of equal shape, one `.npy` file a kind."""
+"""Shards of a dataset: arrays of chips of equal shape, one `.npy` file per kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from specgan_cli.errors import DatasetError
 
 
 @dataclass(frozen=True)
-class Sample:
+class ChipArrays:
     """The pixels of one chip, in stored units."""
 
     rgb: NDArray[Any]
@@ -27,7 +27,7 @@ class Sample:
     hsi_mask: NDArray[np.uint8] | None
     """H/hsi_factor x W/hsi_factor, 1 where the HSI is valid; None without HSI."""
     hsi_factor: int | None
-    """HR pixels an HSI pixel; None without HSI."""
+    """HR pixels per HSI pixel; None without HSI."""
     gsd: float
     """Size of an HR pixel, metres."""
 
@@ -68,7 +68,9 @@ def read_shard(folder: Path, shard: ShardRecord) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def write_shard(folder: Path, name: str, split: Split, samples: Sequence[Sample]) -> ShardRecord:
+def write_shard(
+    folder: Path, name: str, split: Split, samples: Sequence[ChipArrays]
+) -> ShardRecord:
     """Write chips of equal shape as one shard.
 
     Args:

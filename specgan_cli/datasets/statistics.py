@@ -22,9 +22,9 @@ class BandTotals:
     pixels: int
     """Valid pixels."""
     sums: tuple[int, ...]
-    """Sum a band."""
+    """Sum per band."""
     squares: tuple[int, ...]
-    """Sum of squares a band."""
+    """Sum of squares per band."""
 
     @classmethod
     def of(cls, values: NDArray[Any], mask: NDArray[Any]) -> "BandTotals":
@@ -42,7 +42,7 @@ class BandTotals:
         )
 
     def mean_std(self, unit: int = 1) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return mean and standard deviation a band, divided by `unit`; 0 and 1 without pixels."""
+        """Mean and standard deviation per band, divided by `unit`; 0 and 1 without pixels."""
         if not self.pixels:
             return (0.0,) * len(self.sums), (1.0,) * len(self.sums)
         means = [Fraction(total, self.pixels) for total in self.sums]
@@ -56,7 +56,7 @@ class BandTotals:
         )
 
 
-def add(totals: Iterable[BandTotals], bands: int) -> BandTotals:
+def sum_totals(totals: Iterable[BandTotals], bands: int) -> BandTotals:
     """Add totals up; those of no pixels at all for an empty list of `bands` bands."""
     pixels, sums, squares = 0, [0] * bands, [0] * bands
     for each in totals:

@@ -13,7 +13,7 @@ from rasterio.vrt import WarpedVRT
 from specgan_cli.errors import MismatchError
 from specgan_cli.measures import Mask, Pixels
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.opening import open_dataset
+from specgan_cli.raster.validation import open_dataset
 
 SNAP = 1e-3
 """Pixels: offsets nearer than this to whole ones are taken for whole."""

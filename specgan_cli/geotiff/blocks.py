@@ -21,7 +21,7 @@ def whole_blocks(
     raster are there.
 
     Returns:
-        (window of whole blocks or None, windows of the remaining parts, one a block).
+        (window of whole blocks or None, windows of the remaining parts, one per block).
 
     Raises:
         ValueError: If the window reaches beyond the raster.
@@ -62,7 +62,7 @@ class OpenBlocks:
             values: C x H x W of the window, as stored.
             valid: H x W.
             window: Where the values lie.
-            parts: What of the window to take, one window a block.
+            parts: What of the window to take, one window per block.
 
         Yields:
             (values, valid, window) of each block that has all its pixels now.

@@ -53,7 +53,7 @@ Directory = dict[int, Field]
 
 
 @dataclass(frozen=True)
-class Table:
+class TileIndex:
     """Where a directory's block offsets and byte counts lie in the file."""
 
     offsets_at: int
@@ -67,18 +67,18 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Head:
+class TiffHeader:
     """The first bytes of a TIFF: header, directories, empty block tables."""
 
     data: bytes
     """Everything before the first block."""
-    tables: tuple[Table, ...]
+    tables: tuple[TileIndex, ...]
     """One for each directory, in file order."""
     big: bool
     """BigTIFF: offsets of 8 bytes."""
 
 
-def number(directory: Directory, tag: int, default: int = 0) -> int:
+def first_uint(directory: Directory, tag: int, default: int = 0) -> int:
     """Return the first value of an unsigned field."""
     return int(directory[tag].numbers[0]) if tag in directory else default
 
@@ -86,14 +86,14 @@ def number(directory: Directory, tag: int, default: int = 0) -> int:
 def blocks_yx(directory: Directory) -> tuple[int, int]:
     """Return the rows and columns of blocks in one plane of a tiled directory."""
     return (
-        math.ceil(number(directory, HEIGHT) / number(directory, BLOCK_HEIGHT)),
-        math.ceil(number(directory, WIDTH) / number(directory, BLOCK_WIDTH)),
+        math.ceil(first_uint(directory, HEIGHT) / first_uint(directory, BLOCK_HEIGHT)),
+        math.ceil(first_uint(directory, WIDTH) / first_uint(directory, BLOCK_WIDTH)),
     )
 
 
 def planes(directory: Directory) -> int:
-    """Return how many planes of blocks there are: 1, or one a band."""
-    return number(directory, SAMPLES, 1) if number(directory, PLANAR, 1) == 2 else 1
+    """Return how many planes of blocks there are: 1, or one per band."""
+    return first_uint(directory, SAMPLES, 1) if first_uint(directory, PLANAR, 1) == 2 else 1
 
 
 def read_directories(data: Any) -> tuple[list[Directory], bool]:
@@ -133,15 +133,15 @@ def _read_directory(data: Any, at: int, big: bool) -> tuple[Directory, int]:
 def overview_of(directory: Directory, level: int) -> Directory:
     """Return the directory of an overview whose pixels are 2 ** `level` times coarser."""
     overview = {tag: field for tag, field in directory.items() if tag not in NOT_IN_OVERVIEWS}
-    kind = number(directory, SUBFILE_TYPE) | OVERVIEW
+    kind = first_uint(directory, SUBFILE_TYPE) | OVERVIEW
     overview[SUBFILE_TYPE] = Field(LONG, struct.pack("<I", kind))
     for tag in (WIDTH, HEIGHT):
-        size = -(-number(directory, tag) >> level)
+        size = -(-first_uint(directory, tag) >> level)
         overview[tag] = Field(LONG, struct.pack("<I", size))
     return overview
 
 
-def lay_out(directories: list[Directory], big: bool) -> Head:
+def lay_out(directories: list[Directory], big: bool) -> TiffHeader:
     """Return the head of a file with these directories and with empty block tables."""
     laid = [_with_empty_tables(directory, big) for directory in directories]
     inline, step, link = (8, 20, 8) if big else (4, 12, 4)
@@ -170,7 +170,7 @@ def lay_out(directories: list[Directory], big: bool) -> Head:
         following = starts[i + 1] if i + 1 < len(laid) else 0
         _pack(data, directory, starts[i], places[i], following, big)
     tables = tuple(
-        Table(
+        TileIndex(
             place[BLOCK_OFFSETS],
             place[BLOCK_COUNTS],
             directory[BLOCK_COUNTS].count,
@@ -178,7 +178,7 @@ def lay_out(directories: list[Directory], big: bool) -> Head:
         )
         for directory, place in zip(laid, places, strict=True)
     )
-    return Head(bytes(data), tables, big)
+    return TiffHeader(bytes(data), tables, big)
 
 
 def _with_empty_tables(directory: Directory, big: bool) -> Directory:

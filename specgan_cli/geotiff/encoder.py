@@ -20,7 +20,7 @@ from specgan_cli.geotiff.directory import (
     BLOCK_COUNTS,
     BLOCK_OFFSETS,
     Directory,
-    Head,
+    TiffHeader,
     lay_out,
     overview_of,
     read_directories,
@@ -78,7 +78,7 @@ class Encoding:
         }
 
 
-def make_head(encoding: Encoding, description: Description, levels: int) -> Head:
+def make_head(encoding: Encoding, description: Description, levels: int) -> TiffHeader:
     """Return the head of a GeoTIFF without blocks, with directories for `levels` overviews.
 
     Its directories are the image, its mask where there is one, then those of each overview.
@@ -110,7 +110,7 @@ def make_head(encoding: Encoding, description: Description, levels: int) -> Head
     return lay_out(kept, big)
 
 
-def keeps_crs(head: Head, grid: Grid) -> bool:
+def keeps_crs(head: TiffHeader, grid: Grid) -> bool:
     """Return whether a GeoTIFF with this head gives the grid's CRS back.
 
     GeoTIFF keys cannot say some systems, such as rotated poles.

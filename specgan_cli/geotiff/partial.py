@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from specgan import files
 from specgan_cli.errors import OutputError, writing
-from specgan_cli.geotiff.directory import Head, Table
+from specgan_cli.geotiff.directory import TiffHeader, TileIndex
 
 BINARY = getattr(os, "O_BINARY", 0)
-"""Windows would else translate line ends."""
+"""Windows otherwise translates line ends."""
 
 
 def temporary_of(path: Path) -> Path:
@@ -32,7 +32,7 @@ def journal_of(path: Path) -> Path:
 class PartialFile:
     """A TIFF that grows block by block; made by `create` or `resume`, locked until closed."""
 
-    def __init__(self, path: Path, descriptor: int, head: Head, position: int) -> None:
+    def __init__(self, path: Path, descriptor: int, head: TiffHeader, position: int) -> None:
         self.path = path
         """The output that this file will become."""
         self.position = position
@@ -46,12 +46,12 @@ class PartialFile:
         self._unsaved: list[tuple[int, int]] = []
 
     @property
-    def tables(self) -> tuple[Table, ...]:
+    def tables(self) -> tuple[TileIndex, ...]:
         """The block tables, one for each directory."""
         return self._head.tables
 
     @classmethod
-    def create(cls, path: Path, head: Head, job: str) -> "PartialFile":
+    def create(cls, path: Path, head: TiffHeader, job: str) -> "PartialFile":
         """Start a new partial file and its journal in place of any old ones.
 
         Raises:
@@ -179,7 +179,7 @@ class PartialFile:
             self._counts[number][:] = np.where(lost, 0, counts)
             self._unsaved += [(number, int(block)) for block in np.flatnonzero(lost)]
 
-    def _load(self, at: int, table: Table, size: int) -> npt.NDArray[np.uint64]:
+    def _load(self, at: int, table: TileIndex, size: int) -> npt.NDArray[np.uint64]:
         os.lseek(self._descriptor, at, os.SEEK_SET)
         data = os.read(self._descriptor, table.blocks * size)
         return np.frombuffer(data, f"<u{size}").astype(np.uint64)
@@ -214,6 +214,6 @@ def _journal_lines(journal: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _head_of(line: dict[str, Any]) -> Head:
-    tables = tuple(Table(at, counts, n, (yx[0], yx[1])) for at, counts, n, yx in line["tables"])
-    return Head(b"", tables, line["big"])
+def _head_of(line: dict[str, Any]) -> TiffHeader:
+    tables = tuple(TileIndex(at, counts, n, (yx[0], yx[1])) for at, counts, n, yx in line["tables"])
+    return TiffHeader(b"", tables, line["big"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from specgan.bands import Bands
 from specgan_cli import png
-from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
+from specgan_cli.datasets.dataset import ChipArrays, ChipRecord, Dataset
 from specgan_cli.datasets.manifest import SPLITS
 
 Picture = NDArray[np.uint8]
@@ -39,14 +39,14 @@ def contact_sheet(dataset: Dataset, path: Path, chips: int = CHIPS) -> None:
         chips: About how many are shown.
     """
     shown = chosen(dataset.chips, chips)
-    columns = min(_COLUMNS, max(1, len(shown)))
-    rows = max(1, math.ceil(len(shown) / columns))
+    cols = min(_COLUMNS, max(1, len(shown)))
+    rows = max(1, math.ceil(len(shown) / cols))
     height, width = 2 * TILE + 3 * _GAP, TILE + 2 * _GAP
-    sheet = np.full((3, rows * height, columns * width), _BACKGROUND, np.uint8)
+    sheet = np.full((3, rows * height, cols * width), _BACKGROUND, np.uint8)
     for place, record in enumerate(shown):
-        row, column = divmod(place, columns)
+        row, col = divmod(place, cols)
         entry = _entry(dataset, record)
-        sheet[:, row * height : (row + 1) * height, column * width : (column + 1) * width] = entry
+        sheet[:, row * height : (row + 1) * height, col * width : (col + 1) * width] = entry
     png.write(path, sheet.transpose(1, 2, 0))
 
 
@@ -77,7 +77,7 @@ def _entry(dataset: Dataset, record: ChipRecord) -> Picture:
     return entry
 
 
-def _cube(sample: Sample, bands: Bands) -> Picture:
+def _cube(sample: ChipArrays, bands: Bands) -> Picture:
     reflectance = sample.reflectance
     if reflectance is None or sample.hsi_mask is None:
         return np.full((3, TILE, TILE), _BACKGROUND, np.uint8)
@@ -94,9 +94,9 @@ def _thumbnail(values: NDArray[Any], mask: NDArray[Any]) -> Picture:
     longest = max(height, width)
     shape = max(1, TILE * height // longest), max(1, TILE * width // longest)
     rows = ((np.arange(shape[0]) + 0.5) * height / shape[0]).astype(int)
-    columns = ((np.arange(shape[1]) + 0.5) * width / shape[1]).astype(int)
-    picked = np.clip(values[:, rows[:, None], columns], 0, 255).astype(np.uint8)
+    cols = ((np.arange(shape[1]) + 0.5) * width / shape[1]).astype(int)
+    picked = np.clip(values[:, rows[:, None], cols], 0, 255).astype(np.uint8)
     missing = np.array(_MISSING, np.uint8)[:, None, None]
     picture = np.full((3, TILE, TILE), _BACKGROUND, np.uint8)
-    picture[:, : shape[0], : shape[1]] = np.where(mask[rows[:, None], columns], picked, missing)
+    picture[:, : shape[0], : shape[1]] = np.where(mask[rows[:, None], cols], picked, missing)
     return picture

@@ -19,7 +19,7 @@ PANEL = 512
 """Output pixels along the side of a panel."""
 
 CANDIDATES = 8
-"""Windows along each axis that the most telling one is chosen from."""
+"""Windows along each axis that the one of highest contrast is chosen from."""
 
 GAP = 8
 """White pixels between panels."""
@@ -37,7 +37,7 @@ def write_preview(job: Job, plan: RunPlan) -> None:
     """
     path = job.request.output.preview
     assert path is not None
-    window = telling_window(job.scene, plan.crop, max(PANEL // plan.scale, 2))
+    window = highest_contrast_window(job.scene, plan.crop, max(PANEL // plan.scale, 2))
     lr_values, lr_valid = job.scene.read(window)
     hr_window = window.shifted(-plan.crop.row, -plan.crop.col).scaled(plan.scale)
     with rasterio.open(job.request.output.path) as output:
@@ -46,7 +46,7 @@ def write_preview(job: Job, plan: RunPlan) -> None:
     png.write(path, picture.transpose(1, 2, 0))
 
 
-def telling_window(scene: Scene, crop: Window, side: int) -> Window:
+def highest_contrast_window(scene: Scene, crop: Window, side: int) -> Window:
     """Return the window with the strongest contrast of a lattice over the crop.
 
     Args:

@@ -16,7 +16,7 @@ from specgan.edges import edge_indices
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, valid_values
-from specgan_cli.raster.opening import (
+from specgan_cli.raster.validation import (
     check_dataset,
     choose_bands,
     choose_nodata,

@@ -24,7 +24,7 @@ class Axis:
     start: float
     """Source position of the first target pixel's edge."""
     step: float
-    """Source pixels a target pixel; negative when the axes are opposed."""
+    """Source pixels per target pixel; negative when the axes are opposed."""
     count: int
     """Target pixels."""
     size: int

@@ -26,10 +26,15 @@ from specgan_cli.datasets.building.build import (
     make_shard,
 )
 from specgan_cli.datasets.building.folder import DatasetFolder
-from specgan_cli.datasets.building.pairs import Pair
+from specgan_cli.datasets.building.pairs import ImagePair
 from specgan_cli.datasets.building.plan import SHARD_BYTES, choose_storage, plan_chips, plan_shards
-from specgan_cli.datasets.building.report import Report, final_report, nothing_left, plan_report
-from specgan_cli.datasets.building.source import Source, Storage
+from specgan_cli.datasets.building.report import (
+    DatasetSummary,
+    final_report,
+    nothing_left,
+    plan_report,
+)
+from specgan_cli.datasets.building.source import SourceImage, Storage
 from specgan_cli.datasets.dataset import Dataset, check
 from specgan_cli.datasets.manifest import (
     Manifest,
@@ -38,7 +43,7 @@ from specgan_cli.datasets.manifest import (
     Statistics,
 )
 from specgan_cli.datasets.shards import read_shard
-from specgan_cli.datasets.statistics import add, statistics
+from specgan_cli.datasets.statistics import statistics, sum_totals
 from specgan_cli.errors import DatasetError
 from specgan_cli.pictures.contact_sheet import contact_sheet
 from specgan_cli.raster.radiometry import PERCENTILES, WIDENING
@@ -49,11 +54,11 @@ Progress = Callable[[str, int, int], None]
 
 CONTACT_SHEET = "contact_sheet.png"
 
-__all__ = ["DatasetOptions", "Report", "check", "prepare_dataset"]
+__all__ = ["DatasetOptions", "DatasetSummary", "check", "prepare_dataset"]
 
 
 def prepare_dataset(
-    pairs: Sequence[Pair],
+    pairs: Sequence[ImagePair],
     output: str | Path,
     options: DatasetOptions | None = None,
     *,
@@ -62,7 +67,7 @@ def prepare_dataset(
     dry_run: bool = False,
     progress: Progress | None = None,
     shard_bytes: int = SHARD_BYTES,
-) -> Report:
+) -> DatasetSummary:
     """Make a dataset; a run that was stopped goes on where it stopped.
 
     Args:
@@ -108,7 +113,7 @@ class Run:
 
     partial: Path
     """Temporary folder."""
-    sources: Sequence[Source]
+    sources: Sequence[SourceImage]
     """Sources, in the order of the pairs."""
     alignments: dict[int, Alignment | None]
     """Displacement of each cube that may be used, by the index of its source."""
@@ -131,15 +136,15 @@ class Run:
 
 
 def _inspect(
-    pairs: Sequence[Pair], options: DatasetOptions, workers: Workers, tell: Progress
-) -> tuple[list[Source], list[Rejected]]:
-    found: dict[int, Source | Rejected] = {}
+    pairs: Sequence[ImagePair], options: DatasetOptions, workers: Workers, tell: Progress
+) -> tuple[list[SourceImage], list[Rejected]]:
+    found: dict[int, SourceImage | Rejected] = {}
     for index, result in workers.run(inspect_pair, [(pair, options) for pair in pairs]):
         found[index] = result
         tell("reading headers", len(found), len(pairs))
     ordered = [found[index] for index in range(len(pairs))]
     rejected = [each for each in ordered if isinstance(each, Rejected)]
-    sources = [each for each in ordered if isinstance(each, Source)]
+    sources = [each for each in ordered if isinstance(each, SourceImage)]
     if not sources:
         raise DatasetError(nothing_left(rejected))
     return sources, rejected
@@ -147,7 +152,7 @@ def _inspect(
 
 def _align(
     partial: Path,
-    sources: Sequence[Source],
+    sources: Sequence[SourceImage],
     options: DatasetOptions,
     workers: Workers,
     tell: Progress,
@@ -222,8 +227,8 @@ def _statistics(partial: Path, results: Sequence[ShardResult], storage: Storage)
         shards = [each.shard for each in training if each.shard is not None]
         low, high = storage.source_range or robust_range(partial, shards)
     return statistics(
-        add((each.totals["rgb"] for each in training), 3),
-        add(
+        sum_totals((each.totals["rgb"] for each in training), 3),
+        sum_totals(
             (each.totals["hsi"] for each in training if "hsi" in each.totals), len(CANONICAL_BANDS)
         ),
         low,
@@ -270,7 +275,10 @@ def _alignment_document(alignment: Alignment) -> dict[str, Any]:
 
 
 def _fingerprint(
-    plans: Sequence[ShardPlan], sources: Sequence[Source], options: DatasetOptions, storage: Storage
+    plans: Sequence[ShardPlan],
+    sources: Sequence[SourceImage],
+    options: DatasetOptions,
+    storage: Storage,
 ) -> str:
     """Name a run by all that its shards depend on: plan, options, and the state of its inputs."""
     named = [

@@ -12,7 +12,7 @@ from affine import Affine
 import displaced_pairs as pairs
 from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
-from specgan_cli.alignment.pair import Pair
+from specgan_cli.alignment.pair import MatchPair
 from specgan_cli.alignment.refine import blur_variance, refine
 from specgan_cli.alignment.search import reliability
 from specgan_cli.cubes.cube import Cube
@@ -149,8 +149,8 @@ def test_a_smooth_warp_is_followed_within_three_hundredths_of_a_pixel(tmp_path, 
     rows, cols = np.mgrid[0:size, 0:size] + 0.5
     x, y = cube_transform(RATIO, pad) @ (cols, rows)
     dx, dy = alignment.field.at(np.asarray(x), np.asarray(y))
-    by_row, by_col = warp(rows, cols)
-    error = np.hypot(alignment.shift_crs[0] + dx - by_col, alignment.shift_crs[1] + dy + by_row)
+    grad_row, grad_col = warp(rows, cols)
+    error = np.hypot(alignment.shift_crs[0] + dx - grad_col, alignment.shift_crs[1] + dy + grad_row)
     assert np.median(error) <= 0.03
 
 
@@ -269,7 +269,7 @@ def test_the_blur_beyond_the_area_of_a_pixel_is_measured(tmp_path, ground, scene
     seen = pairs.see(ground, RATIO, PAD, (0.3, 0.2), psf=0.45)
     path = pairs.write_cube(tmp_path / "c.tif", pairs.cube_of(seen), cube_transform())
     with Scene.open(scene_path) as scene, Cube.open(path) as cube:
-        views = Pair.of(scene, cube).views(pad=5, per_axis=1)
+        views = MatchPair.of(scene, cube).views(pad=5, per_axis=1)
     excess, left = blur_variance(views, refine(views, (0.0, 0.0))), 0.0
     for _ in range(4):
         blurred = [view.blurred(excess) for view in views]

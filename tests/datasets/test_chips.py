@@ -5,8 +5,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from specgan_cli.datasets.building.splits import (
-    Chip,
     Ground,
+    PlannedChip,
     Shares,
     block_name,
     draw_splits,
@@ -61,8 +61,8 @@ def ground(left: float, bottom: float, side: float, plane: str = "EPSG:32617") -
     return Ground(plane, (left, bottom, left + side, bottom + side))
 
 
-def chip(split: str, place: Ground, *common: Ground) -> Chip:
-    return Chip(0, Window(0, 0, 32, 32), (place, *common), "g", split)  # type: ignore[arg-type]
+def chip(split: str, place: Ground, *common: Ground) -> PlannedChip:
+    return PlannedChip(0, Window(0, 0, 32, 32), (place, *common), "g", split)  # type: ignore[arg-type]
 
 
 PLACES = st.tuples(st.integers(0, 60), st.integers(0, 60), st.sampled_from(SPLITS))

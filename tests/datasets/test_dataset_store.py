@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from specgan.bands import CANONICAL_BANDS
-from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample, check
+from specgan_cli.datasets.dataset import ChipArrays, ChipRecord, Dataset, check
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.datasets.manifest import Rejected
-from specgan_cli.datasets.statistics import BandTotals, add
+from specgan_cli.datasets.statistics import BandTotals, sum_totals
 from specgan_cli.errors import DatasetError
 from support.datasets import chip_record, save_chips
 
@@ -34,15 +34,15 @@ RECORD = ChipRecord(
 )
 
 
-def make_sample(seed: int, size: int = 64, hsi: bool = True) -> Sample:
+def make_sample(seed: int, size: int = 64, hsi: bool = True) -> ChipArrays:
     rng = np.random.default_rng(seed)
     rgb = rng.integers(0, 256, (3, size, size), dtype=np.uint8)
     mask = (rng.random((size, size)) < 0.9).astype(np.uint8)
     if not hsi:
-        return Sample(rgb, mask, None, None, None, 0.3)
+        return ChipArrays(rgb, mask, None, None, None, 0.3)
     cube = rng.integers(0, 6000, (48, size // 8, size // 8), dtype=np.int16)
     cube_mask = (rng.random((size // 8, size // 8)) < 0.9).astype(np.uint8)
-    return Sample(rgb, mask, cube, cube_mask, 8, 0.1)
+    return ChipArrays(rgb, mask, cube, cube_mask, 8, 0.1)
 
 
 @pytest.fixture
@@ -116,9 +116,9 @@ def test_totals_do_not_depend_on_order() -> None:
     rng = np.random.default_rng(1)
     images = [rng.integers(0, 65536, (3, 20, 20), dtype=np.uint16) for _ in range(5)]
     parts = [BandTotals.of(image, np.ones((20, 20))) for image in images]
-    assert add(parts, 3) == add(parts[::-1], 3)
+    assert sum_totals(parts, 3) == sum_totals(parts[::-1], 3)
     joined = np.concatenate(images, axis=1)
-    assert add(parts, 3) == BandTotals.of(joined, np.ones((100, 20)))
+    assert sum_totals(parts, 3) == BandTotals.of(joined, np.ones((100, 20)))
 
 
 def test_check_names_the_damaged_shard(folder: Path) -> None:

@@ -9,16 +9,16 @@ import numpy as np
 from scipy import ndimage
 
 from specgan.bands import CANONICAL_BANDS
-from specgan_cli.datasets.dataset import ChipRecord, Sample
+from specgan_cli.datasets.dataset import ChipArrays, ChipRecord
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.datasets.manifest import Manifest, Rejected
 from specgan_cli.datasets.shards import write_shard
-from specgan_cli.datasets.statistics import BandTotals, add, statistics
+from specgan_cli.datasets.statistics import BandTotals, statistics, sum_totals
 
 SIDE = 64
 
 
-def chip_record(name: str, sample: Sample, **fields: Any) -> ChipRecord:
+def chip_record(name: str, sample: ChipArrays, **fields: Any) -> ChipRecord:
     """Return the record of a training chip without a place, changed as `fields` say."""
     hsi = sample.hsi is not None
     record = ChipRecord(
@@ -41,13 +41,13 @@ def chip_record(name: str, sample: Sample, **fields: Any) -> ChipRecord:
 
 def save_chips(
     folder: Path,
-    chips: Iterable[tuple[ChipRecord, Sample]],
+    chips: Iterable[tuple[ChipRecord, ChipArrays]],
     *,
     degradation: Degradation | None = None,
     rejected: tuple[Rejected, ...] = (),
 ) -> Path:
     """Write chips as a dataset; those of one split, shape and kind share a shard."""
-    groups: dict[Any, list[tuple[ChipRecord, Sample]]] = {}
+    groups: dict[Any, list[tuple[ChipRecord, ChipArrays]]] = {}
     for record, sample in chips:
         key = (record.split, sample.rgb.shape, sample.rgb.dtype.str, sample.hsi_factor or 0)
         groups.setdefault(key, []).append((record, sample))
@@ -67,7 +67,9 @@ def save_chips(
     Manifest(
         scale=32,
         degradation=degradation or Degradation(),
-        statistics=statistics(add(rgb, 3), add(hsi, len(CANONICAL_BANDS)), 0.0, 255.0),
+        statistics=statistics(
+            sum_totals(rgb, 3), sum_totals(hsi, len(CANONICAL_BANDS)), 0.0, 255.0
+        ),
         shards=tuple(shards),
         chips=tuple(records),
         rejected=rejected,
@@ -75,15 +77,15 @@ def save_chips(
     return folder
 
 
-def with_cube(rgb: np.ndarray, mask: np.ndarray) -> Sample:
+def with_cube(rgb: np.ndarray, mask: np.ndarray) -> ChipArrays:
     """Return a chip of 0.1 m whose cube, of 8 x 8 pixels each, follows its brightness."""
     height, width = (length // 8 for length in mask.shape)
     coarse = rgb.astype(float).mean(0).reshape(height, 8, width, 8).mean((1, 3))
     cube = (coarse[None] * np.linspace(10, 30, 48)[:, None, None]).astype(np.int16)
-    return Sample(rgb, mask, cube, np.ones(coarse.shape, np.uint8), 8, 0.1)
+    return ChipArrays(rgb, mask, cube, np.ones(coarse.shape, np.uint8), 8, 0.1)
 
 
-def striped_chip(rng: np.random.Generator, shape_yx: tuple[int, int], *, hsi: bool) -> Sample:
+def striped_chip(rng: np.random.Generator, shape_yx: tuple[int, int], *, hsi: bool) -> ChipArrays:
     """Return a chip of stripes and noise."""
     rows, cols = np.mgrid[: shape_yx[0], : shape_yx[1]]
     angle = rng.uniform(0, np.pi)
@@ -91,7 +93,7 @@ def striped_chip(rng: np.random.Generator, shape_yx: tuple[int, int], *, hsi: bo
     rgb = 120 + 60 * wave[None] * rng.uniform(0.5, 1, (3, 1, 1)) + rng.normal(0, 5, (3, *shape_yx))
     rgb = rgb.clip(0, 255).astype(np.uint8)
     mask = np.ones(shape_yx, np.uint8)
-    return with_cube(rgb, mask) if hsi else Sample(rgb, mask, None, None, None, 0.3)
+    return with_cube(rgb, mask) if hsi else ChipArrays(rgb, mask, None, None, None, 0.3)
 
 
 def make_training_dataset(folder: Path, *, side: int = 96) -> Path:
@@ -116,12 +118,12 @@ def blobs(seed: int, side: int = SIDE) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def blob_chip(seed: int, *, hsi: bool, side: int = SIDE) -> Sample:
+def blob_chip(seed: int, *, hsi: bool, side: int = SIDE) -> ChipArrays:
     """Return a chip, a corner of which is masked when its seed is odd."""
     rgb, mask = blobs(seed, side), np.ones((side, side), np.uint8)
     if seed % 2:
         rgb[:, :5, :7], mask[:5, :7] = 255, 0
-    return with_cube(rgb, mask) if hsi else Sample(rgb, mask, None, None, None, 0.3)
+    return with_cube(rgb, mask) if hsi else ChipArrays(rgb, mask, None, None, None, 0.3)
 
 
 def make_evaluation_dataset(folder: Path, *, count: int = 8, side: int = SIDE) -> Path:

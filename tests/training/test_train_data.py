@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from specgan_cli.datasets.dataset import Dataset, Sample
+from specgan_cli.datasets.dataset import ChipArrays, Dataset
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.config.schema import DataConfig, SourceConfig
 from specgan_cli.training.data.batch import Plan
@@ -74,7 +74,7 @@ def test_turns_keep_lr_cube_and_truth_together(tmp_path: Path) -> None:
     rgb = np.stack([red, red // 2, 255 - red])
     cube = (red[::8, ::8].astype(int)[None] * 10).repeat(48, 0).astype(np.int16)
     ones = np.ones((64, 64), np.uint8)
-    sample = Sample(rgb, ones, cube, ones[::8, ::8], 8, 0.1)
+    sample = ChipArrays(rgb, ones, cube, ones[::8, ::8], 8, 0.1)
     save_chips(tmp_path / "ds", [(chip_record("a", sample), sample)])
     dataset = Dataset.open(tmp_path / "ds")
     cutter = Cutter(dataset, Standard((0.0,) * 48, (1.0,) * 48))

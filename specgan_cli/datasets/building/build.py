@@ -12,16 +12,16 @@ from specgan import files
 from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import Alignment, AlignOptions, align
 from specgan_cli.cubes.options import CubeOptions
-from specgan_cli.datasets.building.pairs import Pair
+from specgan_cli.datasets.building.pairs import ImagePair
 from specgan_cli.datasets.building.source import (
     ChipReader,
-    Source,
+    SourceImage,
     Storage,
-    inspect,
     open_cube,
     open_scene,
+    read_headers,
 )
-from specgan_cli.datasets.building.splits import Chip, Shares, SplitBy
+from specgan_cli.datasets.building.splits import PlannedChip, Shares, SplitBy
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.datasets.manifest import (
     ChipRecord,
@@ -29,8 +29,8 @@ from specgan_cli.datasets.manifest import (
     ShardRecord,
     Split,
 )
-from specgan_cli.datasets.shards import Sample, write_shard
-from specgan_cli.datasets.statistics import BandTotals, add
+from specgan_cli.datasets.shards import ChipArrays, write_shard
+from specgan_cli.datasets.statistics import BandTotals, sum_totals
 from specgan_cli.errors import MismatchError, RasterError
 
 
@@ -77,7 +77,7 @@ class ShardPlan:
     """Name of the shard."""
     split: Split
     """Part of the dataset."""
-    chips: tuple[Chip, ...]
+    chips: tuple[PlannedChip, ...]
     """Planned chips of equal shape and HSI factor."""
     names: tuple[str, ...]
     """Unique name of each chip."""
@@ -99,7 +99,7 @@ class ShardResult:
     """Sums over the chips kept."""
 
 
-def inspect_pair(work: tuple[Pair, DatasetOptions]) -> Source | Rejected:
+def inspect_pair(work: tuple[ImagePair, DatasetOptions]) -> SourceImage | Rejected:
     """Read a pair's headers; a pair that cannot be used is rejected with the reason.
 
     Raises:
@@ -107,14 +107,14 @@ def inspect_pair(work: tuple[Pair, DatasetOptions]) -> Source | Rejected:
     """
     pair, options = work
     try:
-        return inspect(pair, options.assume_gsd, options.scale, options.cubes)
+        return read_headers(pair, options.assume_gsd, options.scale, options.cubes)
     except RasterError as error:
         return Rejected(pair.rgb, f"unreadable: {error}")
     except MismatchError as error:
         return Rejected(pair.rgb, f"unusable cube: {error}")
 
 
-def align_source(work: tuple[Source, DatasetOptions]) -> Alignment | Rejected | None:
+def align_source(work: tuple[SourceImage, DatasetOptions]) -> Alignment | Rejected | None:
     """Measure how a real cube lies on its image; None where there is nothing to measure."""
     source, options = work
     if not options.alignment.align or source.pair.hsi_kind != "real" or source.grid.crs is None:
@@ -139,7 +139,7 @@ class ShardWork:
     """Temporary dataset folder."""
     plan: ShardPlan
     """What to write."""
-    sources: dict[int, Source]
+    sources: dict[int, SourceImage]
     """Sources of the chips, by index."""
     alignments: dict[int, Alignment | None]
     """Displacements of their cubes, by index."""
@@ -151,7 +151,7 @@ class ShardWork:
 
 def make_shard(work: ShardWork) -> ShardResult:
     """Read, judge and write the chips of one shard, and note the result beside it."""
-    kept: list[tuple[ChipRecord, Sample]] = []
+    kept: list[tuple[ChipRecord, ChipArrays]] = []
     rejected: list[Rejected] = []
     with ChipReader(work.options.cubes, work.options.assume_gsd, work.storage) as reader:
         for chip, name in zip(work.plan.chips, work.plan.names, strict=True):
@@ -161,7 +161,7 @@ def make_shard(work: ShardWork) -> ShardResult:
             except (RasterError, MismatchError) as error:
                 rejected.append(Rejected(name, f"unreadable: {error}"))
                 continue
-            if reason := fault(sample, work.options):
+            if reason := rejection_reason(sample, work.options):
                 rejected.append(Rejected(name, reason))
                 continue
             record = describe(chip, name, source, sample, work.plan, len(kept))
@@ -171,7 +171,7 @@ def make_shard(work: ShardWork) -> ShardResult:
     return result
 
 
-def fault(sample: Sample, options: DatasetOptions) -> str | None:
+def rejection_reason(sample: ChipArrays, options: DatasetOptions) -> str | None:
     """Say why a chip is not fit for training; None when it is."""
     missing = 1.0 - float(sample.mask.mean())
     if missing > options.max_nodata:
@@ -185,7 +185,12 @@ def fault(sample: Sample, options: DatasetOptions) -> str | None:
 
 
 def describe(
-    chip: Chip, name: str, source: Source, sample: Sample, plan: ShardPlan, index: int
+    chip: PlannedChip,
+    name: str,
+    source: SourceImage,
+    sample: ChipArrays,
+    plan: ShardPlan,
+    index: int,
 ) -> ChipRecord:
     """Make a chip's record; a cube that shows nothing of it does not count as its cube."""
     seen = sample.hsi_mask is not None and bool(sample.hsi_mask.any())
@@ -209,7 +214,7 @@ def describe(
 
 
 def _store(
-    work: ShardWork, kept: Sequence[tuple[ChipRecord, Sample]], rejected: tuple[Rejected, ...]
+    work: ShardWork, kept: Sequence[tuple[ChipRecord, ChipArrays]], rejected: tuple[Rejected, ...]
 ) -> ShardResult:
     if not kept:
         return ShardResult(None, (), rejected, {})
@@ -218,9 +223,9 @@ def _store(
     return ShardResult(shard, tuple(record for record, _ in kept), rejected, _totals(samples))
 
 
-def _totals(samples: Sequence[Sample]) -> dict[Literal["rgb", "hsi"], BandTotals]:
+def _totals(samples: Sequence[ChipArrays]) -> dict[Literal["rgb", "hsi"], BandTotals]:
     found: dict[Literal["rgb", "hsi"], BandTotals] = {
-        "rgb": add((BandTotals.of(each.rgb, each.mask) for each in samples), 3)
+        "rgb": sum_totals((BandTotals.of(each.rgb, each.mask) for each in samples), 3)
     }
     cubes = [
         BandTotals.of(each.hsi, each.hsi_mask)
@@ -228,7 +233,7 @@ def _totals(samples: Sequence[Sample]) -> dict[Literal["rgb", "hsi"], BandTotals
         if each.hsi is not None and each.hsi_mask is not None
     ]
     if cubes:
-        found["hsi"] = add(cubes, len(cubes[0].sums))
+        found["hsi"] = sum_totals(cubes, len(cubes[0].sums))
     return found
 
 

@@ -60,7 +60,7 @@ class DatasetFolder:
             The temporary folder.
 
         Raises:
-            OutputError: Another run holds it, it is foreign, or the disk is full.
+            OutputError: Another run holds it, it is not ours, or the disk is full.
         """
         try:
             self._claim()
@@ -78,7 +78,7 @@ class DatasetFolder:
                 raise
             why = "the disk is full" if error.errno in DISK_FULL else f"cannot write: {error}"
             raise OutputError(
-                f"{self.path}: {why}; mend that, and the same command goes on where it stopped "
+                f"{self.path}: {why}; fix that, and the same command goes on where it stopped "
                 f"(or remove {self.partial})"
             ) from None
 

@@ -37,7 +37,7 @@ _PUBLISHED = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImagePair:
     """One high-resolution RGB image and what is known about it."""
 
     rgb: str
@@ -75,7 +75,7 @@ class Pair:
 
 def read_pairs(
     sources: Sequence[str | Path], hsi_dir: str | Path | None = None, root: Path | None = None
-) -> list[Pair]:
+) -> list[ImagePair]:
     """Read every way in which pairs may be given.
 
     Args:
@@ -90,7 +90,7 @@ def read_pairs(
     Raises:
         DatasetError: A list is malformed, a file is missing, or an image is named twice.
     """
-    pairs: list[Pair] = []
+    pairs: list[ImagePair] = []
     for source in map(Path, sources):
         if source.suffix.lower() == ".csv":
             pairs += _read_csv(source, root)
@@ -99,7 +99,7 @@ def read_pairs(
         elif source.is_dir():
             pairs += _match(source, None if hsi_dir is None else Path(hsi_dir))
         elif source.exists():
-            pairs.append(Pair(str(source), Path()))
+            pairs.append(ImagePair(str(source), Path()))
         else:
             raise DatasetError(f"{source}: no such list, folder or image")
     if not pairs:
@@ -108,7 +108,7 @@ def read_pairs(
     return pairs
 
 
-def _read_csv(path: Path, root: Path | None) -> list[Pair]:
+def _read_csv(path: Path, root: Path | None) -> list[ImagePair]:
     base = path.parent if root is None else root
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -132,7 +132,7 @@ def _read_csv(path: Path, root: Path | None) -> list[Pair]:
     ]
 
 
-def _parse_row(row: dict[str, str], base: Path, where: str) -> Pair:
+def _parse_row(row: dict[str, str], base: Path, where: str) -> ImagePair:
     if not row["rgb"]:
         raise DatasetError(f"{where}: names no RGB image")
     split, hsi = row.get("split", ""), row.get("hsi") or None
@@ -144,7 +144,7 @@ def _parse_row(row: dict[str, str], base: Path, where: str) -> Pair:
             f"{where}: hsi_kind {kind!r} does not fit; use real or simulated with a cube, "
             "none without one"
         )
-    return Pair(
+    return ImagePair(
         rgb=row["rgb"],
         root=base,
         hsi=hsi,
@@ -171,7 +171,7 @@ def _positive(text: str, name: str, where: str) -> float | None:
     return value
 
 
-def _read_published(folder: Path) -> list[Pair]:
+def _read_published(folder: Path) -> list[ImagePair]:
     pairs = []
     for part in _PUBLISHED:
         images = folder / part / "RGBHR"
@@ -185,14 +185,14 @@ def _read_published(folder: Path) -> list[Pair]:
     return pairs
 
 
-def _match(images: Path, cubes: Path | None) -> list[Pair]:
+def _match(images: Path, cubes: Path | None) -> list[ImagePair]:
     """Pair the rasters of two folders by their stems."""
     by_stem = {} if cubes is None else _by_stem(cubes)
     pairs = []
     for stem, image in sorted(_by_stem(images).items()):
         cube = by_stem.pop(stem, None)
         hsi = None if cube is None else str(cube)
-        pairs.append(Pair(str(image), Path(), hsi=hsi, hsi_kind="real" if cube else "none"))
+        pairs.append(ImagePair(str(image), Path(), hsi=hsi, hsi_kind="real" if cube else "none"))
     if cubes is not None and not any(pair.hsi for pair in pairs):
         raise DatasetError(f"{cubes}: no cube has the name of an image in {images}")
     if by_stem:
@@ -211,7 +211,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _check_files(pairs: Iterable[Pair]) -> None:
+def _check_files(pairs: Iterable[ImagePair]) -> None:
     seen: set[Path] = set()
     missing = []
     for pair in pairs:

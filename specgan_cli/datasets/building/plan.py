@@ -9,9 +9,9 @@ from typing import Any
 
 from specgan.bands import CANONICAL_BANDS
 from specgan_cli.datasets.building.build import DatasetOptions, ShardPlan
-from specgan_cli.datasets.building.source import Source, Storage, grounds
+from specgan_cli.datasets.building.source import SourceImage, Storage, grounds
 from specgan_cli.datasets.building.splits import (
-    Chip,
+    PlannedChip,
     block_name,
     draw_splits,
     guarded,
@@ -30,7 +30,9 @@ SHARD_BYTES = 48_000_000
 """Most bytes of pixels in one shard, unless a single chip is larger."""
 
 
-def choose_storage(sources: Sequence[Source], rgb_range: tuple[float, float] | None) -> Storage:
+def choose_storage(
+    sources: Sequence[SourceImage], rgb_range: tuple[float, float] | None
+) -> Storage:
     """Choose the stored type: 8 bits where a source has them or floats of 0..255, else 16.
 
     Raises:
@@ -49,8 +51,8 @@ def choose_storage(sources: Sequence[Source], rgb_range: tuple[float, float] | N
 
 
 def plan_chips(
-    sources: Sequence[Source], options: DatasetOptions
-) -> tuple[list[Chip], list[Rejected]]:
+    sources: Sequence[SourceImage], options: DatasetOptions
+) -> tuple[list[PlannedChip], list[Rejected]]:
     """Cut every source into chips and give each its split.
 
     Returns:
@@ -60,7 +62,7 @@ def plan_chips(
     Raises:
         DatasetError: One group is listed under two splits.
     """
-    chips: list[Chip] = []
+    chips: list[PlannedChip] = []
     rejected: list[Rejected] = []
     several = len({source.crs_name for source in sources} - {None}) > 1
     for index, source in enumerate(sources):
@@ -69,7 +71,9 @@ def plan_chips(
             source.grid.shape_yx, options.chip, options.overlap, options.scale
         ):
             where = grounds(source, window, several)
-            chips.append(Chip(index, window, where, source.pair.group_name, source.pair.split))
+            chips.append(
+                PlannedChip(index, window, where, source.pair.group_name, source.pair.split)
+            )
         if len(chips) == before:
             height, width = source.grid.shape_yx
             reason = f"too small: {height} x {width} pixels are no LR pixel"
@@ -84,7 +88,7 @@ def plan_chips(
     return [chip for index, chip in enumerate(chips) if index not in near], rejected
 
 
-def _split(chips: Sequence[Chip], options: DatasetOptions) -> list[Chip]:
+def _split(chips: Sequence[PlannedChip], options: DatasetOptions) -> list[PlannedChip]:
     """Give chips the split that their list names, and draw those of the other groups."""
     if options.split_by == "blocks":
         chips = _blocked(chips, options)
@@ -105,7 +109,7 @@ def _split(chips: Sequence[Chip], options: DatasetOptions) -> list[Chip]:
     return [replace(chip, split=splits[chip.group]) for chip in chips]
 
 
-def _blocked(chips: Sequence[Chip], options: DatasetOptions) -> list[Chip]:
+def _blocked(chips: Sequence[PlannedChip], options: DatasetOptions) -> list[PlannedChip]:
     """Name the groups of chips without a listed split after blocks of ground."""
     sides: dict[str, float] = {}
     for chip in chips:
@@ -120,7 +124,7 @@ def _blocked(chips: Sequence[Chip], options: DatasetOptions) -> list[Chip]:
     ]
 
 
-def chip_names(chips: Sequence[Chip], sources: Sequence[Source]) -> list[str]:
+def chip_names(chips: Sequence[PlannedChip], sources: Sequence[SourceImage]) -> list[str]:
     """Name chips after their source's stem, or its whole name where stems repeat."""
     stems = Counter(Path(source.pair.rgb).stem for source in sources)
     names = []
@@ -132,8 +136,8 @@ def chip_names(chips: Sequence[Chip], sources: Sequence[Source]) -> list[str]:
 
 
 def plan_shards(
-    chips: Sequence[Chip],
-    sources: Sequence[Source],
+    chips: Sequence[PlannedChip],
+    sources: Sequence[SourceImage],
     storage: Storage,
     shard_bytes: int = SHARD_BYTES,
 ) -> list[ShardPlan]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from specgan_cli.datasets.building.build import ShardPlan
-from specgan_cli.datasets.building.source import Source
+from specgan_cli.datasets.building.source import SourceImage
 from specgan_cli.datasets.manifest import HSI_KINDS, SPLITS, Manifest, Rejected
 
 
 @dataclass(frozen=True)
-class Report:
+class DatasetSummary:
     """What was made, or would be."""
 
     output: str
@@ -20,15 +20,15 @@ class Report:
     dry_run: bool
     """Whether nothing was written."""
     chips: dict[str, int]
-    """Chips a split."""
+    """Chips per split."""
     pairs: dict[str, int]
-    """Chips a kind of cube."""
+    """Chips per kind of cube."""
     shards: int
     """Shards."""
     bytes: int
     """Bytes of pixels; at most, for a dry run."""
     rejected: dict[str, int]
-    """What was left out, a reason."""
+    """What was left out, per reason."""
     statistics: dict[str, Any] = field(default_factory=dict)
     """Statistics of the training split."""
 
@@ -46,12 +46,12 @@ class Report:
 def plan_report(
     output: Path,
     plans: Sequence[ShardPlan],
-    sources: Sequence[Source],
+    sources: Sequence[SourceImage],
     rejected: Sequence[Rejected],
-) -> Report:
+) -> DatasetSummary:
     """Say what a plan would give."""
     chips = [(plan.split, sources[chip.source]) for plan in plans for chip in plan.chips]
-    return Report(
+    return DatasetSummary(
         output=str(output),
         dry_run=True,
         chips=_counts([split for split, _ in chips], SPLITS),
@@ -62,9 +62,9 @@ def plan_report(
     )
 
 
-def final_report(output: Path, manifest: Manifest) -> Report:
+def final_report(output: Path, manifest: Manifest) -> DatasetSummary:
     """Say what a dataset holds."""
-    return Report(
+    return DatasetSummary(
         output=str(output),
         dry_run=False,
         chips=_counts([chip.split for chip in manifest.chips], SPLITS),

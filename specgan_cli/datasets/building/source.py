@@ -15,9 +15,9 @@ from rasterio.crs import CRS
 from specgan_cli.alignment import Alignment, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
-from specgan_cli.datasets.building.pairs import Pair
+from specgan_cli.datasets.building.pairs import ImagePair
 from specgan_cli.datasets.building.splits import Ground
-from specgan_cli.datasets.shards import Sample
+from specgan_cli.datasets.shards import ChipArrays
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError, MismatchError
 from specgan_cli.raster.grid import Grid, Window
@@ -34,10 +34,10 @@ _FINER = 0.05
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceImage:
     """What the headers of a pair's files say."""
 
-    pair: Pair
+    pair: ImagePair
     """The pair."""
     grid: Grid
     """Grid of the RGB; without a CRS the units are metres and the origin is the image's corner."""
@@ -46,7 +46,7 @@ class Source:
     gsd: float
     """Size of an HR pixel, metres."""
     hsi_factor: int | None
-    """HR pixels an HSI pixel in the dataset, a power of two; None without a cube."""
+    """HR pixels per HSI pixel in the dataset, a power of two; None without a cube."""
 
     @property
     def crs_name(self) -> str | None:
@@ -54,7 +54,9 @@ class Source:
         return None if self.grid.crs is None else self.grid.crs.to_string()
 
 
-def inspect(pair: Pair, assume_gsd: float | None, scale: int, cubes: CubeOptions) -> Source:
+def read_headers(
+    pair: ImagePair, assume_gsd: float | None, scale: int, cubes: CubeOptions
+) -> SourceImage:
     """Read the headers of a pair.
 
     Args:
@@ -74,7 +76,7 @@ def inspect(pair: Pair, assume_gsd: float | None, scale: int, cubes: CubeOptions
         if pair.hsi is not None:
             with open_cube(pair, grid, cubes) as cube:
                 factor = hsi_factor(gsd, cube_gsd(cube, gsd), scale)
-        return Source(pair, grid, scene.dtype, gsd, factor)
+        return SourceImage(pair, grid, scene.dtype, gsd, factor)
 
 
 def cube_gsd(cube: Cube, gsd: float) -> float:
@@ -94,7 +96,7 @@ def hsi_factor(gsd: float, cube_gsd: float, scale: int) -> int:
 
 
 @contextmanager
-def open_scene(pair: Pair, assume_gsd: float | None) -> Iterator[tuple[Scene, Grid]]:
+def open_scene(pair: ImagePair, assume_gsd: float | None) -> Iterator[tuple[Scene, Grid]]:
     """Open a pair's RGB, with its grid; that of an image without a CRS starts at (0, 0).
 
     Raises:
@@ -114,7 +116,7 @@ def open_scene(pair: Pair, assume_gsd: float | None) -> Iterator[tuple[Scene, Gr
 
 
 @contextmanager
-def open_cube(pair: Pair, grid: Grid, options: CubeOptions) -> Iterator[Cube]:
+def open_cube(pair: ImagePair, grid: Grid, options: CubeOptions) -> Iterator[Cube]:
     """Open a pair's cube; one beside an image without a CRS covers exactly that image.
 
     What the pair says of its cube comes before the options.
@@ -175,7 +177,7 @@ class ChipReader:
     def __init__(self, options: CubeOptions, assume_gsd: float | None, storage: Storage) -> None:
         self._options, self._assume_gsd, self._storage = options, assume_gsd, storage
         self._stack = ExitStack()
-        self._source: Source | None = None
+        self._source: SourceImage | None = None
         self._cube: Cube | None = None
 
     def __enter__(self) -> "ChipReader":
@@ -184,7 +186,7 @@ class ChipReader:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def read(self, source: Source, window: Window, alignment: Alignment | None) -> Sample:
+    def read(self, source: SourceImage, window: Window, alignment: Alignment | None) -> ChipArrays:
         """Read one chip in stored units.
 
         Args:
@@ -201,11 +203,11 @@ class ChipReader:
         rgb = self._storage.store(values, valid)
         mask = valid.astype(np.uint8)
         if self._cube is None or source.hsi_factor is None:
-            return Sample(rgb, mask, None, None, None, source.gsd)
+            return ChipArrays(rgb, mask, None, None, None, source.gsd)
         grid = source.grid.window(window).coarsen(source.hsi_factor)
         reflectance, covered = cube_on_grid(self._cube, grid, alignment)
         hsi = np.clip(np.rint(np.where(covered, reflectance, 0) * HSI_UNIT), *_HSI_LIMITS)
-        return Sample(
+        return ChipArrays(
             rgb,
             mask,
             hsi.astype(np.int16),
@@ -214,7 +216,7 @@ class ChipReader:
             source.gsd,
         )
 
-    def _open(self, source: Source) -> None:
+    def _open(self, source: SourceImage) -> None:
         if source is self._source:
             return
         self._stack.close()
@@ -226,7 +228,7 @@ class ChipReader:
         self._source = source
 
 
-def grounds(source: Source, window: Window, common: bool) -> tuple[Ground, ...]:
+def grounds(source: SourceImage, window: Window, common: bool) -> tuple[Ground, ...]:
     """Say where a chip lies.
 
     Args:

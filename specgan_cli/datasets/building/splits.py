@@ -55,7 +55,7 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Chip:
+class PlannedChip:
     """A chip that is planned, before its pixels are read."""
 
     source: int
@@ -95,7 +95,7 @@ def plan_windows(
         shape_yx: HR rows and columns of the source.
         chip: LR rows and columns of a chip; a smaller source gives one smaller chip.
         overlap: LR pixels that neighbours share.
-        scale: HR pixels an LR pixel.
+        scale: HR pixels per LR pixel.
 
     Yields:
         HR windows, multiples of `scale` in size.  The last chip of an axis is as large as what is
@@ -151,7 +151,7 @@ def draw_splits(sizes: dict[str, int], shares: Shares) -> dict[str, Split]:
     return splits
 
 
-def guarded(chips: Sequence[Chip], guard_m: float) -> list[int]:
+def guarded(chips: Sequence[PlannedChip], guard_m: float) -> list[int]:
     """Find the chips that lie too near to one of a split that must stay unseen.
 
     Between training and validation, or validation and test, it is the chip of the former that has
@@ -179,7 +179,7 @@ def guarded(chips: Sequence[Chip], guard_m: float) -> list[int]:
     ]
 
 
-def too_near(chip: Chip, other: Chip, guard_m: float) -> bool:
+def too_near(chip: PlannedChip, other: PlannedChip, guard_m: float) -> bool:
     """Whether two chips lie nearer than the guard distance; at 0, whether they share ground."""
     if chip.ground[0].plane == other.ground[0].plane:
         return _within(chip.ground[0], other.ground[0], guard_m)
@@ -196,8 +196,8 @@ def _within(ground: Ground, other: Ground, guard_m: float) -> bool:
     return ground.gap(other) < guard_m - _TOUCHING * ground.extent / ground.unit
 
 
-def _cell_sizes(chips: Sequence[Chip], guard_m: float) -> dict[str, float]:
-    """Return cells a plane so large that whatever is near lies in the same or the next one."""
+def _cell_sizes(chips: Sequence[PlannedChip], guard_m: float) -> dict[str, float]:
+    """Return cells per plane so large that whatever is near lies in the same or the next one."""
     sizes: dict[str, float] = defaultdict(float)
     for chip in chips:
         for ground in chip.ground:
@@ -212,7 +212,7 @@ def _cell(ground: Ground, sizes: dict[str, float], dx: int = 0, dy: int = 0) -> 
 
 
 def _neighbours(
-    cells: dict[_Cell, list[int]], chip: Chip, sizes: dict[str, float]
+    cells: dict[_Cell, list[int]], chip: PlannedChip, sizes: dict[str, float]
 ) -> Iterator[int]:
     for ground in chip.ground:
         for dx in (-1, 0, 1):
@@ -220,5 +220,5 @@ def _neighbours(
                 yield from cells.get(_cell(ground, sizes, dx, dy), ())
 
 
-def _rank(chip: Chip) -> int:
+def _rank(chip: PlannedChip) -> int:
     return _RANK[chip.split or "train"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specgan_cli.datasets.dataset import ChipRecord, Dataset, Sample
+from specgan_cli.datasets.dataset import ChipArrays, ChipRecord, Dataset
 from specgan_cli.datasets.degradation import hsi_to_lr
 
 FloatArray = NDArray[np.float32]
@@ -188,7 +188,7 @@ def _surround(image: FloatArray, pads: list[tuple[int, int]]) -> FloatArray:
     return np.pad(image, [(0, 0), *pads], mode="edge")
 
 
-def _unit_range(sample: Sample, dataset: Dataset) -> FloatArray:
+def _unit_range(sample: ChipArrays, dataset: Dataset) -> FloatArray:
     low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
     scale = np.float32(2.0 / (high - low))
     rgb = sample.rgb.astype(np.float32) * scale - np.float32(1.0 + low * scale)
@@ -206,7 +206,7 @@ def _filled(lr_rgb: FloatArray, lr_mask: NDArray[np.uint8]) -> FloatArray:
 
 
 def _cube(
-    standard: Standard, sample: Sample, factor: int, shape_yx: tuple[int, ...]
+    standard: Standard, sample: ChipArrays, factor: int, shape_yx: tuple[int, ...]
 ) -> tuple[FloatArray, FloatArray]:
     reflectance = sample.reflectance
     if reflectance is None or sample.hsi_mask is None or sample.hsi_factor is None:

@@ -64,7 +64,7 @@ def check_dataset(dataset: DatasetReader, name: str, georeferenced: bool) -> Non
     """Check that a dataset has bands, pixels and, where asked for, a grid on the ground.
 
     Raises:
-        RasterError: With the command that would mend it, where there is one.
+        RasterError: With the command that fixes it, where there is one.
     """
     shown = redact(name)
     if dataset.count == 0:
