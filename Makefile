@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 EXTRAS := test,train,hdf5,distributed
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: help venv demo test check lint types tests wheel test-wheel sample clean
+.PHONY: help venv demo test check lint types tests quick wheel test-wheel sample clean
 
 help:
 	@echo "make demo    install, upscale the sample scene 32 times, say where the results lie"
 	@echo "make test    install, lint, type-check, test"
+	@echo "make quick   the tests without the slow ones, in under four minutes"
 	@echo "make venv    install only (in $(VENV))"
 	@echo "make test-wheel    build the wheel, install it alone, run the tests on it"
 	@echo "make sample  make sample_data/ again from its script"
@@ -54,6 +55,9 @@ types: $(VENV)/.installed-test
 
 tests: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+
+quick: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) -m "not slow"
 
 wheel: $(VENV)/.installed-test
 	rm -rf dist

@@ -1,6 +1,7 @@
 """Fixtures: small rasters of every kind that the raster core meets, and the real data's folder."""
 
 import os
+import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ from rasterio.rpc import RPC
 
 from support.datasets import make_training_dataset
 from support.rasters import COMPOUND, GEOGRAPHIC, NORTH_UP, ROTATED, SOUTH_UP, UTM, coordinates
+
+# A shell ignores SIGINT in what it starts in the background, and processes started here would
+# inherit that; a handled signal is theirs to handle.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # the same examples on every machine, and no deadline on a busy one
 settings.register_profile("specgan", deadline=None, derandomize=True, database=None)

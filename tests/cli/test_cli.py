@@ -7,14 +7,16 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner
 
-import specgan
+from specgan import __version__
 from specgan_cli import errors
-from specgan_cli.cli.main import COMMANDS, cli, main
+from specgan_cli.cli.main import COMMANDS, main
+from support.command import specgan
 
 LEAVES = ["prepare", "train", "upscale", "evaluate", "models list", "models show", "models import"]
 
@@ -40,13 +42,7 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
     root.setLevel(level)
 
 
-def exit_code(*words: str) -> object:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(words))
-    return stopped.value.code
-
-
-def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "specgan_cli", *words],
         capture_output=True,
@@ -64,10 +60,10 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 
 def test_help_names_every_command() -> None:
-    result = CliRunner().invoke(cli, ["--help"])
-    assert result.exit_code == 0
+    result = specgan("--help")
+    assert result.code == 0
     for name in ("prepare", "train", "upscale", "evaluate", "models"):
-        assert f"\n  {name} " in result.output
+        assert f"\n  {name} " in result.stdout
 
 
 def test_help_loads_neither_torch_nor_the_raster_library() -> None:
@@ -101,16 +97,15 @@ def test_no_help_loads_torch() -> None:
 
 @pytest.mark.parametrize("words", LEAVES)
 def test_help_shows_examples_line_by_line(words: str) -> None:
-    lines = CliRunner().invoke(cli, [*words.split(), "--help"]).output.splitlines()
+    lines = specgan(*words.split(), "--help").stdout.splitlines()
     examples = [line for line in lines[1:] if line.strip().startswith(f"specgan {words} ")]
     assert examples or f"    specgan {words}" in lines
     assert not any("\\b" in line for line in lines)
 
 
 def test_version_is_the_packages() -> None:
-    result = CliRunner().invoke(cli, ["--version"])
-    assert result.exit_code == 0
-    assert specgan.__version__ in result.output
+    result = specgan("--version")
+    assert (result.code, result.stdout) == (0, f"specgan, version {__version__}\n")
 
 
 def test_no_command_shows_the_help_and_is_a_usage_error() -> None:
@@ -119,16 +114,16 @@ def test_no_command_shows_the_help_and_is_a_usage_error() -> None:
     assert "Usage: specgan" in done.stdout + done.stderr
 
 
-def test_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code("enlarge") == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "enlarge" in shown.err
+def test_unknown_command_is_a_usage_error() -> None:
+    result = specgan("enlarge")
+    assert (result.code, result.stdout) == (2, "")
+    assert "enlarge" in result.stderr
 
 
-def test_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code("upscale", "--bigger") == 2
-    assert "--bigger" in capsys.readouterr().err
+def test_unknown_option_is_a_usage_error() -> None:
+    result = specgan("upscale", "--bigger")
+    assert result.code == 2
+    assert "--bigger" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -149,28 +144,22 @@ def test_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> 
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
 )
-def test_errors_have_their_exit_code(
-    probe: Probe, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
-) -> None:
+def test_errors_have_their_exit_code(probe: Probe, error: BaseException, code: int) -> None:
     probe(raising(error))
-    assert exit_code("probe") == code
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert ("lost" if error.args else "interrupted") in shown.err
+    result = specgan("probe")
+    assert (result.code, result.stdout) == (code, "")
+    assert ("lost" if error.args else "interrupted") in result.stderr
 
 
 def test_success_is_0(probe: Probe) -> None:
     probe(lambda: None)
-    assert exit_code("probe") == 0
+    assert specgan("probe").code == 0
 
 
-def test_errors_are_one_line_without_traceback(
-    probe: Probe, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_are_one_line_without_traceback(probe: Probe) -> None:
     probe(raising(errors.RasterError("cannot read\n  scene.tif:\n\n  no such file")))
-    exit_code("probe")
     expected = "specgan: error: cannot read scene.tif: no such file\n"
-    assert capsys.readouterr().err == expected
+    assert specgan("probe").stderr == expected
 
 
 def test_debug_shows_the_traceback(probe: Probe) -> None:
@@ -179,9 +168,7 @@ def test_debug_shows_the_traceback(probe: Probe) -> None:
         main(["--debug", "probe"])
 
 
-def test_quiet_silences_warnings_and_verbose_tells_more(
-    probe: Probe, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_quiet_silences_warnings_and_verbose_tells_more(probe: Probe) -> None:
     def talk() -> None:
         logging.getLogger("specgan_cli.test").warning("careful")
         logging.getLogger("specgan_cli.test").info("by the way")
@@ -189,17 +176,17 @@ def test_quiet_silences_warnings_and_verbose_tells_more(
     probe(talk)
     heard = []
     for words in (["-q", "probe"], ["probe"], ["-v", "probe"]):
-        exit_code(*words)
-        shown = capsys.readouterr()
-        assert shown.out == ""
-        heard.append(("careful" in shown.err, "by the way" in shown.err))
+        result = specgan(*words)
+        assert result.stdout == ""
+        heard.append(("careful" in result.stderr, "by the way" in result.stderr))
     assert heard == [(False, False), (True, False), (True, True)]
 
 
-def test_environment_variable_gives_an_option(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_environment_variable_gives_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECGAN_UPSCALE_SCALE", "7")
-    assert exit_code("upscale", "scene.tif", "-o", "out.tif") == 2
-    assert "32" in capsys.readouterr().err
+    result = specgan("upscale", "scene.tif", "-o", "out.tif")
+    assert result.code == 2
+    assert "'7' is not one of 2, 4, 8, 16, 32" in result.stderr
 
 
 def test_completion_script_is_printed() -> None:
@@ -257,11 +244,10 @@ def test_broken_pipe_is_quiet() -> None:
     assert done.returncode in (0, 1)
 
 
-def test_missing_scene_fails_with_one_line_and_no_output(tmp_path, capsys) -> None:
+def test_missing_scene_fails_with_one_line_and_no_output(tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
-    assert exit_code("upscale", str(tmp_path / "none.tif"), "-o", str(output)) == 1
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.count("\n") == 1
-    assert "none.tif" in shown.err and "Traceback" not in shown.err
+    result = specgan("upscale", tmp_path / "none.tif", "-o", output)
+    assert (result.code, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert "none.tif" in result.stderr and "Traceback" not in result.stderr
     assert not output.exists()

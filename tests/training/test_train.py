@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 
 from specgan import checkpoints as weights_files
-from specgan_cli.cli.main import cli
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.errors import DatasetError, OutputError, SpecganError, TrainingError
 from specgan_cli.training import checkpoint
@@ -24,6 +22,7 @@ from specgan_cli.training.recipes.base import check_finite
 from specgan_cli.training.recipes.octave_losses import Term
 from specgan_cli.training.session import Outcome, Session
 from specgan_cli.workflows.train import train, verdict
+from support.command import specgan
 from support.datasets import make_training_dataset
 from support.training_configs import STAGES
 
@@ -342,8 +341,7 @@ def test_the_command_trains_and_answers_in_json(dataset: Path, tmp_path: Path) -
     (tmp_path / "config.toml").write_text(STAGES)
     words = ["train", str(dataset), "-o", str(tmp_path / "run"), "--device", "cpu", "--json"]
     words += ["--config", str(tmp_path / "config.toml"), "--max-steps", "1"]
-    result = CliRunner().invoke(cli, words, catch_exceptions=False)
-    document = json.loads(result.stdout)
+    document = specgan(*words).json()
     assert (document["step"], document["steps"]) == (1, 10)
     assert Path(document["weights"]).exists()
 

@@ -102,6 +102,7 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
+@pytest.mark.slow
 def test_a_bare_machine_can_train(place: Path) -> None:
     words = ["train", str(place / "ds"), "-o", str(place / "bare"), "--max-steps", "1"]
     words += ["--config", str(place / "config.toml"), "--json", "--set", "validation.every=1"]
@@ -123,6 +124,7 @@ def test_twenty_sudden_deaths_leave_a_run_that_resumes(place: Path) -> None:
     assert made == sorted(set(made)), "a step was logged twice"
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_with_the_double_batch(place: Path) -> None:
     base = ["-m", "specgan_cli", "train", str(place / "ds"), "--config", str(place / "config.toml")]
     base += ["--device", "cpu", "--max-steps", "5", "--set", "validation.every=0", "-o"]

@@ -5,9 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from specgan_cli.cli.main import cli
+from support.command import specgan
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +23,9 @@ def test_the_readme_run_ends_below_bicubic(tmp_path: Path) -> None:
                 words[index] = str(ROOT / word)
             if word.startswith(("dataset", "runs/")):
                 words[index] = str(tmp_path / word)
-        outputs.append(CliRunner().invoke(cli, words, catch_exceptions=False).output)
+        result = specgan(*words)
+        assert result.code == 0, result.stderr
+        outputs.append(result.stdout)
     prepared, trained, resumed = outputs
     assert "chips" in prepared
     found = re.search(r"validation L1 at x32: ([\d.]+), below bicubic's ([\d.]+)", trained)

@@ -7,19 +7,18 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from click.testing import CliRunner
 from rasterio.errors import NotGeoreferencedWarning
 
 import displaced_pairs as pairs
 from specgan.bands import CANONICAL_BANDS
 from specgan.serde import from_plain
 from specgan_cli.alignment import Alignment, AlignOptions, cube_on_grid
-from specgan_cli.cli.main import cli
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, OutputError
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.scene import Scene
 from specgan_cli.workflows.prepare_raster import AlignedCubeOptions, align_cube
+from support.command import specgan
 
 GLOBAL = AlignedCubeOptions(alignment=AlignOptions(local=False))
 SHIFT = (1.37, -0.82)
@@ -178,8 +177,7 @@ def test_a_refused_alignment_exits_with_3(pair, tmp_path):
     transform = pairs.scene_transform() @ Affine.translation(PAD, PAD) @ Affine.scale(RATIO)
     path = pairs.write_cube(tmp_path / "other.tif", other, transform)
     output = tmp_path / "a.tif"
-    arguments = ["prepare", str(pair[0]), "--hsi", str(path), "-o", str(output)]
-    result = CliRunner().invoke(cli, arguments)
-    code = getattr(result.exception, "exit_code", result.exit_code)
-    assert code == 3
+    result = specgan("prepare", pair[0], "--hsi", path, "-o", output)
+    assert (result.code, result.stdout) == (3, "")
+    assert result.stderr.startswith("specgan: error: ") and result.stderr.count("\n") == 1
     assert not output.exists()
