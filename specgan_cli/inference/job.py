@@ -135,7 +135,12 @@ def open_job(
     check_weights(request, networks)
     with ExitStack() as stack:
         scene = stack.enter_context(
-            Scene.open(inputs.scene, bands=inputs.bands, src_nodata=inputs.src_nodata)
+            Scene.open(
+                inputs.scene,
+                bands=inputs.bands,
+                src_nodata=inputs.src_nodata,
+                georeferenced=inputs.georeferenced,
+            )
         )
         radiometry = choose_radiometry(scene, inputs)
         guide, alignment = None, None

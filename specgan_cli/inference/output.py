@@ -12,6 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from specgan._version import __version__
 from specgan_cli.geotiff.creation_options import default_block, names_block
 from specgan_cli.geotiff.description import Description
@@ -20,8 +22,10 @@ from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
-from specgan_cli.inference.reader import TileResult
+from specgan_cli.inference.reader import Pixels, TileResult
 from specgan_cli.inference.request import UpscaleRequest
+from specgan_cli.raster.grid import Window
+from specgan_cli.raster.masks import mark_missing
 from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.raster.scene import redact
 
@@ -159,6 +163,40 @@ def resumed_plan(plan: RunPlan, notes: tuple[str, ...]) -> tuple[RunPlan, int]:
     return replace(plan, tile=last["tile"]), last["done"]
 
 
+def _in_output(plan: RunPlan, window: Window) -> Window:
+    """Return a window of the whole scene's result in pixels of the output."""
+    return window.shifted(-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
+
+
+class ArraySink:
+    """Puts finished tiles together in memory, in any order, as a file would hold them."""
+
+    def __init__(self, job: Job, plan: RunPlan, progress: Progress | None) -> None:
+        self._job, self._plan, self._progress = job, plan, progress
+        self._done = 0
+        self.values = np.empty((3, *plan.shape_yx), job.output.dtype)
+        """3 x sH x sW."""
+        self.valid = np.empty(plan.shape_yx, bool)
+        """sH x sW."""
+
+    def write(self, result: TileResult) -> None:
+        """Take one tile."""
+        where = _in_output(self._plan, result.window).slices
+        kind, nodata = self._job.mask, self._job.output.nodata
+        self.values[:, *where] = mark_missing(result.values, result.valid, kind, nodata)[:3]
+        self.valid[where] = result.valid
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._plan.tile_count)
+
+    def masked(self) -> Pixels:
+        """Return the pixels: a masked array where some are missing."""
+        if self.valid.all():
+            return self.values
+        mask = np.broadcast_to(~self.valid, self.values.shape)
+        return np.ma.MaskedArray(self.values, mask, fill_value=self._job.output.nodata or 0)
+
+
 class TileSink:
     """Writes finished tiles in their order, keeps the journal, and tells the progress."""
 
@@ -176,8 +214,7 @@ class TileSink:
     def write(self, result: TileResult) -> None:
         """Write one tile, and at times a line of the journal."""
         plan = self._plan
-        window = result.window.shifted(-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
-        self._writer.write(result.values, window, result.valid)
+        self._writer.write(result.values, _in_output(plan, result.window), result.valid)
         self._done += 1
         if time.monotonic() - self._committed >= COMMIT_SECONDS:
             note = json.dumps({"tile": plan.tile, "done": self._done})

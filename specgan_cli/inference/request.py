@@ -39,6 +39,10 @@ class InputOptions:
     bounds: tuple[float, float, float, float] | None = None
     """left, bottom, right, top in the scene's CRS; None for the whole scene."""
 
+    georeferenced: bool = True
+    """Whether the scene must say where it lies; else its transform tells the pixel size in metres,
+    and nothing more is needed."""
+
     window: tuple[int, int, int, int] | None = None
     """column, row, width, height in LR pixels; None for the whole scene."""
 
@@ -89,7 +93,7 @@ class OutputOptions:
     """What is written, and where."""
 
     path: Path
-    """The output raster."""
+    """The output raster; not used where the result stays in memory."""
 
     of: Literal["GTiff", "COG", "VRT"] = "GTiff"
     """Format; VRT only with a cluster."""

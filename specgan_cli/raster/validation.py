@@ -24,8 +24,10 @@ RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 
 def redact(path: str) -> str:
-    """Return a path or URL without credentials, query and fragment."""
+    """Return a path or URL without credentials, query, fragment, and folder in memory."""
     without_user = re.sub(r"(\w+://)[^/@\s]*@", r"\1", path)
+    if path.startswith("/vsimem/"):
+        return path.rpartition("/")[2]
     if "://" in without_user or "/vsicurl" in without_user:
         return re.sub(r"[?#].*$", "", without_user)
     return without_user

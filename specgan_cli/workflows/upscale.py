@@ -10,6 +10,7 @@ from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.estimate import Estimate, estimate
 from specgan_cli.inference.job import Job, check_batch, check_outputs, open_job
 from specgan_cli.inference.output import (
+    ArraySink,
     Progress,
     TileSink,
     hint_resume,
@@ -24,6 +25,7 @@ from specgan_cli.inference.report import RunStats, UpscaleReport, failure, make_
 from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.inference.uncertainty import write_uncertainty
 from specgan_cli.pictures.preview import write_preview
+from specgan_cli.raster.arrays import GeoArray
 from specgan_cli.raster.vrt import write_vrt
 
 
@@ -58,6 +60,25 @@ def upscale(
                 job, done.plan, make_engines(job, networks), networks.sha256, progress
             )
     return report
+
+
+def upscale_array(request: UpscaleRequest, *, progress: Progress | None = None) -> GeoArray:
+    """Upscale one scene in memory: the pixels that `upscale` would write.
+
+    Args:
+        request: What the user asks; of its output only `dst_nodata` counts.
+        progress: Told after each tile.
+
+    Raises:
+        SpecganError: As `upscale` would.
+    """
+    networks = load_networks(request.compute)
+    with open_job(request, networks) as job:
+        plan = plan_job(job, networks)
+        sink = ArraySink(job, plan, progress)
+        predictors = [engine.predict for engine in make_engines(job, networks)]
+        run_pipeline(plan.tiles, job.reader.read, predictors, sink.write, batch=plan.batch)
+        return GeoArray(sink.masked(), job.grid.transform, job.grid.crs)
 
 
 def run_here(job: Job, plan: RunPlan, networks: Networks, progress: Progress | None) -> RunStats:

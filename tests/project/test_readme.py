@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
 def commands(program: str) -> list[str]:
@@ -111,10 +112,14 @@ def test_cheap_readme_commands_run(line: str, folder: Path) -> None:
             assert (output.width, output.height) == (3 * 32, 2 * 32)
 
 
-def test_python_example_runs() -> None:
-    import torch
+PAGES = (README, (ROOT / "docs" / "python.md").read_text())
 
-    (code,) = blocks("python")
-    names: dict[str, object] = {"rgb": torch.zeros(1, 3, 2, 2)}
+
+@pytest.mark.parametrize("code", [code for page in PAGES for code in blocks("python", page)])
+def test_python_examples_run(code: str, folder: Path) -> None:
+    names: dict[str, Any] = {}
     exec(code, names)
-    assert tuple(names["fine"].shape) == (1, 3, 64, 64)  # type: ignore[attr-defined]
+    if "report" in names:
+        assert names["fine"].shape == names["pixels"].shape == (3, 48 * 8, 64 * 8)
+        assert (names["fine"] == names["pixels"]).all()
+        assert names["report"].shape_yx == (48 * 8, 64 * 8)
