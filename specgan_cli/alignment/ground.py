@@ -6,17 +6,16 @@ import math
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 
 from specgan_cli.alignment.pair import MatchPair
 from specgan_cli.alignment.refine import Motion, displacement_at
 from specgan_cli.raster.grid import Grid
 from specgan_cli.resampling.field import DisplacementField, bspline_basis
 from specgan_cli.resampling.geometry import PixelMap
+from specgan_cli.types import F64
 
 __all__ = ["ground_field", "ground_shift", "metres_per_unit"]
 
-Values = NDArray[np.float64]
 
 _INVERSION_STEPS = 8
 _SAMPLES_PER_NODE = 4
@@ -67,7 +66,7 @@ def metres_per_unit(grid: Grid) -> tuple[float, float]:
     return mean * stretch, mean / stretch
 
 
-def _to_scene(pair: MatchPair, rows: Values, cols: Values) -> tuple[Values, Values]:
+def _to_scene(pair: MatchPair, rows: F64, cols: F64) -> tuple[F64, F64]:
     """Scene CRS coordinates of positions in the coarse grid."""
     scene = pair.scene
     r, c = PixelMap(pair.coarse.grid, scene).exact(rows, cols)
@@ -83,9 +82,7 @@ def _extent_bounds(pair: MatchPair, motion: Motion) -> tuple[float, float, float
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def _cube_displacement(
-    pair: MatchPair, motion: Motion, x: Values, y: Values
-) -> tuple[Values, Values]:
+def _cube_displacement(pair: MatchPair, motion: Motion, x: F64, y: F64) -> tuple[F64, F64]:
     """Displacement in CRS units of the cube's nominal positions (x, y) in the scene's CRS."""
     scene = Grid(pair.scene.crs, Affine.identity(), (1, 1))
     rows, cols = PixelMap(scene, pair.coarse.grid).exact(y, x)

@@ -17,11 +17,11 @@ from specgan_cli.alignment.matching import match_blocks
 from specgan_cli.alignment.refine import Motion, linearise, node_bases, residuals
 from specgan_cli.alignment.views import View
 from specgan_cli.resampling.field import bspline_basis
+from specgan_cli.types import F64
 
 __all__ = ["refine_locally"]
 
-Values = NDArray[np.float64]
-Selection = Callable[[View], Values]
+Selection = Callable[[View], F64]
 
 _SPANS = (1, 2, 4, 6, 8, 12)
 _LEAST_SPAN = 5.0
@@ -48,7 +48,7 @@ _MATCHED_SPANS = 4
 class _Trial:
     motion: Motion
     """A displacement found without the pixels held back."""
-    losses: Values
+    losses: F64
     """Mean squared residual of every block held back, relative to the image's variance."""
 
     @property
@@ -145,9 +145,7 @@ def _fit(views: list[View], motion: Motion, steps: int, selected: Selection) -> 
     return motion
 
 
-def _normal_equations(
-    views: list[View], motion: Motion, selected: Selection
-) -> tuple[Values, Values]:
+def _normal_equations(views: list[View], motion: Motion, selected: Selection) -> tuple[F64, F64]:
     assert motion.nodes is not None
     count = motion.nodes[0].size
     normal, right = np.zeros((2, count, 2, count)), np.zeros((2, count))
@@ -166,7 +164,7 @@ def _normal_equations(
     return normal.reshape(2 * count, 2 * count), right.reshape(-1)
 
 
-def _bending(shape: tuple[int, ...]) -> Values:
+def _bending(shape: tuple[int, ...]) -> F64:
     """Quadratic form of the squared second differences of both components' coefficients."""
     rows, cols = (_differences(size, 2) for size in shape)
     twist = np.kron(_differences(shape[0], 1), _differences(shape[1], 1))
@@ -175,11 +173,11 @@ def _bending(shape: tuple[int, ...]) -> Values:
     return np.kron(np.eye(2), energy)
 
 
-def _differences(size: int, order: int) -> Values:
+def _differences(size: int, order: int) -> F64:
     return np.diff(np.eye(size), order, axis=0)
 
 
-def _losses(views: list[View], motion: Motion) -> Values:
+def _losses(views: list[View], motion: Motion) -> F64:
     """Mean squared residual of every block that is held back."""
     losses = []
     for view in views:
@@ -211,12 +209,12 @@ def _blocks(view: View) -> NDArray[np.intp]:
     return np.asarray((rows - rows[0])[:, None] * (cols[-1] - cols[0] + 1) + cols - cols[0])
 
 
-def _training(view: View) -> Values:
+def _training(view: View) -> F64:
     """1 for the pixels that a field is fitted to, 0 for those held back."""
     rows = (view.row + np.arange(view.shape_yx[0])) // _BLOCK
     cols = (view.col + np.arange(view.shape_yx[1])) // _BLOCK
     return np.asarray((rows[:, None] + 2 * cols[None, :]) % _KEPT_BACK != 0, dtype=np.float64)
 
 
-def _everything(view: View) -> Values:
+def _everything(view: View) -> F64:
     return np.ones(view.shape_yx)

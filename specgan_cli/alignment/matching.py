@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from specgan_cli.alignment.refine import Motion, node_bases
 from specgan_cli.alignment.search import HIGH_PASS
 from specgan_cli.alignment.views import View, high_pass
+from specgan_cli.types import F64
 
 __all__ = ["match_blocks"]
 
-Values = NDArray[np.float64]
 
 _REACH = 4
 _NEIGHBOURHOOD = 7
@@ -52,7 +51,7 @@ def match_blocks(
     return replace(motion, nodes=field.reshape(2, *nodes), extent=extent)
 
 
-def _matches(view: View, motion: Motion) -> tuple[Values, Values]:
+def _matches(view: View, motion: Motion) -> tuple[F64, F64]:
     """Best displacement (2 x height x width) of every pixel's neighbourhood; its correlation."""
     best = np.zeros((2, *view.shape_yx))
     highest = np.full(view.shape_yx, -1.0)
@@ -72,7 +71,7 @@ def _matches(view: View, motion: Motion) -> tuple[Values, Values]:
     return best, highest
 
 
-def _fine_around(view: View, motion: Motion) -> tuple[Values, tuple[float, float]]:
+def _fine_around(view: View, motion: Motion) -> tuple[F64, tuple[float, float]]:
     """The fine image, high-passed, at whole pixels up to the reach around a displacement.
 
     Returns:
@@ -93,16 +92,16 @@ def _fine_around(view: View, motion: Motion) -> tuple[Values, tuple[float, float
     return high_pass(view.area_mean[:, at[0], at[1]], weight, HIGH_PASS), (row, col)
 
 
-def _near(images: Values) -> Values:
+def _near(images: F64) -> F64:
     """Means over each pixel's neighbourhood."""
     size = (1, _NEIGHBOURHOOD, _NEIGHBOURHOOD)
     return np.asarray(uniform_filter(images, size, mode="constant"))
 
 
-def _smooth(basis: Values, match: Values, weight: Values) -> Values:
+def _smooth(basis: F64, match: F64, weight: F64) -> F64:
     """Robust least squares of the matches on the spline: 2 x coefficients."""
     robust = np.ones_like(weight)
-    field: Values = np.zeros((2, basis.shape[1]))
+    field: F64 = np.zeros((2, basis.shape[1]))
     for _ in range(_ROUNDS):
         total = weight * robust
         normal = basis.T @ (basis * total[:, None])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specgan.bands import Bands
 from specgan_cli.alignment.views import View, make_view
@@ -18,6 +17,7 @@ from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.resample import Reader, resample_window
+from specgan_cli.types import F32, Mask
 
 __all__ = ["VISIBLE", "MatchPair", "Side"]
 
@@ -118,7 +118,7 @@ def _visible_side(cube: Cube) -> Side:
     used = np.flatnonzero(np.abs(matrix).max(axis=0) > 1e-6)
     weights = matrix[:, used].astype(np.float32)
 
-    def read(window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def read(window: Window) -> tuple[F32, Mask]:
         values, valid = cube.read(window, used.tolist())
         return (weights @ values.reshape(len(used), -1)).reshape(-1, *window.shape_yx), valid
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specgan_cli.alignment.search import HIGH_PASS
 from specgan_cli.alignment.views import Resampled, View, high_pass
 from specgan_cli.resampling.field import bspline_basis
+from specgan_cli.types import F64
 
 __all__ = [
     "Motion",
@@ -29,7 +29,6 @@ __all__ = [
     "sampled",
 ]
 
-Values = NDArray[np.float64]
 
 HIGH_PASS_WIDE = 2 * HIGH_PASS + 1
 """Coarse pixels over which offsets may change."""
@@ -47,7 +46,7 @@ class Motion:
 
     shift: tuple[float, float]
     """Along rows and columns, for all pixels."""
-    nodes: Values | None = None
+    nodes: F64 | None = None
     """Cubic B-spline coefficients (2 x rows x columns) added to it, or None."""
     extent: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     """Rectangle of the spline in the coarse grid: row, column, height, width."""
@@ -55,7 +54,7 @@ class Motion:
     """Variance of the shift along rows and columns, squared coarse pixels."""
 
 
-def displacement(motion: Motion, view: View) -> tuple[Values, Values]:
+def displacement(motion: Motion, view: View) -> tuple[F64, F64]:
     """Displacement along rows and columns at every pixel of a view."""
     shift_rows = np.full(view.shape_yx, motion.shift[0])
     shift_cols = np.full(view.shape_yx, motion.shift[1])
@@ -66,7 +65,7 @@ def displacement(motion: Motion, view: View) -> tuple[Values, Values]:
     return shift_rows, shift_cols
 
 
-def displacement_at(motion: Motion, rows: Values, cols: Values) -> tuple[Values, Values]:
+def displacement_at(motion: Motion, rows: F64, cols: F64) -> tuple[F64, F64]:
     """Displacement along rows and columns at positions in the coarse grid."""
     shift_rows, shift_cols = (
         np.full(rows.shape, motion.shift[0]),
@@ -90,7 +89,7 @@ def sampled(view: View, motion: Motion) -> Resampled:
 
 def node_bases(
     view: View, extent: tuple[float, float, float, float], shape: tuple[int, ...]
-) -> tuple[Values, Values]:
+) -> tuple[F64, F64]:
     """B-spline weights of a view's rows and columns (pixels x nodes)."""
     rows, cols = view.centres()
     row, col, height, width = extent
@@ -131,7 +130,7 @@ def refine(views: list[View], start: tuple[float, float], steps: int = 20) -> Mo
     return motion
 
 
-def linearise(view: View, motion: Motion) -> tuple[Values, Values, Values]:
+def linearise(view: View, motion: Motion) -> tuple[F64, F64, F64]:
     """What the coarse image cannot explain, and how a displacement would change it.
 
     Returns:
@@ -146,7 +145,7 @@ def linearise(view: View, motion: Motion) -> tuple[Values, Values, Values]:
     return residual, slopes, weight * _robust(residual, weight)
 
 
-def _coarse_basis(view: View, weight: Values) -> Values:
+def _coarse_basis(view: View, weight: F64) -> F64:
     """High-passed coarse channels, and their mean times a ramp in each direction."""
     coarse = np.where(view.valid, view.coarse, 0.0)
     height, width = view.shape_yx
@@ -160,7 +159,7 @@ def _coarse_basis(view: View, weight: Values) -> Values:
     return high_pass(np.concatenate((coarse, np.stack(ramps))), weight, HIGH_PASS_WIDE)
 
 
-def residuals(view: View, motion: Motion) -> tuple[Values, Values]:
+def residuals(view: View, motion: Motion) -> tuple[F64, F64]:
     """What the coarse image cannot explain, relative to the spread of the fine one.
 
     Returns:
@@ -198,14 +197,12 @@ def blur_variance(views: list[View], motion: Motion) -> float:
     return 2 * min(max(top / max(bottom, 1e-30), 0.0), _WIDEST_BLUR)
 
 
-def _seen(view: View, motion: Motion) -> tuple[Resampled, Values]:
+def _seen(view: View, motion: Motion) -> tuple[Resampled, F64]:
     sample = sampled(view, motion)
     return sample, np.where(view.valid & (sample.share >= _LEAST_SHARE), sample.share, 0.0)
 
 
-def _explain(
-    sample: Resampled, channel: int, basis: Values, weight: Values
-) -> tuple[Values, Values, Values]:
+def _explain(sample: Resampled, channel: int, basis: F64, weight: F64) -> tuple[F64, F64, F64]:
     """One channel and its derivatives without what the basis and a blur explain."""
     bend = high_pass(sample.laplacian[channel][None], weight, HIGH_PASS_WIDE)
     planes = np.stack([part[channel] for part in (sample.value, sample.grad_row, sample.grad_col)])
@@ -215,7 +212,7 @@ def _explain(
     return scaled[0], scaled[1], scaled[2]
 
 
-def _unexplained(planes: Values, basis: Values, weight: Values) -> Values:
+def _unexplained(planes: F64, basis: F64, weight: F64) -> F64:
     """High-passed planes less their weighted least-squares fit by the basis."""
     planes = high_pass(planes, weight, HIGH_PASS_WIDE)
     root = np.sqrt(weight).reshape(-1)
@@ -228,7 +225,7 @@ def _unexplained(planes: Values, basis: Values, weight: Values) -> Values:
     return left.reshape(planes.shape)
 
 
-def _robust(residual: Values, weight: Values) -> Values:
+def _robust(residual: F64, weight: F64) -> F64:
     """Tukey's weights by the residual's length over the channels."""
     length = np.sqrt((residual**2).mean(axis=0))
     seen = weight > 0

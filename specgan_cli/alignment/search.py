@@ -16,10 +16,10 @@ from scipy.ndimage import maximum_filter
 from scipy.special import ndtr
 
 from specgan_cli.alignment.views import Resampled, View, high_pass
+from specgan_cli.types import F64
 
 __all__ = ["HIGH_PASS", "Surface", "correlation", "effective_pixels", "reliability", "search"]
 
-Values = NDArray[np.float64]
 
 HIGH_PASS = 5
 """Coarse pixels over which the local mean is taken away."""
@@ -33,7 +33,7 @@ _FLAT = 1e-8
 class Surface:
     """Correlation at every whole-pixel displacement."""
 
-    correlation: Values
+    correlation: F64
     """Mean over the channels; rows and columns from -reach to +reach; -1 where not comparable."""
     reach: int
     """Largest displacement searched, coarse pixels."""
@@ -76,7 +76,7 @@ def search(views: list[View], reach: int) -> Surface:
     return Surface(np.where(enough, r, -1.0), reach)
 
 
-def correlation(view: View, sample: Resampled) -> Values:
+def correlation(view: View, sample: Resampled) -> F64:
     """Covariance and both variances (3 x channels) of the high-passed images of one view."""
     weight = (view.valid & (sample.share >= _FULL_SHARE)).astype(np.float64)
     fine = high_pass(sample.value, weight, HIGH_PASS)
@@ -116,7 +116,7 @@ def reliability(r: float, pixels: float, trials: int) -> float:
     return float(ndtr(z) ** trials)
 
 
-def _filtered(view: View, reach: int) -> tuple[Values, Values, Values]:
+def _filtered(view: View, reach: int) -> tuple[F64, F64, F64]:
     """High-passed coarse and fine images at whole pixels, and the fine one's weight."""
     m, skip = view.oversampling, view.pad - reach
     start = skip * m
@@ -130,17 +130,17 @@ def _filtered(view: View, reach: int) -> tuple[Values, Values, Values]:
     return coarse, fine, weight
 
 
-def _sums(view: View, reach: int) -> tuple[Values, Values]:
+def _sums(view: View, reach: int) -> tuple[F64, F64]:
     """Sums of a, b, ab, aa, bb over the common pixels of every displacement, and their count."""
     coarse, fine, weight = _filtered(view, reach)
     height, width = weight.shape
     shape = next_fast_len(height, real=True), next_fast_len(width, real=True)
     edge = 2 * reach + 1
 
-    def transform(images: Values) -> NDArray[np.complex128]:
+    def transform(images: F64) -> NDArray[np.complex128]:
         return np.asarray(rfft2(images, s=shape))
 
-    def product(left: NDArray[np.complex128], right: NDArray[np.complex128]) -> Values:
+    def product(left: NDArray[np.complex128], right: NDArray[np.complex128]) -> F64:
         return np.asarray(irfft2(np.conj(left) * right, s=shape))[..., :edge, :edge]
 
     valid, one = transform(view.valid.astype(np.float64)), transform(weight)
@@ -157,7 +157,7 @@ def _sums(view: View, reach: int) -> tuple[Values, Values]:
     return sums, product(valid, one)
 
 
-def _autocorrelation(images: Values) -> Values:
+def _autocorrelation(images: F64) -> F64:
     """Circular autocorrelation of each zero-mean image, 1 at no displacement."""
     power = np.abs(rfft2(images)) ** 2
     correlation = np.asarray(irfft2(power, s=images.shape[1:]))

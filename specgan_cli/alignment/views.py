@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, spline_filter1d, uniform_filter
 
+from specgan_cli.types import F64, Mask
+
 __all__ = ["Resampled", "View", "high_pass", "make_view"]
 
-Values = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _MOST_FILL_STEPS = 12
 
@@ -25,15 +25,15 @@ _MOST_FILL_STEPS = 12
 class Resampled:
     """The fine image as the coarse sensor sees it under a displacement."""
 
-    value: Values
+    value: F64
     """Channels x height x width."""
-    grad_row: Values
+    grad_row: F64
     """Its derivative along rows, per coarse pixel; likewise."""
-    grad_col: Values
+    grad_col: F64
     """Its derivative along columns, per coarse pixel; likewise."""
-    laplacian: Values
+    laplacian: F64
     """Its Laplacian, per squared coarse pixel; likewise."""
-    share: Values
+    share: F64
     """Share of each coarse pixel that the fine image fills, height x width."""
 
 
@@ -41,15 +41,15 @@ class Resampled:
 class View:
     """One window of the coarse image with the fine image around it."""
 
-    coarse: Values
+    coarse: F64
     """Channels x height x width; anything where invalid."""
     valid: Mask
     """Validity of the coarse pixels, height x width."""
-    area_mean: Values
+    area_mean: F64
     """Fine image averaged over one coarse pixel from every lattice cell on: channels x H x W."""
-    share: Values
+    share: F64
     """Share of that average that is valid, H x W."""
-    coefficients: Values
+    coefficients: F64
     """Cubic spline coefficients of `area_mean`."""
     oversampling: int
     """Lattice cells along one side of a coarse pixel."""
@@ -66,14 +66,14 @@ class View:
         height, width = self.valid.shape
         return height, width
 
-    def centres(self) -> tuple[Values, Values]:
+    def centres(self) -> tuple[F64, F64]:
         """Positions (row, column) of the pixels' centres in the coarse grid, height x width."""
         rows = self.row + 0.5 + np.arange(self.shape_yx[0], dtype=np.float64)
         cols = self.col + 0.5 + np.arange(self.shape_yx[1], dtype=np.float64)
         grid = np.meshgrid(rows, cols, indexing="ij")
         return grid[0], grid[1]
 
-    def sample(self, shift_rows: Values, shift_cols: Values) -> Resampled:
+    def sample(self, shift_rows: F64, shift_cols: F64) -> Resampled:
         """The fine image seen at displaced coarse pixels.
 
         Args:
@@ -126,7 +126,7 @@ class View:
         area_mean = gaussian_filter(self.area_mean, (0.0, sigma, sigma), mode="mirror")
         return replace(self, area_mean=area_mean, coefficients=_spline(area_mean))
 
-    def _share(self, rows: Values, cols: Values) -> Values:
+    def _share(self, rows: F64, cols: F64) -> F64:
         """Validity of the nearest cells; zero outside of the lattice."""
         height, width = self.share.shape
         r, c = np.rint(rows).astype(np.intp), np.rint(cols).astype(np.intp)
@@ -136,9 +136,9 @@ class View:
 
 
 def make_view(
-    coarse: Values,
+    coarse: F64,
     valid: Mask,
-    lattice: Values,
+    lattice: F64,
     lattice_valid: Mask,
     *,
     oversampling: int,
@@ -177,26 +177,26 @@ def make_view(
     )
 
 
-def high_pass(images: Values, weight: Values, size: int) -> Values:
+def high_pass(images: F64, weight: F64, size: int) -> F64:
     """Each image less its weighted mean over size x size pixels; 0 where the weight is 0."""
     norm = np.maximum(uniform_filter(weight, size, mode="constant"), 1e-9)
     means = uniform_filter(images * weight, (1, size, size), mode="constant") / norm
     return np.asarray((images - means) * (weight > 0))
 
 
-def _box(image: Values, size: int) -> Values:
+def _box(image: F64, size: int) -> F64:
     """Mean over size x size cells from every cell on that has all of them."""
     sums = np.pad(image, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     a, b = sums[size:, size:], sums[:-size, :-size]
     return np.asarray((a + b - sums[size:, :-size] - sums[:-size, size:]) / size**2)
 
 
-def _spline(images: Values) -> Values:
+def _spline(images: F64) -> F64:
     """Cubic spline coefficients of each image."""
     return np.asarray(spline_filter1d(spline_filter1d(images, axis=-1), axis=-2))
 
 
-def _mix(weights: Values, parts: list[Values]) -> Values:
+def _mix(weights: F64, parts: list[F64]) -> F64:
     """Weighted sum of four arrays."""
     total = weights[0] * parts[0]
     for weight, part in zip(weights[1:], parts[1:], strict=True):
@@ -204,7 +204,7 @@ def _mix(weights: Values, parts: list[Values]) -> Values:
     return np.asarray(total)
 
 
-def _filled(images: Values, valid: Mask) -> Values:
+def _filled(images: F64, valid: Mask) -> F64:
     """Invalid pixels filled with the mean of valid ones around them, nearer ones first."""
     known = valid.copy()
     for step in range(_MOST_FILL_STEPS):
@@ -220,7 +220,7 @@ def _filled(images: Values, valid: Mask) -> Values:
     return images
 
 
-def _spline_taps(positions: Values, size: int) -> tuple[NDArray[np.intp], Values]:
+def _spline_taps(positions: F64, size: int) -> tuple[NDArray[np.intp], F64]:
     """First of four coefficients, and weights (value, first, second derivative) x ... x 4."""
     inside = np.clip(positions, 1.0, size - 2.0 - 1e-9)
     base = np.floor(inside)

@@ -24,6 +24,7 @@ from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.validation import redact
+from specgan_cli.types import F32, F64, Mask
 
 __all__ = ["Cube"]
 
@@ -46,7 +47,7 @@ class Cube:
     """Where the pixels lie."""
     bands: Bands
     """The bands, in the file's order."""
-    bad: NDArray[np.bool_]
+    bad: Mask
     """Bands without use: marked in the file, by an option, or in water absorption."""
 
     def __init__(self, path: str, store: CubeStore, grid: Grid, bands: Bands) -> None:
@@ -86,9 +87,7 @@ class Cube:
             raise
         return cube
 
-    def read(
-        self, window: Window, indices: Sequence[int] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def read(self, window: Window, indices: Sequence[int] | None = None) -> tuple[F32, Mask]:
         """Read a window that lies inside the grid.
 
         Args:
@@ -134,7 +133,7 @@ class Cube:
     ) -> None:
         self.close()
 
-    def _valid(self, raw: NDArray[Any]) -> NDArray[np.bool_]:
+    def _valid(self, raw: NDArray[Any]) -> Mask:
         valid = np.any(raw != 0, axis=0)
         if raw.dtype.kind == "f":
             valid &= np.all(np.isfinite(raw), axis=0)
@@ -169,7 +168,7 @@ def _chosen_bands(store: CubeStore, options: CubeOptions, name: str) -> Bands:
     return bands
 
 
-def _gains(cube: Cube, scale: float | None) -> NDArray[np.float64]:
+def _gains(cube: Cube, scale: float | None) -> F64:
     count = len(cube.bands)
     if scale is not None:
         if not scale > 0:

@@ -18,6 +18,7 @@ from scipy.special import ndtr
 
 from specgan.bands import Bands
 from specgan_cli.errors import MismatchError, ShapeError
+from specgan_cli.types import F64, Mask
 
 __all__ = ["WATER_ABSORPTION_NM", "check_coverage", "resampling_matrix", "water_bands"]
 
@@ -34,7 +35,7 @@ _SAME_WIDTH = 1.001
 
 def resampling_matrix(
     source: Bands, target: Bands, bad: ArrayLike | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[F64, F64]:
     """The linear map from spectra on `source` bands to spectra on `target` bands.
 
     Args:
@@ -65,16 +66,14 @@ def resampling_matrix(
     return matrix, _coverage(centres, widths, target)
 
 
-def water_bands(bands: Bands) -> NDArray[np.bool_]:
+def water_bands(bands: Bands) -> Mask:
     """Which bands lie in the water-absorption ranges: one truth value per band."""
     centres = np.asarray(bands.wavelengths_nm)
     inside = [(centres >= low) & (centres <= high) for low, high in WATER_ABSORPTION_NM]
     return np.asarray(np.any(inside, axis=0), dtype=np.bool_)
 
 
-def check_coverage(
-    coverage: NDArray[np.float64], target: Bands, name: str, minimum: float = 0.5
-) -> None:
+def check_coverage(coverage: F64, target: Bands, name: str, minimum: float = 0.5) -> None:
     """Refuse a cube that measures too little of the target bands.
 
     Args:
@@ -108,7 +107,7 @@ def _usable(source: Bands, bad: ArrayLike | None) -> NDArray[np.intp]:
     return np.flatnonzero(~flags)
 
 
-def _distinct(centres: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _distinct(centres: F64) -> tuple[F64, F64]:
     """Increasing distinct centres, and the matrix that averages duplicates (distinct x bands)."""
     order = np.argsort(centres, kind="stable")
     first = np.concatenate(([True], np.diff(centres[order]) > _SAME_BAND_NM))
@@ -119,9 +118,7 @@ def _distinct(centres: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     return merge @ centres, merge
 
 
-def _row(
-    centres: NDArray[np.float64], widths: NDArray[np.float64], centre: float, width: float
-) -> NDArray[np.float64]:
+def _row(centres: F64, widths: F64, centre: float, width: float) -> F64:
     """Weights on the source centres of one target band."""
     own = float(np.interp(centre, centres, widths))
     missing = width**2 - own**2 if width > own * _SAME_WIDTH else 0.0
@@ -133,7 +130,7 @@ def _row(
     return np.asarray(row / row.sum(), dtype=np.float64)
 
 
-def _interpolation_row(centres: NDArray[np.float64], at: float) -> NDArray[np.float64]:
+def _interpolation_row(centres: F64, at: float) -> F64:
     row = np.zeros(centres.size)
     right = int(np.clip(np.searchsorted(centres, at), 0, centres.size - 1))
     left = max(right - 1, 0) if centres[right] > at else right
@@ -144,9 +141,7 @@ def _interpolation_row(centres: NDArray[np.float64], at: float) -> NDArray[np.fl
     return row
 
 
-def _gaussian_row(
-    centres: NDArray[np.float64], centre: float, sigma: float, reach: float
-) -> NDArray[np.float64]:
+def _gaussian_row(centres: F64, centre: float, sigma: float, reach: float) -> F64:
     """Closed integrals of each hat function times the Gaussian, cut at `reach` on both sides."""
     low = np.clip((centres[:-1] - centre) / sigma, -reach / sigma, reach / sigma)
     high = np.clip((centres[1:] - centre) / sigma, -reach / sigma, reach / sigma)
@@ -160,13 +155,11 @@ def _gaussian_row(
     return row
 
 
-def _density(z: NDArray[np.float64]) -> NDArray[np.float64]:
+def _density(z: F64) -> F64:
     return np.asarray(np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi))
 
 
-def _coverage(
-    centres: NDArray[np.float64], widths: NDArray[np.float64], target: Bands
-) -> NDArray[np.float64]:
+def _coverage(centres: F64, widths: F64, target: Bands) -> F64:
     """Share of each target response inside the union of the source bands' own intervals."""
     gap = np.diff(centres)
     joined = gap <= widths[:-1] + widths[1:]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.types import Mask
 
 __all__ = [
     "bands_of_dataset",
@@ -139,7 +139,7 @@ def sidecar_header(path: str) -> dict[str, str]:
     return {}
 
 
-def parse_bad_bands(text: str, bands: Bands) -> NDArray[np.bool_]:
+def parse_bad_bands(text: str, bands: Bands) -> Mask:
     """Which bands a list names, such as ``"1-4, 190-212, 1340-1445nm"``.
 
     Args:

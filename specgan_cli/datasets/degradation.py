@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from specgan.errors import ShapeError
 from specgan_cli.measures import block_means
+from specgan_cli.types import F32, F64
 
-FloatArray = NDArray[np.float32]
-Mask = NDArray[np.uint8]
+ByteMask = NDArray[np.uint8]
 Operator = Literal["area", "gaussian", "point"]
 
 OPERATORS: tuple[str, ...] = get_args(Operator)
@@ -55,7 +55,7 @@ class Degradation:
         rng: np.random.Generator | None = None,
         *,
         value_range: float = 255.0,
-    ) -> tuple[FloatArray, Mask]:
+    ) -> tuple[F32, ByteMask]:
         """Degrade an image.
 
         Args:
@@ -89,7 +89,7 @@ class Degradation:
 
 def block_mean(
     values: NDArray[Any], mask: NDArray[Any], factor: int, min_valid: float = 0.5
-) -> tuple[FloatArray, Mask]:
+) -> tuple[F32, ByteMask]:
     """Average the valid pixels of every `factor` x `factor` block.
 
     Args:
@@ -107,7 +107,7 @@ def block_mean(
 
 def hsi_to_lr(
     hsi: NDArray[Any], mask: NDArray[Any], hsi_factor: int, factor: int
-) -> tuple[FloatArray, Mask]:
+) -> tuple[F32, ByteMask]:
     """Bring a chip's cube onto the LR grid of `factor` HR pixels per pixel.
 
     Args:
@@ -133,7 +133,7 @@ def hsi_to_lr(
     return fine, (mask != 0).astype(np.uint8).repeat(step, axis=0).repeat(step, axis=1)
 
 
-def gaussian_weights(factor: int, mtf: float) -> NDArray[np.float64]:
+def gaussian_weights(factor: int, mtf: float) -> F64:
     """Return the one-dimensional point spread, sampled on HR pixels, that has the asked MTF.
 
     The standard deviation is found so that the response of the sampled, normalised kernel at the
@@ -156,23 +156,23 @@ def gaussian_weights(factor: int, mtf: float) -> NDArray[np.float64]:
     return _sampled_gaussian(factor, 0.5 * (low + high))
 
 
-def _sampled_gaussian(factor: int, sigma: float) -> NDArray[np.float64]:
+def _sampled_gaussian(factor: int, sigma: float) -> F64:
     """Sample a normalised Gaussian on pixel centres, seen from the centre of a block."""
     reach = math.ceil(_TAIL_SIGMAS * sigma + 1.0)
     offsets = np.arange(-reach, reach) + 0.5 if factor % 2 == 0 else np.arange(-reach, reach + 1.0)
     exponents = -0.5 * (offsets / sigma) ** 2
     weights = np.exp(exponents - exponents.max())
-    normalised: NDArray[np.float64] = weights / weights.sum()
+    normalised: F64 = weights / weights.sum()
     return normalised
 
 
-def _nyquist_response(weights: NDArray[np.float64], factor: int) -> float:
+def _nyquist_response(weights: F64, factor: int) -> float:
     offsets = np.arange(weights.size) - 0.5 * (weights.size - 1)
     return float(weights @ np.cos(math.pi * offsets / factor))
 
 
 @lru_cache(maxsize=64)
-def _gaussian_matrix(length: int, factor: int, mtf: float) -> NDArray[np.float64]:
+def _gaussian_matrix(length: int, factor: int, mtf: float) -> F64:
     """Return the LR x HR matrix of point spreads; what falls off the image is left out."""
     weights = gaussian_weights(factor, mtf)
     matrix = np.zeros((length // factor, length))
@@ -184,8 +184,8 @@ def _gaussian_matrix(length: int, factor: int, mtf: float) -> NDArray[np.float64
 
 
 def _gaussian(
-    values: NDArray[Any], mask: Mask, factor: int, mtf: float, min_valid: float
-) -> tuple[FloatArray, Mask]:
+    values: NDArray[Any], mask: ByteMask, factor: int, mtf: float, min_valid: float
+) -> tuple[F32, ByteMask]:
     rows = _gaussian_matrix(values.shape[1], factor, mtf)
     cols = _gaussian_matrix(values.shape[2], factor, mtf).T
     kept = np.where(mask > 0, values, 0).astype(np.float64)
@@ -196,14 +196,14 @@ def _gaussian(
     return mean.astype(np.float32), valid.astype(np.uint8)
 
 
-def _point(values: NDArray[Any], mask: Mask, factor: int) -> tuple[FloatArray, Mask]:
+def _point(values: NDArray[Any], mask: ByteMask, factor: int) -> tuple[F32, ByteMask]:
     chosen = slice(factor // 2, None, factor)
     valid = mask[chosen, chosen].copy()
     lr = np.where(valid > 0, values[:, chosen, chosen], 0).astype(np.float32)
     return lr, valid
 
 
-def _checked_mask(values: NDArray[Any], mask: NDArray[Any] | None, factor: int) -> Mask:
+def _checked_mask(values: NDArray[Any], mask: NDArray[Any] | None, factor: int) -> ByteMask:
     height, width = values.shape[-2:]
     if factor < 1 or height % factor or width % factor:
         raise ShapeError(f"an image of {height} x {width} does not divide into blocks of {factor}")
@@ -211,5 +211,5 @@ def _checked_mask(values: NDArray[Any], mask: NDArray[Any] | None, factor: int) 
         return np.ones((height, width), np.uint8)
     if mask.shape != (height, width):
         raise ShapeError(f"the mask has shape {mask.shape}, the image {(height, width)}")
-    checked: Mask = (mask != 0).astype(np.uint8)
+    checked: ByteMask = (mask != 0).astype(np.uint8)
     return checked

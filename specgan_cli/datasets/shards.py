@@ -12,6 +12,7 @@ from specgan import files
 from specgan_cli.datasets.manifest import FileRecord, ShardRecord, Split
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError
+from specgan_cli.types import F32
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ChipArrays:
     """Size of an HR pixel, metres."""
 
     @property
-    def reflectance(self) -> NDArray[np.float32] | None:
+    def reflectance(self) -> F32 | None:
         """The cube as float32 reflectance, 0..1; None without HSI."""
         return None if self.hsi is None else self.hsi.astype(np.float32) / np.float32(HSI_UNIT)
 

@@ -1,15 +1,11 @@
 """Blocks: windows cut along the block grid of a file, and blocks that wait for their parts."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from specgan_cli.raster.grid import Window
-
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
+from specgan_cli.types import Mask, Pixels
 
 
 def whole_blocks(
@@ -48,14 +44,14 @@ class OpenBlocks:
     def __init__(self, shape_yx: tuple[int, int], block: int) -> None:
         self._shape_yx = shape_yx
         self._block = block
-        self._open: dict[tuple[int, int], tuple[Array, Mask, Mask]] = {}
+        self._open: dict[tuple[int, int], tuple[Pixels, Mask, Mask]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._open)
 
     def add(
-        self, values: Array, valid: Mask, window: Window, parts: list[Window]
-    ) -> Iterator[tuple[Array, Mask, Window]]:
+        self, values: Pixels, valid: Mask, window: Window, parts: list[Window]
+    ) -> Iterator[tuple[Pixels, Mask, Window]]:
         """Put the parts of a written window in their blocks; yield those that are complete.
 
         Args:
@@ -84,7 +80,7 @@ class OpenBlocks:
                 del self._open[key]
                 yield block_values, block_valid, whole
 
-    def drain(self) -> Iterator[tuple[Array, Mask, Mask, Window]]:
+    def drain(self) -> Iterator[tuple[Pixels, Mask, Mask, Window]]:
         """Yield (values, valid, written, window) of the blocks still open, in row-major order."""
         for key in sorted(self._open):
             values, valid, written = self._open.pop(key)
@@ -96,7 +92,7 @@ class OpenBlocks:
         return Window(row, col, min(self._block, rows - row), min(self._block, cols - col))
 
 
-def pad_to_blocks(values: Array, block: int) -> Array:
+def pad_to_blocks(values: Pixels, block: int) -> Pixels:
     """Repeat the last row and column of ... x H x W until both are whole numbers of blocks."""
     down, right = -values.shape[-2] % block, -values.shape[-1] % block
     if not (down or right):

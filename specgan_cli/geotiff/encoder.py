@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 from affine import Affine
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -28,9 +27,7 @@ from specgan_cli.geotiff.directory import (
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.raster.cache import bound_cache
 from specgan_cli.raster.grid import Grid
-
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
+from specgan_cli.types import Mask, Pixels
 
 ANYWHERE = Affine(2, 0, 0, 0, -2, 0)
 """A transform for files that are only kept in memory, where GDAL would warn of none."""
@@ -119,7 +116,7 @@ def keeps_crs(head: TiffHeader, grid: Grid) -> bool:
         return bool(dataset.crs == grid.crs)
 
 
-def encode(encoding: Encoding, values: Array, valid: Mask | None) -> list[list[bytes]]:
+def encode(encoding: Encoding, values: Pixels, valid: Mask | None) -> list[list[bytes]]:
     """Compress blocks.
 
     Args:

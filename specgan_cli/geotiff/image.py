@@ -2,10 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import rasterio
 from rasterio.io import DatasetReader
 
@@ -16,9 +13,7 @@ from specgan_cli.geotiff.overviews import halve
 from specgan_cli.geotiff.partial import PartialFile, temporary_of
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import mark_missing, valid_values
-
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
+from specgan_cli.types import Mask, Pixels
 
 CHUNK = 4
 """Blocks that are averaged and compressed together for the overviews."""
@@ -35,7 +30,7 @@ class Image:
     description: Description
     """What the raster holds, and how missing pixels are marked."""
 
-    def append(self, values: Array, valid: Mask, window: Window, level: int = 0) -> None:
+    def append(self, values: Pixels, valid: Mask, window: Window, level: int = 0) -> None:
         """Compress a window of whole blocks and append them.
 
         Args:
@@ -74,9 +69,9 @@ class Image:
         rows, cols = self.description.grid.shape_yx
         return -(-rows >> level), -(-cols >> level)
 
-    def _read(self, dataset: DatasetReader, window: Window) -> tuple[Array, Mask]:
+    def _read(self, dataset: DatasetReader, window: Window) -> tuple[Pixels, Mask]:
         where = window.rasterio()
-        values: Array = dataset.read(window=where)
+        values: Pixels = dataset.read(window=where)
         kind = self.description.mask_kind
         if kind == "mask":
             return values, dataset.read_masks(1, window=where) > 0

@@ -3,10 +3,8 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
+from specgan_cli.types import Mask, Pixels
 
 SMALLEST = 256
 """Pixels: overviews are added until both sides are at most this long."""
@@ -21,7 +19,7 @@ def count_levels(shape_yx: tuple[int, int]) -> int:
     return levels
 
 
-def halve(values: Array, valid: Mask) -> tuple[Array, Mask]:
+def halve(values: Pixels, valid: Mask) -> tuple[Pixels, Mask]:
     """Average blocks of 2 x 2 pixels over those of them that are valid.
 
     Integers are summed exactly and the mean is rounded half to even.  A last odd row or column
@@ -45,20 +43,20 @@ def halve(values: Array, valid: Mask) -> tuple[Array, Mask]:
     return means, counts > 0
 
 
-def _means(band: Array, valid: Mask, counts: Array) -> Array:
+def _means(band: Pixels, valid: Mask, counts: Pixels) -> Pixels:
     exact = _sum_dtype(band.dtype)
     sums = _quad_sum(np.where(valid, band.astype(exact), np.zeros((), exact)))
     if np.issubdtype(band.dtype, np.inexact):
         return (sums / counts).astype(band.dtype)
     means, rest = np.divmod(sums, counts.astype(exact))
     up = (2 * rest > counts) | ((2 * rest == counts) & (means % 2 == 1))
-    rounded: Array = (means + up).astype(band.dtype)
+    rounded: Pixels = (means + up).astype(band.dtype)
     return rounded
 
 
-def _quad_sum(values: Array) -> Array:
+def _quad_sum(values: Pixels) -> Pixels:
     rows = values[::2] + values[1::2]
-    summed: Array = rows[:, ::2] + rows[:, 1::2]
+    summed: Pixels = rows[:, ::2] + rows[:, 1::2]
     return summed
 
 

@@ -2,10 +2,8 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from specgan import files
 from specgan_cli.errors import SpecganError, writing
@@ -23,11 +21,9 @@ from specgan_cli.geotiff.output import (
 )
 from specgan_cli.geotiff.partial import PartialFile, journal_of, temporary_of
 from specgan_cli.raster.grid import Window
+from specgan_cli.types import Mask, Pixels
 
 __all__ = ["RasterWriter"]
-
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
 
 
 class RasterWriter:
@@ -106,7 +102,7 @@ class RasterWriter:
         else:
             self._file, self.committed = resumed
 
-    def write(self, values: Array, window: Window, valid: Mask | None = None) -> None:
+    def write(self, values: Pixels, window: Window, valid: Mask | None = None) -> None:
         """Write a window.
 
         Args:

@@ -10,10 +10,10 @@ from scipy import ndimage
 from specgan_cli import png
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
-from specgan_cli.inference.reader import Mask, Pixels
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.scene import Scene
+from specgan_cli.types import F64, Mask, Pixels
 
 PANEL = 512
 """Output pixels along the side of a panel."""
@@ -104,7 +104,7 @@ def panels(lr_values: Pixels, lr_valid: Mask, hr_values: Pixels, scale: int) -> 
     return ((row - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
 
 
-def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+def _ends(values: F64) -> tuple[float, float]:
     if values.size == 0:
         return 0.0, 1.0
     low, high = np.percentile(values, (1, 99))

@@ -20,9 +20,7 @@ from specgan_cli.resampling.cube_on_grid import cube_on_grid
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.model import UNALIGNED, Alignment
 from specgan_cli.resampling.resample import resample_window
-
-Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from specgan_cli.types import F32, Mask
 
 _PANEL = 480
 _GAP = 8
@@ -71,14 +69,14 @@ def _panel_grid(grid: Grid) -> Grid:
     return Grid(grid.crs, grid.transform @ Affine.scale(cols / shape[1], rows / shape[0]), shape)
 
 
-def _scene_panel(scene: Scene, grid: Grid) -> tuple[Image, Mask]:
+def _scene_panel(scene: Scene, grid: Grid) -> tuple[F32, Mask]:
     """The scene on the panel's grid."""
     return resample_window(
         scene.read, scene.grid.shape_yx, PixelMap(grid, scene.grid), grid.full_window, 3
     )
 
 
-def _limits(image: Image, valid: Mask) -> tuple[Image, Image]:
+def _limits(image: F32, valid: Mask) -> tuple[F32, F32]:
     """Values of black and white per band: the 1st and 99th percentile."""
     if not valid.any():
         return np.zeros((3, 1, 1), np.float32), np.ones((3, 1, 1), np.float32)
@@ -86,7 +84,7 @@ def _limits(image: Image, valid: Mask) -> tuple[Image, Image]:
     return low[:, None, None], np.maximum(high, low + 1e-6)[:, None, None]
 
 
-def _matched(image: Image, reference: Image, rgb: Image, valid: Mask) -> Image:
+def _matched(image: F32, reference: F32, rgb: F32, valid: Mask) -> F32:
     """An image with the gain and offset that give `reference` the mean and spread of `rgb`."""
     if valid.sum() < 2:
         return np.clip(image, 0, 1)
@@ -96,16 +94,16 @@ def _matched(image: Image, reference: Image, rgb: Image, valid: Mask) -> Image:
     return np.asarray(np.clip(image * gain[:, None, None] + offset[:, None, None], 0, 1))
 
 
-def _shown(image: Image, valid: Mask) -> Image:
+def _shown(image: F32, valid: Mask) -> F32:
     return np.where(valid, image, np.float32(_MISSING)).astype(np.float32)
 
 
-def _chequered(first: Image, second: Image) -> Image:
+def _chequered(first: F32, second: F32) -> F32:
     rows, cols = (np.arange(size) * _SQUARES // size for size in first.shape[1:])
-    return np.asarray(np.where((rows[:, None] + cols[None, :]) % 2 == 0, first, second))
+    return np.where((rows[:, None] + cols[None, :]) % 2 == 0, first, second)
 
 
-def _with_arrows(image: Image, grid: Grid, alignment: Alignment) -> Image:
+def _with_arrows(image: F32, grid: Grid, alignment: Alignment) -> F32:
     """Arrows from where the georeference puts the cube to where it lies, magnified."""
     rows, cols = grid.shape_yx
     at_r, at_c = ((np.arange(_ARROWS) + 0.5) * size / _ARROWS for size in (rows, cols))
@@ -123,7 +121,7 @@ def _with_arrows(image: Image, grid: Grid, alignment: Alignment) -> Image:
     return drawn
 
 
-def _arrow(image: Image, start: tuple[float, float], end: tuple[float, float]) -> None:
+def _arrow(image: F32, start: tuple[float, float], end: tuple[float, float]) -> None:
     angle = math.atan2(end[0] - start[0], end[1] - start[1])
     size = 0.3 * math.dist(start, end)
     _line(image, start, end)
@@ -132,7 +130,7 @@ def _arrow(image: Image, start: tuple[float, float], end: tuple[float, float]) -
         _line(image, end, wing)
 
 
-def _line(image: Image, start: tuple[float, float], end: tuple[float, float]) -> None:
+def _line(image: F32, start: tuple[float, float], end: tuple[float, float]) -> None:
     count = int(2 * math.dist(start, end)) + 2
     rows = np.rint(np.linspace(start[0], end[0], count)).astype(np.intp)
     cols = np.rint(np.linspace(start[1], end[1], count)).astype(np.intp)
@@ -140,7 +138,7 @@ def _line(image: Image, start: tuple[float, float], end: tuple[float, float]) ->
     image[:, rows[inside], cols[inside]] = np.asarray(_ARROW_COLOUR, np.float32)[:, None]
 
 
-def _sheet(panels: list[Image]) -> Image:
+def _sheet(panels: list[F32]) -> F32:
     """Two rows of three panels with gaps."""
     height, width = panels[0].shape[1:]
     sheet = np.full((3, 2 * height + 3 * _GAP, 3 * width + 4 * _GAP), _PAPER, dtype=np.float32)

@@ -4,10 +4,8 @@ import math
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
+from specgan_cli.types import Mask, Pixels
 
 MaskKind = Literal["none", "nodata", "alpha", "mask"]
 """What marks missing pixels: nothing, a value, an alpha band, or an internal mask band."""
@@ -23,7 +21,7 @@ def fits(value: float, dtype: np.dtype[Any] | str) -> bool:
     return value == int(value) and info.min <= value <= info.max
 
 
-def valid_values(values: Array, nodata: float | None) -> Mask:
+def valid_values(values: Pixels, nodata: float | None) -> Mask:
     """Return where values are finite and not nodata.
 
     A value that imagery takes, such as 0 or 255, marks a pixel only when every band holds it,
@@ -43,7 +41,7 @@ def valid_values(values: Array, nodata: float | None) -> Mask:
     return valid if hits is None else valid & ~_missing(hits, nodata)
 
 
-def mark_missing(values: Array, valid: Mask, kind: MaskKind, nodata: float | None) -> Array:
+def mark_missing(values: Pixels, valid: Mask, kind: MaskKind, nodata: float | None) -> Pixels:
     """Return values as an output stores them: missing pixels marked, valid ones not so.
 
     Args:
@@ -68,7 +66,7 @@ def mark_missing(values: Array, valid: Mask, kind: MaskKind, nodata: float | Non
     return values
 
 
-def _filler(kind: MaskKind, nodata: float | None, dtype: np.dtype[Any]) -> Array:
+def _filler(kind: MaskKind, nodata: float | None, dtype: np.dtype[Any]) -> Pixels:
     value = 0.0
     if kind == "nodata" and nodata is not None:
         value = nodata
@@ -77,7 +75,7 @@ def _filler(kind: MaskKind, nodata: float | None, dtype: np.dtype[Any]) -> Array
     return np.asarray(value).astype(dtype)
 
 
-def _avoid(values: Array, valid: Mask, nodata: float | None) -> Array:
+def _avoid(values: Pixels, valid: Mask, nodata: float | None) -> Pixels:
     hits = _hits(values, nodata)
     if hits is None or nodata is None:
         return values
@@ -94,7 +92,7 @@ def _avoid(values: Array, valid: Mask, nodata: float | None) -> Array:
     return np.where(collide, step, values)
 
 
-def _hits(values: Array, nodata: float | None) -> Mask | None:
+def _hits(values: Pixels, nodata: float | None) -> Mask | None:
     if nodata is None or math.isnan(nodata) or not fits(nodata, values.dtype):
         return None
     hits: Mask = values == np.asarray(nodata).astype(values.dtype)

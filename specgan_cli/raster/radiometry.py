@@ -1,15 +1,15 @@
 """Radiometry: the invertible mapping between a file's own units and the networks' [-1, 1]."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from specgan_cli.types import F32, F64, Mask, Pixels
 
 if TYPE_CHECKING:
     from specgan_cli.raster.scene import Scene
 
-Array = npt.NDArray[Any]
 
 PERCENTILES = (2.0, 98.0)
 """Robust ends of the values that a sample of a scene holds, in per cent."""
@@ -51,7 +51,7 @@ class Radiometry:
             return float(info.min), float(info.max)
         return -np.inf, np.inf
 
-    def to_unit(self, values: Array) -> npt.NDArray[np.float32]:
+    def to_unit(self, values: Pixels) -> F32:
         """Map file units to [-1, 1] and, for values outside the range, beyond it.
 
         Args:
@@ -63,7 +63,7 @@ class Radiometry:
         unit = (values.astype(np.float64) - self.low) * (2.0 / (self.high - self.low)) - 1.0
         return unit.astype(np.float32)
 
-    def from_unit(self, unit: Array) -> Array:
+    def from_unit(self, unit: Pixels) -> Pixels:
         """Map [-1, 1] back to file units, neither rounded nor clipped.
 
         Returns:
@@ -72,7 +72,7 @@ class Radiometry:
         values = (unit.astype(np.float64) + 1.0) * ((self.high - self.low) / 2.0) + self.low
         return values.astype(np.float32 if self.dtype in FLOAT32_EXACT else np.float64)
 
-    def to_dtype(self, values: Array) -> Array:
+    def to_dtype(self, values: Pixels) -> Pixels:
         """Turn file units into the file's dtype: round half to even, saturate at its limits."""
         dtype = np.dtype(self.dtype)
         if not np.issubdtype(dtype, np.integer):
@@ -103,7 +103,7 @@ class Radiometry:
         return cls.of_sample(scene.dtype, scene.sample())
 
     @classmethod
-    def of_sample(cls, dtype: str, sample: Array) -> "Radiometry":
+    def of_sample(cls, dtype: str, sample: Pixels) -> "Radiometry":
         """Choose the range from a sample of valid values, of any shape, in file units."""
         finite = sample[np.isfinite(sample)].astype(np.float64)
         if finite.size == 0:
@@ -121,7 +121,7 @@ class Radiometry:
         return cls(str(np.dtype(dtype)), float(low), float(high))
 
 
-def fill_invalid(values: Array, valid: npt.NDArray[np.bool_], constant: float = 0.0) -> Array:
+def fill_invalid(values: Pixels, valid: Mask, constant: float = 0.0) -> Pixels:
     """Give invalid pixels plausible values that come from valid neighbours alone.
 
     Each invalid pixel within 4 pixels of a valid one gets the mean of the valid pixels in the
@@ -155,7 +155,7 @@ def fill_invalid(values: Array, valid: npt.NDArray[np.bool_], constant: float = 
     return filled
 
 
-def _box_sum(values: npt.NDArray[np.float64], radius: int) -> npt.NDArray[np.float64]:
+def _box_sum(values: F64, radius: int) -> F64:
     """Sum over squares of 2 radius + 1 pixels on the last two axes, zero outside."""
     for axis in (-2, -1):
         total = values.copy()

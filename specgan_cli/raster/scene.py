@@ -4,10 +4,8 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -24,9 +22,7 @@ from specgan_cli.raster.validation import (
     reason_of,
     redact,
 )
-
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
+from specgan_cli.types import Mask, Pixels
 
 __all__ = ["Scene", "redact"]
 
@@ -137,7 +133,7 @@ class Scene:
         r, g, b = (float(self._dataset.offsets[i - 1]) for i in self.bands)
         return r, g, b
 
-    def read(self, window: Window) -> tuple[Array, Mask]:
+    def read(self, window: Window) -> tuple[Pixels, Mask]:
         """Read a window that lies within the scene.
 
         Returns:
@@ -153,7 +149,7 @@ class Scene:
             raise ValueError(f"{window} is not within the scene of {rows} x {cols} pixels")
         return self._read(window, window.shape_yx)
 
-    def read_padded(self, window: Window, halo: int) -> tuple[Array, Mask]:
+    def read_padded(self, window: Window, halo: int) -> tuple[Pixels, Mask]:
         """Read a window with `halo` more pixels on every side.
 
         Beyond its edges the scene is continued by its edge pixels (`specgan.edges`), so the same
@@ -173,7 +169,7 @@ class Scene:
         picked = np.ix_(rows - row, cols - col)
         return values[:, picked[0], picked[1]], valid[picked]
 
-    def sample(self) -> Array:
+    def sample(self) -> Pixels:
         """Return valid values that stand for the scene: 3 x N in file units.
 
         They come from an overview or a decimated read where that is cheap, else from a fixed
@@ -182,7 +178,7 @@ class Scene:
         parts = [values[:, valid] for values, valid in self._sample_windows()]
         return np.concatenate(parts, axis=1)
 
-    def _sample_windows(self) -> Iterator[tuple[Array, Mask]]:
+    def _sample_windows(self) -> Iterator[tuple[Pixels, Mask]]:
         rows, cols = self.grid.shape_yx
         factor = max(1, math.ceil(max(rows, cols) / SAMPLE))
         has_overview = bool(self._dataset.overviews(self.bands[0]))
@@ -198,10 +194,10 @@ class Scene:
                 height, width = min(side, rows - row), min(side, cols - col)
                 yield self.read(Window(row, col, height, width))
 
-    def _read(self, window: Window, shape_yx: tuple[int, int]) -> tuple[Array, Mask]:
+    def _read(self, window: Window, shape_yx: tuple[int, int]) -> tuple[Pixels, Mask]:
         where = window.rasterio()
         try:
-            values: Array = self._dataset.read(
+            values: Pixels = self._dataset.read(
                 self.bands, window=where, out_shape=(3, *shape_yx), masked=False
             )
             valid = valid_values(values, self.nodata)

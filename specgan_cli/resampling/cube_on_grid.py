@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.cube import Cube
@@ -14,6 +13,7 @@ from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.model import UNALIGNED, Alignment
 from specgan_cli.resampling.resample import resample_window
+from specgan_cli.types import F32, Mask
 
 __all__ = ["cube_on_grid", "spectral_map"]
 
@@ -24,7 +24,7 @@ def cube_on_grid(
     alignment: Alignment | None = None,
     bands: Bands = CANONICAL_BANDS,
     window: Window | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+) -> tuple[F32, Mask]:
     """Bring a cube onto a window of a grid.
 
     Where the grid's pixels are larger than the cube's they are area-weighted block means, where
@@ -49,7 +49,7 @@ def cube_on_grid(
     pixel_map = PixelMap(grid, cube.grid, alignment.shift_crs, alignment.field)
     matrix, used = spectral_map(cube.bands, bands, cube.bad.tobytes(), cube.name)
 
-    def read(part: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def read(part: Window) -> tuple[F32, Mask]:
         values, valid = cube.read(part, used)
         resampled = matrix @ values.reshape(len(used), -1)
         return resampled.reshape(len(bands), *part.shape_yx), valid
@@ -62,7 +62,7 @@ def cube_on_grid(
 @lru_cache(maxsize=16)
 def spectral_map(
     source: Bands, target: Bands, bad: bytes, name: str
-) -> tuple[NDArray[np.float32], tuple[int, ...]]:
+) -> tuple[F32, tuple[int, ...]]:
     """The part of a resampling matrix that has weights (targets x used), and the used bands.
 
     Args:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from specgan_cli.types import F64
 
 __all__ = ["DisplacementField", "bspline_basis"]
 
 _INVERSION_STEPS = 8
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class DisplacementField:
     nodes_y: tuple[tuple[float, ...], ...]
     """Northward spline coefficients, likewise."""
 
-    def at(self, x: Array, y: Array) -> tuple[Array, Array]:
+    def at(self, x: F64, y: F64) -> tuple[F64, F64]:
         """Displacement of the cube's nominal positions (x, y), in scene CRS units."""
         left, bottom, right, top = self.bounds
         coefficients = np.asarray([self.nodes_x, self.nodes_y])
@@ -34,7 +33,7 @@ class DisplacementField:
         dx, dy = np.einsum("...r,krc,...c->k...", rows, coefficients, cols, optimize=True)
         return dx, dy
 
-    def undo(self, x: Array, y: Array) -> tuple[Array, Array]:
+    def undo(self, x: F64, y: F64) -> tuple[F64, F64]:
         """Nominal positions of the cube that are displaced onto (x, y)."""
         px, py = x, y
         for _ in range(_INVERSION_STEPS):
@@ -43,7 +42,7 @@ class DisplacementField:
         return px, py
 
 
-def bspline_basis(t: Array, nodes: int) -> Array:
+def bspline_basis(t: F64, nodes: int) -> F64:
     """Cubic B-spline weights on `nodes` (at least 4) coefficients for t in 0..1: ... x nodes.
 
     Weights sum to one everywhere; t beyond 0..1 is moved to the nearer end.

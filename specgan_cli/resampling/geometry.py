@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 import pyproj
 from affine import Affine
-from numpy.typing import NDArray
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from scipy.interpolate import RectBivariateSpline
@@ -15,10 +14,10 @@ from scipy.interpolate import RectBivariateSpline
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid
 from specgan_cli.resampling.field import DisplacementField
+from specgan_cli.types import F64
 
 __all__ = ["PixelMap"]
 
-Array = NDArray[np.float64]
 
 _LATTICE_STEP = 24.0
 _DIRECT_POINTS = 4096
@@ -65,7 +64,7 @@ class PixelMap:
         linear: Affine = ~self.source.transform @ moved
         return linear
 
-    def exact(self, rows: Array, cols: Array) -> tuple[Array, Array]:
+    def exact(self, rows: F64, cols: F64) -> tuple[F64, F64]:
         """Source rows and columns of target positions; NaN where a CRS does not reach."""
         rows, cols = np.asarray(rows, np.float64), np.asarray(cols, np.float64)
         linear = self.affine
@@ -81,7 +80,7 @@ class PixelMap:
         c, r = _apply(~self.source.transform, x, y)
         return r, c
 
-    def grid(self, rows: Array, cols: Array) -> tuple[Array, Array]:
+    def grid(self, rows: F64, cols: F64) -> tuple[F64, F64]:
         """Source positions of the lattice of target `rows` x `cols` (increasing vectors).
 
         Long lattices are transformed at every 24th pixel and interpolated by cubic splines, which
@@ -105,11 +104,11 @@ class PixelMap:
         return float(np.hypot(r[1] - r[0], c[1] - c[0])), float(np.hypot(r[2] - r[0], c[2] - c[0]))
 
 
-def _apply(t: Affine, x: Array, y: Array) -> tuple[Array, Array]:
+def _apply(t: Affine, x: F64, y: F64) -> tuple[F64, F64]:
     return t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f
 
 
-def _knots(positions: Array) -> Array:
+def _knots(positions: F64) -> F64:
     count = max(int(np.ceil((positions[-1] - positions[0]) / _LATTICE_STEP)) + 1, 5)
     return np.linspace(positions[0], positions[-1], count)
 
@@ -120,7 +119,7 @@ def _transformer(source_wkt: str, target_wkt: str) -> pyproj.Transformer:
     return pyproj.Transformer.from_crs(source.to_2d(), target.to_2d(), always_xy=True)
 
 
-def _transform(source: CRS | None, target: CRS | None, x: Array, y: Array) -> tuple[Array, Array]:
+def _transform(source: CRS | None, target: CRS | None, x: F64, y: F64) -> tuple[F64, F64]:
     assert source is not None
     assert target is not None
     try:

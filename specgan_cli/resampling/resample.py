@@ -16,13 +16,11 @@ from scipy.sparse import csr_matrix
 from specgan_cli.raster.grid import Window
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.weights import SNAP, Axis, pixel_taps
+from specgan_cli.types import F32, F64, Mask
 
 __all__ = ["Reader", "resample_window"]
 
-Array = NDArray[np.float64]
-Values = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Reader = Callable[[Window], tuple[Values, Mask]]
+Reader = Callable[[Window], tuple[F32, Mask]]
 """Reads a window inside the source: values (bands x height x width) and validity."""
 
 _PARALLEL = 1e-10
@@ -40,7 +38,7 @@ def resample_window(
     window: Window,
     bands: int,
     per_pixel: int | None = None,
-) -> tuple[Values, Mask]:
+) -> tuple[F32, Mask]:
     """Resample a source onto a window of a target grid.
 
     A target pixel larger than a source pixel is the area-weighted mean of the valid source pixels
@@ -80,7 +78,7 @@ def _parts(window: Window, pixel_map: PixelMap, per_pixel: int) -> Iterator[Wind
 
 def _resample(
     read: Reader, source_shape_yx: tuple[int, int], pixel_map: PixelMap, window: Window, bands: int
-) -> tuple[Values, Mask]:
+) -> tuple[F32, Mask]:
     linear = pixel_map.affine
     if linear is not None and max(abs(linear.b), abs(linear.d)) < _PARALLEL:
         rows = Axis(linear.f + window.row * linear.e, linear.e, window.height, source_shape_yx[0])
@@ -89,7 +87,7 @@ def _resample(
     return _scattered(read, source_shape_yx, pixel_map, window, bands)
 
 
-def _separable(read: Reader, rows: Axis, cols: Axis, bands: int) -> tuple[Values, Mask]:
+def _separable(read: Reader, rows: Axis, cols: Axis, bands: int) -> tuple[F32, Mask]:
     row_weights, col_weights = rows.weights(linear=True), cols.weights(linear=True)
     smooth = not (rows.is_coarser and cols.is_coarser)
     row_cubic = rows.weights(linear=False) if smooth else row_weights
@@ -117,9 +115,7 @@ def _span(*matrices: csr_matrix) -> slice | None:
     return slice(int(used.min()), int(used.max()) + 1) if used.size else None
 
 
-def _weigh(
-    values: Values, valid: Mask, rows: csr_matrix, cols: csr_matrix
-) -> tuple[Values, Values]:
+def _weigh(values: F32, valid: Mask, rows: csr_matrix, cols: csr_matrix) -> tuple[F32, F32]:
     """Weighted sums of the valid values, and of the validity itself."""
     rows, cols = rows.astype(np.float32), cols.astype(np.float32)
     stack = np.concatenate((np.where(valid, values, 0), valid[None]), axis=0, dtype=np.float32)
@@ -132,7 +128,7 @@ def _weigh(
 
 def _scattered(
     read: Reader, source_shape_yx: tuple[int, int], pixel_map: PixelMap, window: Window, bands: int
-) -> tuple[Values, Mask]:
+) -> tuple[F32, Mask]:
     scale = max(pixel_map.scale())
     scale = scale if np.isfinite(scale) else 1.0
     block = max(int(scale / _SUBPIXELS), 1)
@@ -157,19 +153,19 @@ def _scattered(
     return result, mask
 
 
-def _sub_positions(pixel_map: PixelMap, window: Window, sub: int) -> tuple[Array, Array]:
+def _sub_positions(pixel_map: PixelMap, window: Window, sub: int) -> tuple[F64, F64]:
     rows = window.row + (np.arange(window.height * sub) + 0.5) / sub
     cols = window.col + (np.arange(window.width * sub) + 0.5) / sub
     return pixel_map.grid(rows, cols)
 
 
-def _outside(rows: Array, cols: Array, shape_yx: tuple[int, int]) -> Mask:
+def _outside(rows: F64, cols: F64, shape_yx: tuple[int, int]) -> Mask:
     with np.errstate(invalid="ignore"):
         inside = (rows >= 0) & (rows <= shape_yx[0]) & (cols >= 0) & (cols <= shape_yx[1])
-    return np.asarray(~inside)
+    return ~inside
 
 
-def _needed(rows: Array, cols: Array, shape_yx: tuple[int, int], block: int) -> Window | None:
+def _needed(rows: F64, cols: F64, shape_yx: tuple[int, int], block: int) -> Window | None:
     """Source pixels around the positions, in whole blocks counted from the first pixel."""
     inside = ~_outside(rows, cols, shape_yx)
     if not inside.any():
@@ -179,13 +175,13 @@ def _needed(rows: Array, cols: Array, shape_yx: tuple[int, int], block: int) -> 
     return Window(low_r, low_c, high_r - low_r, high_c - low_c)
 
 
-def _block_range(positions: Array, block: int, size: int) -> tuple[int, int]:
+def _block_range(positions: F64, block: int, size: int) -> tuple[int, int]:
     low = (int(positions.min()) // block - 2) * block
     high = (int(positions.max()) // block + 3) * block
     return max(low, 0), min(high, size)
 
 
-def _block_mean(values: Values, valid: Mask, block: int) -> tuple[Values, Values]:
+def _block_mean(values: F32, valid: Mask, block: int) -> tuple[F32, F32]:
     """Means of the valid pixels of every block, and the share of the block that is valid."""
     if block == 1:
         return values, valid.astype(np.float32)
@@ -197,7 +193,7 @@ def _block_mean(values: Values, valid: Mask, block: int) -> tuple[Values, Values
     return means.reshape(bands, *weight.shape), weight
 
 
-def _pool(values: Values, size: int) -> Values:
+def _pool(values: F32, size: int) -> F32:
     """Means over size x size blocks of the last two axes."""
     if size == 1:
         return values
@@ -207,8 +203,8 @@ def _pool(values: Values, size: int) -> Values:
 
 
 def _interpolate(
-    stack: Values, shape_yx: tuple[int, int], at: tuple[Array, Array], outside: Mask, sub: int
-) -> Callable[[bool], tuple[Values, Values]]:
+    stack: F32, shape_yx: tuple[int, int], at: tuple[F64, F64], outside: Mask, sub: int
+) -> Callable[[bool], tuple[F32, F32]]:
     """Means over sub x sub positions of what is interpolated at them.
 
     Args:
@@ -225,7 +221,7 @@ def _interpolate(
     rows, cols = (np.where(outside, 0.0, positions) for positions in at)
     height, width = outside.shape[0] // sub, outside.shape[1] // sub
 
-    def interpolated(linear: bool) -> tuple[Values, Values]:
+    def interpolated(linear: bool) -> tuple[F32, F32]:
         (row_taps, row_weights), (col_taps, col_weights) = (
             pixel_taps(positions, linear) for positions in (rows, cols)
         )

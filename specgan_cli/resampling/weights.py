@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from specgan_cli.types import F64
+
 __all__ = ["SNAP", "Axis", "pixel_taps"]
 
-Array = NDArray[np.float64]
 
 SNAP = 1e-6
 """Pixels: positions nearer than this to a whole number are taken to be it."""
@@ -44,7 +45,7 @@ class Axis:
             (values[inside], (rows[inside], taps[inside])), shape=(self.count, self.size)
         )
 
-    def _area(self) -> tuple[NDArray[np.intp], Array]:
+    def _area(self) -> tuple[NDArray[np.intp], F64]:
         edges = _snap(self.start + self.step * np.arange(self.count + 1))
         low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
         taps = np.floor(low)[:, None] + np.arange(int(np.ceil(abs(self.step))) + 1)
@@ -52,14 +53,14 @@ class Axis:
         area = np.clip(overlap, 0, None) / abs(self.step)
         return taps.astype(np.intp), _centred(area, taps + 0.5 - (low + high)[:, None] / 2)
 
-    def _interpolation(self, linear: bool) -> tuple[NDArray[np.intp], Array]:
+    def _interpolation(self, linear: bool) -> tuple[NDArray[np.intp], F64]:
         centres = _snap(self.start + self.step * (np.arange(self.count) + 0.5) - 0.5)
         taps, values = pixel_taps(centres, linear)
         inside = (centres >= -0.5) & (centres <= self.size - 0.5)
         return np.clip(taps, 0, self.size - 1), values * inside[:, None]
 
 
-def _centred(weights: Array, distance: Array) -> Array:
+def _centred(weights: F64, distance: F64) -> F64:
     """Area weights tilted so that their centroid is the centre of the target pixel.
 
     Where edges cut source pixels, plain areas put the whole of a cut pixel at its middle and move
@@ -70,12 +71,12 @@ def _centred(weights: Array, distance: Array) -> Array:
     return np.asarray(weights * (1 - first / np.maximum(second, 1e-12) * (distance - first)))
 
 
-def _snap(positions: NDArray[np.floating[Any]]) -> Array:
+def _snap(positions: NDArray[np.floating[Any]]) -> F64:
     whole = np.round(positions)
     return np.where(np.abs(positions - whole) < SNAP, whole, positions)
 
 
-def pixel_taps(centres: Array, linear: bool) -> tuple[NDArray[np.intp], Array]:
+def pixel_taps(centres: F64, linear: bool) -> tuple[NDArray[np.intp], F64]:
     """Neighbours and weights (... x 2 or 4) of positions with pixel centres at whole numbers."""
     first = np.floor(centres)
     t = (centres - first)[..., None]
@@ -93,5 +94,5 @@ def pixel_taps(centres: Array, linear: bool) -> tuple[NDArray[np.intp], Array]:
     return _neighbours(first, -1, 3), weights
 
 
-def _neighbours(first: Array, low: int, high: int) -> NDArray[np.intp]:
+def _neighbours(first: F64, low: int, high: int) -> NDArray[np.intp]:
     return (first[..., None] + np.arange(low, high)).astype(np.intp)

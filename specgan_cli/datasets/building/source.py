@@ -22,6 +22,7 @@ from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError, MismatchError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
+from specgan_cli.types import Mask
 
 COMMON_PLANE = "EPSG:3857"
 """Conformal plane on which chips of different CRSs are compared, with its local scale."""
@@ -154,7 +155,7 @@ class Storage:
     source_range: tuple[float, float] | None = None
     """Source values that become 0 and the largest stored value; None where types agree."""
 
-    def store(self, values: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+    def store(self, values: NDArray[Any], valid: Mask) -> NDArray[Any]:
         """Return values in the stored type, 0 where invalid.
 
         Values of the stored type are kept; floats of 0..255 are rounded; all others are stretched

@@ -1,0 +1,18 @@
+"""Types of arrays that the packages share; shapes stand in docstrings."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[Any]
+"""Values of a raster in its own type and units."""
+
+Mask = NDArray[np.bool_]
+"""True where a pixel is valid."""
+
+F32 = NDArray[np.float32]
+"""Values for the networks, and reflectance."""
+
+F64 = NDArray[np.float64]
+"""Positions, weights and sums."""
