@@ -118,7 +118,7 @@ def crop(image: Tensor, margin: int) -> Tensor:
     return image[..., margin:-margin, margin:-margin]
 
 
-def project(sr: Tensor, lr: Tensor, mask: Tensor | None = None, *, iterations: int = 8) -> Tensor:
+def project(sr: Tensor, lr: Tensor, *, iterations: int = 8) -> Tensor:
     """Correct any super-resolved image smoothly so that its block means are the input.
 
     x + U (A U)^-1 (y - A x), alternated with clipping to [-1, 1]; the block fix settles what the
@@ -128,11 +128,10 @@ def project(sr: Tensor, lr: Tensor, mask: Tensor | None = None, *, iterations: i
     Args:
         sr: N x C x sH x sW, s even.
         lr: N x C x H x W in [-1, 1].
-        mask: N x 1 x H x W, 1 where `lr` is valid; elsewhere the image is only clipped.
         iterations: Smooth corrections at most.
 
     Returns:
-        N x C x sH x sW in [-1, 1]; the means of valid blocks equal `lr` to rounding error.
+        N x C x sH x sW in [-1, 1]; the means of blocks equal `lr` to rounding error.
 
     Raises:
         ShapeError: If the sizes are not an even multiple of each other.
@@ -143,16 +142,13 @@ def project(sr: Tensor, lr: Tensor, mask: Tensor | None = None, *, iterations: i
         raise ShapeError(
             f"sr is {tuple(sr.shape)} and lr {tuple(lr.shape)}: sr must be an even multiple of lr"
         )
-    valid = torch.ones_like(lr[:, :1]) if mask is None else mask.to(lr.dtype)
     result = sr
     for _ in range(iterations):
-        error = (lr - F.avg_pool2d(result, factor)) * valid
+        error = lr - F.avg_pool2d(result, factor)
         result = (result + _exact_upsample(error, factor)).clamp(-1, 1)
         if float(error.abs().amax()) < 1e-6:
             break
-    fixed = block_fix(result, lr.clamp(-1, 1))
-    weight = F.interpolate(valid, scale_factor=factor, mode="nearest")
-    return torch.where(weight > 0, fixed, result)
+    return block_fix(result, lr.clamp(-1, 1))
 
 
 @functools.cache

@@ -51,6 +51,25 @@ def test_a_failure_of_any_part_ends_all(part: str) -> None:
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("part", ["predict", "write"])
+def test_nothing_is_written_after_a_failure(part: str) -> None:
+    written: list[int] = []
+
+    def failing(tiles: list[TileInput]) -> list[TileResult]:
+        if part == "predict" and tiles[0].window.row == 6:
+            raise OSError(part)
+        return predict(tiles)
+
+    def write(result: TileResult) -> None:
+        if part == "write" and result.window.row == 6:
+            raise OSError(part)
+        written.append(result.window.row)
+
+    with pytest.raises(OSError, match=part):
+        run_pipeline(WINDOWS, read, [failing, failing], write)
+    assert written == [0, 2, 4]
+
+
 def test_an_interrupt_ends_all() -> None:
     def interrupt(_: list[TileInput]) -> list[TileResult]:
         raise KeyboardInterrupt

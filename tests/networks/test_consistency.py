@@ -93,18 +93,6 @@ def test_project_of_a_window_with_context_is_that_of_the_whole(random: torch.Gen
     torch.testing.assert_close(part[..., :64, 48:64], whole[..., :64, 64:80], atol=1e-5, rtol=0)
 
 
-def test_project_ignores_masked_pixels(random: torch.Generator) -> None:
-    lr = uniform((1, 1, 6, 6), random)
-    sr = 0.3 * uniform((1, 1, 24, 24), random)
-    mask = torch.ones(1, 1, 6, 6)
-    mask[..., 2:4, 3:5] = 0
-    other = torch.where(mask > 0, lr, -lr)
-    result = project(sr, lr, mask)
-    torch.testing.assert_close(result, project(sr, other, mask))
-    means = F.avg_pool2d(result, 4)
-    torch.testing.assert_close(means[mask > 0], lr[mask > 0], atol=1e-5, rtol=0)
-
-
 def test_project_refuses_other_sizes() -> None:
     with pytest.raises(ShapeError, match=r"\(1, 3, 9, 8\).*\(1, 3, 4, 4\)"):
         project(torch.zeros(1, 3, 9, 8), torch.zeros(1, 3, 4, 4))

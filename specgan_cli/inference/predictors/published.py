@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from specgan import consistency
+from specgan.consistency import crop, project
 from specgan.published.network import PublishedNetwork
 from specgan_cli.errors import MismatchError
 from specgan_cli.inference.predictors.predictor import Settings, dtype_of, parameter_bytes, stack
@@ -78,7 +78,7 @@ class PublishedPredictor:
         with torch.inference_mode():
             blend = self._blend(tile, device)
             lr = crop(stack([tile.lr_unit], device), self.halo - REACH)
-            finest = crop(consistency.project(blend, lr), REACH * settings.scale)
+            finest = crop(project(blend, lr), REACH * settings.scale)
         count = settings.scale.bit_length() - 1
         coarser = [F.avg_pool2d(finest, 2**k) for k in range(count - 1, 0, -1)]
         return [*coarser, finest]
@@ -144,8 +144,3 @@ def partition(size: int, device: torch.device) -> Tensor:
     """Return a window that adds up to one at every half of its size: size x size, positive."""
     ramp = torch.sin(math.pi * (torch.arange(size, device=device) + 0.5) / size) ** 2
     return ramp[:, None] * ramp[None, :]
-
-
-def crop(image: Tensor, margin: int) -> Tensor:
-    """Take `margin` pixels off every side of N x C x H x W."""
-    return image[..., margin : image.shape[-2] - margin, margin : image.shape[-1] - margin]
