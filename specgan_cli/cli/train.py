@@ -88,7 +88,7 @@ def train(**given: Any) -> int:
     )
     with Progress("step") as progress:
         outcome = workflow.train(session, given["device"], partial(_show_losses, progress))
-    if outcome.leads:
+    if outcome.is_main:
         _show_outcome(outcome, as_json=given["as_json"])
     return int(outcome.code)
 
@@ -110,7 +110,7 @@ def _show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
                 "step": outcome.step,
                 "steps": outcome.steps,
                 "weights": outcome.weights,
-                "validation": outcome.report.values if outcome.report else {},
+                "validation": outcome.result.values if outcome.result else {},
                 "verdict": text,
             }
         )

@@ -9,58 +9,62 @@ from specgan import checkpoints
 from specgan.header import Header
 from specgan.serde import to_plain
 from specgan_cli.training.config.schema import TrainConfig
-from specgan_cli.training.data.crop import Cutter
+from specgan_cli.training.data.crop import SampleReader
 from specgan_cli.training.recipes.base import Recipe
 from specgan_cli.training.run_folder import RunFolder
-from specgan_cli.training.validation import Report
+from specgan_cli.training.validation import ValidationResult
 
-Export = Callable[[str, Report | None], None]
-"""Writes weights under a name, "weights" or "best", with the newest report."""
+Export = Callable[[str, ValidationResult | None], None]
+"""Writes weights under a name, "weights" or "best", with the newest result."""
 
 
 def exporter(
-    config: TrainConfig, trunk: str | None, cutter: Cutter, recipe: Recipe, folder: RunFolder
+    config: TrainConfig, trunk: str | None, reader: SampleReader, recipe: Recipe, folder: RunFolder
 ) -> Export:
     """Return the function that writes a run's weights, in half precision.
 
     Args:
         config: The run's configuration.
         trunk: Name of the perceptual weights' file, or None.
-        cutter: The data.
+        reader: The data.
         recipe: The networks.
         folder: Where to.
     """
 
-    def export(name: str, report: Report | None) -> None:
+    def export(name: str, result: ValidationResult | None) -> None:
         path = folder.best if name == "best" else folder.weights
-        header = make_header(config, trunk, cutter, recipe, report)
+        header = make_header(config, trunk, reader, recipe, result)
         checkpoints.save(path, recipe.generator(), header, dtype=torch.float16)
 
     return export
 
 
 def make_header(
-    config: TrainConfig, trunk: str | None, cutter: Cutter, recipe: Recipe, report: Report | None
+    config: TrainConfig,
+    trunk: str | None,
+    reader: SampleReader,
+    recipe: Recipe,
+    result: ValidationResult | None,
 ) -> Header:
     """Say what the weights of a run are.
 
     Args:
         config: The run's configuration.
         trunk: Name of the perceptual weights' file, or None.
-        cutter: The data.
+        reader: The data.
         recipe: The networks.
-        report: The newest validation, or None.
+        result: The newest validation, or None.
     """
-    dataset, standard = cutter.dataset, cutter.standard
+    dataset, standardization = reader.dataset, reader.standardization
     statistics = dataset.statistics
     chips = dataset.split("train")
     return Header(
         architecture=recipe.architecture,
-        config=recipe.keywords(),
+        config=recipe.network_config(),
         scale=2 ** recipe.last_octave(recipe.steps),
         bands=dataset.bands,
-        hsi_mean=standard.mean,
-        hsi_std=standard.std,
+        hsi_mean=standardization.mean,
+        hsi_std=standardization.std,
         rgb_scaling={"low": statistics.rgb_low, "high": statistics.rgb_high},
         degradation=to_plain(dataset.degradation),
         training={
@@ -71,6 +75,6 @@ def make_header(
             "seed": config.seed,
             "perceptual": trunk,
         },
-        metrics=dict(report.values) if report else {},
+        metrics=dict(result.values) if result else {},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

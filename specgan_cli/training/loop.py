@@ -15,12 +15,12 @@ from specgan_cli.training.data.loader import Loader
 from specgan_cli.training.data.sampler import Sampler
 from specgan_cli.training.export import Export
 from specgan_cli.training.meter import Meter
-from specgan_cli.training.processes import Team
+from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import Recipe
 from specgan_cli.training.recorder import Recorder
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.signals import StopRequest
-from specgan_cli.training.validation import Report, Validator, better
+from specgan_cli.training.validation import ValidationResult, Validator, better
 
 Task = tuple[int, int]
 
@@ -53,16 +53,16 @@ class Loop:
     """Training batches."""
 
     validator: Validator | None
-    """Validation; None without a validation split, or in a process that does not lead."""
+    """Validation; None without a validation split, or in any process but the main one."""
 
     folder: RunFolder
     """Where files go."""
 
-    team: Team
+    dist: DistributedContext
     """The processes of the run."""
 
     export: Export
-    """Writes weights: "weights" or "best", with the newest report."""
+    """Writes weights: "weights" or "best", with the newest result."""
 
     recorder: Recorder
     """Tells what happens."""
@@ -76,7 +76,7 @@ class Loop:
     best: dict[str, Any] = field(default_factory=dict)
     """Stage and value of the best validation."""
 
-    report: Report | None = None
+    result: ValidationResult | None = None
     """The newest validation."""
 
     def resume(self) -> bool:
@@ -92,7 +92,7 @@ class Loop:
             self.step = int(state["step"])
             self.best = dict(state["best"])
             torch.set_rng_state(state["rng"])
-        if self.team.largest(self.step) != self.team.average(self.step):
+        if self.dist.largest(self.step) != self.dist.average(self.step):
             raise TrainingError(
                 f"the processes of this run do not find the same checkpoint in {self.folder.path}; "
                 "put the run folder where all hosts see it"
@@ -114,7 +114,7 @@ class Loop:
         """
         start = time.monotonic()
         loader: Loader[Task, Batch] = Loader(self._draw, self._tasks(), self.config.data.workers)
-        meter = Meter(self.team.device)
+        meter = Meter(self.dist.device)
         code = 0
         saved = -1
         try:
@@ -123,7 +123,7 @@ class Loop:
                 self.step = step + 1
                 meter.add(losses)
                 if self.step % self.config.log_every == 0:
-                    self._tell(meter.flush(loader))
+                    self._log(meter.flush(loader))
                 if self._is_due(self.config.validation.every):
                     self._validate()
                     meter.restart(loader)
@@ -145,7 +145,7 @@ class Loop:
 
     def _tasks(self) -> Iterator[Task]:
         for step in range(self.step, self._end()):
-            for micro in range(self.recipe.moment(step).micro):
+            for micro in range(self.recipe.step_spec(step).micro):
                 yield step, micro
 
     def _end(self) -> int:
@@ -154,9 +154,9 @@ class Loop:
 
     def _draw(self, task: Task) -> Batch:
         step, micro = task
-        plan = self.recipe.moment(step).plan
-        batch = self.sampler.draw(plan, step, micro, self.team.rank, self.team.world)
-        return batch.to(self.team.device)
+        spec = self.recipe.step_spec(step).sampling
+        batch = self.sampler.draw(spec, step, micro, self.dist.rank, self.dist.world)
+        return batch.to(self.dist.device)
 
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
@@ -164,29 +164,29 @@ class Loop:
     def _reason_to_stop(self, request: StopRequest, start: float) -> int:
         minutes = self.limits.minutes
         late = minutes is not None and time.monotonic() - start >= 60 * minutes
-        code = int(self.team.largest(float(request.code or late)))
+        code = int(self.dist.largest(float(request.code or late)))
         return LIMIT_CODE if code == 1 else code
 
-    def _tell(self, values: Mapping[str, float]) -> None:
-        self.recorder.tell(self.step, self.recipe.moment(self.step - 1).stage, values)
+    def _log(self, values: Mapping[str, float]) -> None:
+        self.recorder.record(self.step, self.recipe.step_spec(self.step - 1).stage, values)
 
     def _validate(self) -> None:
         if self.validator is None:
             return
         step = self.step - 1
-        report = self.validator.measure(self.recipe.predict, self.recipe.last_octave(step))
-        self.report = report
-        self.recorder.show(self.step, report.picture)
-        self._tell({f"val/{name}": value for name, value in report.values.items()})
-        stage = self.recipe.moment(step).stage
-        value = report.value(self.config.validation.best)
+        result = self.validator.measure(self.recipe.predict, self.recipe.last_octave(step))
+        self.result = result
+        self.recorder.show(self.step, result.picture)
+        self._log({f"val/{name}": value for name, value in result.values.items()})
+        stage = self.recipe.step_spec(step).stage
+        value = result.value(self.config.validation.best)
         old = self.best.get("value") if self.best.get("stage") == stage else None
         if value is not None and better(self.config.validation.best, value, old):
             self.best = {"stage": stage, "value": value, "step": self.step}
-            self.export("best", report)
+            self.export("best", result)
 
     def _save(self) -> None:
-        if not self.team.leads:
+        if not self.dist.is_main:
             return
         state = {
             "recipe": self.recipe.state(),
@@ -195,7 +195,7 @@ class Loop:
             "rng": torch.get_rng_state(),
         }
         save_checkpoint(self.folder.checkpoints, self.step, state)
-        self.export("weights", self.report)
+        self.export("weights", self.result)
 
 
 def _steps(loader: Loader[Task, Batch], recipe: Recipe) -> Iterator[tuple[int, list[Batch]]]:
@@ -203,6 +203,6 @@ def _steps(loader: Loader[Task, Batch], recipe: Recipe) -> Iterator[tuple[int, l
     batches: list[Batch] = []
     for (step, _), batch in loader:
         batches.append(batch)
-        if len(batches) == recipe.moment(step).micro:
+        if len(batches) == recipe.step_spec(step).micro:
             yield step, batches
             batches = []

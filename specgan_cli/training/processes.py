@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Team:
+class DistributedContext:
     """The processes of a run, as one of them sees them."""
 
     rank: int = 0
@@ -30,7 +30,7 @@ class Team:
     """Where this process computes."""
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files."""
         return self.rank == 0
 
@@ -60,7 +60,7 @@ class Team:
         """Return the largest of the processes' numbers."""
         return self._reduce(value, distributed.ReduceOp.MAX)
 
-    def share(self, module: nn.Module) -> None:
+    def broadcast(self, module: nn.Module) -> None:
         """Give every process the first one's weights."""
         if self.world > 1:
             for tensor in module.state_dict().values():
@@ -77,14 +77,14 @@ class Team:
 
 
 @contextmanager
-def team(device: torch.device) -> Iterator[Team]:
+def join_processes(device: torch.device) -> Iterator[DistributedContext]:
     """Join the processes that `torchrun` started, or be alone.
 
     Args:
         device: Where to compute; with CUDA, `torchrun`'s LOCAL_RANK chooses the card.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ and "WORLD_SIZE" not in os.environ:
-        yield Team(device=device)
+        yield DistributedContext(device=device)
         return
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -92,6 +92,6 @@ def team(device: torch.device) -> Iterator[Team]:
     backend = "nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, timeout=timedelta(hours=1))
     try:
-        yield Team(distributed.get_rank(), distributed.get_world_size(), device)
+        yield DistributedContext(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
         distributed.destroy_process_group()

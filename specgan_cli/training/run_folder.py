@@ -1,4 +1,4 @@
-"""The folder of a run: configuration, surroundings, metrics, pictures, checkpoints, weights."""
+"""The folder of a run: configuration, environment, metrics, pictures, checkpoints, weights."""
 
 import json
 import logging
@@ -87,7 +87,7 @@ class RunFolder:
             self._check_same(plain)
         write_file(self.config, json.dumps(plain, indent=2) + "\n")
 
-    def record_surroundings(self, facts: Mapping[str, Any]) -> None:
+    def record_environment(self, facts: Mapping[str, Any]) -> None:
         """Append where and how this session runs to `environment.json`.
 
         Args:
@@ -95,7 +95,7 @@ class RunFolder:
         """
         path = self.path / "environment.json"
         sessions = json.loads(path.read_text()) if path.exists() else []
-        sessions.append({**surroundings(), **facts})
+        sessions.append({**environment(), **facts})
         write_file(path, json.dumps(sessions, indent=2) + "\n")
 
     def log(self, record: Mapping[str, Any]) -> None:
@@ -106,7 +106,7 @@ class RunFolder:
         except OSError as error:
             raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
 
-    def forget_after(self, step: int) -> None:
+    def truncate_after(self, step: int) -> None:
         """Drop lines of steps beyond a checkpoint: they will be made again.
 
         Args:
@@ -142,7 +142,7 @@ class RunFolder:
             )
 
 
-def surroundings() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Return versions, machine and git state; nothing secret."""
     return {
         "specgan": __version__,

@@ -15,17 +15,17 @@ from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.checkpoint import checkpoints as saved_checkpoints
 from specgan_cli.training.config.schema import TrainConfig
-from specgan_cli.training.data.crop import Cutter
+from specgan_cli.training.data.crop import SampleReader
 from specgan_cli.training.data.sampler import make_sampler
 from specgan_cli.training.export import exporter
 from specgan_cli.training.loop import Limits, Loop
-from specgan_cli.training.processes import Team
+from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import Recipe
 from specgan_cli.training.recipes.networks import make_recipe
 from specgan_cli.training.recorder import Listener, Recorder
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.signals import StopRequest
-from specgan_cli.training.validation import Report, Validator, choose_chips
+from specgan_cli.training.validation import ValidationResult, Validator, choose_chips
 
 logger = logging.getLogger(__name__)
 
@@ -69,24 +69,27 @@ class Outcome:
     steps: int
     """Steps of the whole recipe."""
 
-    report: Report | None
+    result: ValidationResult | None
     """The newest validation of this session."""
 
     weights: Path
     """The averaged weights."""
 
-    leads: bool = True
+    is_main: bool = True
     """Whether this process is the one that writes and speaks."""
 
 
 def run_session(
-    session: Session, team: Team, request: StopRequest, listener: Listener = lambda record: None
+    session: Session,
+    dist: DistributedContext,
+    request: StopRequest,
+    listener: Listener = lambda record: None,
 ) -> Outcome:
     """Train until the recipe, a limit or a signal ends it.
 
     Args:
         session: What to do.
-        team: The processes of the run.
+        dist: The processes of the run.
         request: Set by signals.
         listener: Hears every line of the metrics.
 
@@ -95,33 +98,33 @@ def run_session(
     """
     config = session.config
     dataset = open_dataset(session.dataset, config)
-    if team.leads and not session.resume:
+    if dist.is_main and not session.resume:
         verify(dataset)
     torch.manual_seed(config.seed)
-    trunk = load_trunk(session.perceptual).to(team.device) if session.perceptual else None
-    recipe = make_recipe(config, session.init, len(dataset.bands), trunk, team)
+    trunk = load_trunk(session.perceptual).to(dist.device) if session.perceptual else None
+    recipe = make_recipe(config, session.init, len(dataset.bands), trunk, dist)
     folder = RunFolder(session.folder)
     identity = identity_of(session, dataset)
-    if team.leads:
+    if dist.is_main:
         folder.open(identity, resume=session.resume)
-        facts = {"device": str(team.device), "world": team.world, "dataset": str(session.dataset)}
-        folder.record_surroundings(facts)
-    cutter = Cutter(dataset, recipe.standard(dataset.statistics))
+        facts = {"device": str(dist.device), "world": dist.world, "dataset": str(session.dataset)}
+        folder.record_environment(facts)
+    reader = SampleReader(dataset, recipe.standardization(dataset.statistics))
     loop = Loop(
         config=config,
         recipe=recipe,
-        sampler=make_sampler(cutter, dataset.split("train"), config.data, config.seed),
-        validator=make_validator(config, cutter, recipe, trunk, team),
+        sampler=make_sampler(reader, dataset.split("train"), config.data, config.seed),
+        validator=make_validator(config, reader, recipe, trunk, dist),
         folder=folder,
-        team=team,
-        export=exporter(config, identity["perceptual"], cutter, recipe, folder),
-        recorder=Recorder(folder, listener, team.leads),
+        dist=dist,
+        export=exporter(config, identity["perceptual"], reader, recipe, folder),
+        recorder=Recorder(folder, listener, dist.is_main),
         limits=session.limits,
     )
     if loop.resume():
         logger.info("resumed %s at step %d", folder.path, loop.step)
     code = loop.run(request)
-    return Outcome(code, loop.step, recipe.steps, loop.report, folder.weights, team.leads)
+    return Outcome(code, loop.step, recipe.steps, loop.result, folder.weights, dist.is_main)
 
 
 def open_dataset(path: Path, config: TrainConfig) -> Dataset:
@@ -183,25 +186,29 @@ def _sha256_of(init: str) -> str:
 
 
 def make_validator(
-    config: TrainConfig, cutter: Cutter, recipe: Recipe, trunk: Trunk | None, team: Team
+    config: TrainConfig,
+    reader: SampleReader,
+    recipe: Recipe,
+    trunk: Trunk | None,
+    dist: DistributedContext,
 ) -> Validator | None:
-    """Choose the validation chips; None without any, and in processes that do not lead."""
-    if not team.leads:
+    """Choose the validation chips; None without any, and in all processes but the main one."""
+    if not dist.is_main:
         return None
     crop = recipe.smallest_crop()
     factor = config.network.scale if crop else 32
     settings = config.validation
-    dataset = cutter.dataset
+    dataset = reader.dataset
     chips = choose_chips(dataset.split("val"), settings.chips, factor, crop)
     if not chips:
         logger.warning("%s has no chip in its val split: nothing is validated", dataset.path)
         return None
     return Validator(
-        cutter=cutter,
+        reader=reader,
         chips=chips,
         crop=crop or settings.crop,
         trunk=trunk,
-        device=team.device,
+        device=dist.device,
         samples=settings.samples,
         factor=factor,
     )

@@ -14,7 +14,7 @@ from specgan.objectives.perceptual import Trunk, distance
 from specgan_cli import measures
 from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.training.data.batch import Batch
-from specgan_cli.training.data.crop import Cutter, Place, cut
+from specgan_cli.training.data.crop import CropWindow, SampleReader, read_crop
 from specgan_cli.training.recipes.octave_losses import enlarged
 
 RANGE = 2.0
@@ -29,7 +29,7 @@ Predict = Callable[[Batch, int], list[Tensor]]
 
 
 @dataclass(frozen=True)
-class Report:
+class ValidationResult:
     """What a validation found."""
 
     octave: int
@@ -54,7 +54,7 @@ class Report:
 class Validator:
     """Measures a generator on fixed chips."""
 
-    cutter: Cutter
+    reader: SampleReader
     """Where the chips lie, and how their pixels are scaled."""
 
     chips: tuple[ChipRecord, ...]
@@ -77,7 +77,7 @@ class Validator:
 
     _baselines: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
 
-    def measure(self, predict: Predict, octave: int) -> Report:
+    def measure(self, predict: Predict, octave: int) -> ValidationResult:
         """Measure every octave up to `octave`.
 
         Args:
@@ -98,7 +98,7 @@ class Validator:
             if index < self.samples:
                 rows.append(_row(batch, outputs[-1], octave))
         means = {name: float(np.mean(values)) for name, values in sums.items()}
-        return Report(octave, means, _picture(rows))
+        return ValidationResult(octave, means, _picture(rows))
 
     def _values(
         self, record: ChipRecord, batch: Batch, level: int, output: Tensor
@@ -123,13 +123,13 @@ class Validator:
 
     def _batch(self, record: ChipRecord, octave: int) -> Batch:
         shape_yx = tuple(min(self.crop, length // self.factor) for length in record.shape_yx)
-        unit = max(self.factor, self.cutter.dataset.hsi_factor(record) or 1)
+        unit = max(self.factor, self.reader.dataset.hsi_factor(record) or 1)
         row, column = (
             (length - pixels * self.factor) // 2 // unit * unit
             for length, pixels in zip(record.shape_yx, shape_yx, strict=True)
         )
-        place = Place(row, column, (shape_yx[0], shape_yx[1]), self.factor)
-        sample = cut(self.cutter, record, place, octave, np.random.default_rng(0))
+        window = CropWindow(row, column, (shape_yx[0], shape_yx[1]), self.factor)
+        sample = read_crop(self.reader, record, window, octave, np.random.default_rng(0))
         return Batch(
             lr_rgb=torch.from_numpy(sample.lr_rgb)[None],
             hsi=torch.from_numpy(sample.hsi)[None],

@@ -10,13 +10,21 @@ import torch
 from specgan_cli.datasets.dataset import ChipArrays, Dataset
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.config.schema import DataConfig, SourceConfig
-from specgan_cli.training.data.batch import Plan
-from specgan_cli.training.data.crop import Cutter, Place, Standard, cut, pyramid
+from specgan_cli.training.data.batch import SamplingSpec
+from specgan_cli.training.data.crop import (
+    CropWindow,
+    SampleReader,
+    Standardization,
+    pyramid,
+    read_crop,
+)
 from specgan_cli.training.data.loader import Loader
 from specgan_cli.training.data.sampler import Sampler, make_sampler, turned
 from support.datasets import chip_record, make_training_dataset, save_chips
 
-PLAN = Plan(crop=3, batch=4, factors=(32, 16, 8), weights=(0.5, 0.3, 0.2), last=3, noise=0.01)
+PLAN = SamplingSpec(
+    crop=3, batch=4, factors=(32, 16, 8), weights=(0.5, 0.3, 0.2), last=3, noise=0.01
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +34,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def sampler_of(dataset: Dataset, config: DataConfig | None = None, seed: int = 5) -> Sampler:
     statistics = dataset.statistics
-    cutter = Cutter(dataset, Standard(statistics.hsi_mean, statistics.hsi_std))
-    return make_sampler(cutter, dataset.split("train"), config or DataConfig(), seed)
+    reader = SampleReader(dataset, Standardization(statistics.hsi_mean, statistics.hsi_std))
+    return make_sampler(reader, dataset.split("train"), config or DataConfig(), seed)
 
 
 def tensors(batch: object) -> list[torch.Tensor]:
@@ -77,12 +85,14 @@ def test_turns_keep_lr_cube_and_truth_together(tmp_path: Path) -> None:
     sample = ChipArrays(rgb, ones, cube, ones[::8, ::8], 8, 0.1)
     save_chips(tmp_path / "ds", [(chip_record("a", sample), sample)])
     dataset = Dataset.open(tmp_path / "ds")
-    cutter = Cutter(dataset, Standard((0.0,) * 48, (1.0,) * 48))
+    reader = SampleReader(dataset, Standardization((0.0,) * 48, (1.0,) * 48))
     config = DataConfig(hsi_dropout=0.0, hsi_holes=0.0)
-    sampler = make_sampler(cutter, dataset.split("train"), config, 0)
+    sampler = make_sampler(reader, dataset.split("train"), config, 0)
     seen = set()
     for step in range(20):
-        batch = sampler.draw(Plan(crop=4, batch=1, factors=(16,), weights=(1,), last=1), step, 0)
+        batch = sampler.draw(
+            SamplingSpec(crop=4, batch=1, factors=(16,), weights=(1,), last=1), step, 0
+        )
         grey = (batch.lr_rgb[:, 0] + 1) * 127.5 * 10 / 10000
         torch.testing.assert_close(batch.hsi[:, 11], grey, rtol=0, atol=1e-5)
         seen.add(tuple(batch.lr_rgb.flatten().tolist()))
@@ -108,8 +118,8 @@ def test_groups_are_drawn_by_their_weights(dataset: Dataset) -> None:
     sources = (SourceConfig(weight=3, hsi_kind="real"), SourceConfig(weight=1))
     config = DataConfig(hsi_dropout=0, hsi_holes=0, sources=sources)
     sampler = sampler_of(dataset, config)
-    plan = Plan(crop=3, batch=4, factors=(32,), weights=(1.0,), last=1)
-    masks = [sampler.draw(plan, step, 0).hsi_mask.amax((1, 2, 3)) for step in range(60)]
+    spec = SamplingSpec(crop=3, batch=4, factors=(32,), weights=(1.0,), last=1)
+    masks = [sampler.draw(spec, step, 0).hsi_mask.amax((1, 2, 3)) for step in range(60)]
     assert float(torch.stack(masks).mean()) == pytest.approx(0.75, abs=0.12)
 
 
@@ -121,10 +131,10 @@ def test_a_weighted_group_without_chips_is_refused(dataset: Dataset) -> None:
 
 def test_surroundings_are_the_chips_own_pixels_or_its_edge_repeated(dataset: Dataset) -> None:
     record = next(chip for chip in dataset.split("train") if chip.hsi_kind == "real")
-    cutter = sampler_of(dataset).cutter
+    reader = sampler_of(dataset).reader
     rng = np.random.default_rng(0)
-    whole = cut(cutter, record, Place(0, 0, (12, 12), 8), 1, rng)
-    part = cut(cutter, record, Place(8, 32, (3, 4), 8, halo=3), 1, rng)
+    whole = read_crop(reader, record, CropWindow(0, 0, (12, 12), 8), 1, rng)
+    part = read_crop(reader, record, CropWindow(8, 32, (3, 4), 8, halo=3), 1, rng)
     repeated = np.pad(whole.lr_rgb, [(0, 0), (3, 3), (3, 3)], mode="edge")
     np.testing.assert_allclose(part.lr_rgb, repeated[:, 1:10, 4:14], atol=1e-6)
     assert part.hsi.shape == (48, 9, 10)
@@ -133,10 +143,10 @@ def test_surroundings_are_the_chips_own_pixels_or_its_edge_repeated(dataset: Dat
 
 def test_a_cube_coarser_than_the_lr_grid_is_cut_at_its_own_pixels(dataset: Dataset) -> None:
     record = next(chip for chip in dataset.split("train") if chip.hsi_kind == "real")
-    cutter = sampler_of(dataset).cutter
+    reader = sampler_of(dataset).reader
     rng = np.random.default_rng(0)
-    whole = cut(cutter, record, Place(0, 0, (48, 48), 2), 1, rng)
-    part = cut(cutter, record, Place(6, 10, (5, 5), 2), 1, rng)
+    whole = read_crop(reader, record, CropWindow(0, 0, (48, 48), 2), 1, rng)
+    part = read_crop(reader, record, CropWindow(6, 10, (5, 5), 2), 1, rng)
     np.testing.assert_array_equal(part.hsi, whole.hsi[:, 3:8, 5:10])
 
 
@@ -149,10 +159,10 @@ def test_octaves_are_known_only_where_all_their_pixels_are() -> None:
 
 
 def test_chips_smaller_than_the_crop_are_used_whole(dataset: Dataset) -> None:
-    plan = Plan(crop=50, batch=2, factors=(32,), weights=(1.0,), last=1)
-    shapes = {tuple(sampler_of(dataset).draw(plan, s, 0).lr_rgb.shape[2:]) for s in range(20)}
+    spec = SamplingSpec(crop=50, batch=2, factors=(32,), weights=(1.0,), last=1)
+    shapes = {tuple(sampler_of(dataset).draw(spec, s, 0).lr_rgb.shape[2:]) for s in range(20)}
     assert shapes <= {(3, 3), (3, 4), (4, 3)}
-    exact = dataclasses.replace(plan, exact=True)
+    exact = dataclasses.replace(spec, exact=True)
     with pytest.raises(DatasetError, match="large enough"):
         sampler_of(dataset).draw(exact, 0, 0)
 

@@ -19,10 +19,10 @@ from specgan_cli.errors import DatasetError, TrainingError
 from specgan_cli.training.config.load import config_from_dict
 from specgan_cli.training.config.schema import PublishedConfig
 from specgan_cli.training.data.batch import Batch
-from specgan_cli.training.data.crop import Cutter
+from specgan_cli.training.data.crop import SampleReader
 from specgan_cli.training.data.sampler import make_sampler
 from specgan_cli.training.loop import Limits
-from specgan_cli.training.processes import Team
+from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.published import PublishedRecipe, cosine
 from specgan_cli.training.session import Session
 from specgan_cli.workflows.train import train
@@ -55,16 +55,16 @@ def recipe_of(vgg: Path) -> PublishedRecipe:
         network=PublishedNetwork(scale=32, **SIZES),
         discriminator=PublishedDiscriminator(features=16),
         trunk=perceptual.load_trunk(vgg),
-        team=Team(),
+        dist=DistributedContext(),
     )
 
 
 def batch_of(recipe: PublishedRecipe, folder: Path) -> Batch:
     dataset = Dataset.open(folder)
-    cutter = Cutter(dataset, recipe.standard(dataset.statistics))
+    reader = SampleReader(dataset, recipe.standardization(dataset.statistics))
     config = config_from_dict({"data": {"sources": [{"hsi_kind": "real"}]}}).data
-    sampler = make_sampler(cutter, dataset.split("train"), config, 0)
-    return sampler.draw(recipe.moment(0).plan, 0, 0)
+    sampler = make_sampler(reader, dataset.split("train"), config, 0)
+    return sampler.draw(recipe.step_spec(0).sampling, 0, 0)
 
 
 def conv4_3(state: dict[str, Tensor], x: Tensor) -> Tensor:
@@ -143,12 +143,12 @@ def test_the_rate_is_one_cosine_over_the_whole_run(vgg: Path) -> None:
             network=PublishedNetwork(scale=scale, **SIZES),
             discriminator=PublishedDiscriminator(features=16),
             trunk=None,
-            team=Team(),
+            dist=DistributedContext(),
         )
         assert (recipe.steps, recipe.lr_end) == (steps, end)
         assert recipe.optimiser.defaults["betas"] == (0.9, 0.99)
         assert recipe.optimiser.defaults["lr"] == 1e-5
-        assert recipe.moment(0).plan.crop == 256 // scale
+        assert recipe.step_spec(0).sampling.crop == 256 // scale
 
 
 def test_samples_are_whole_tiles_in_the_published_scaling(dataset: Path, vgg: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_published_run_resumes_and_exports(dataset: Path, vgg: Path, tmp_path:
     train(session_of(dataset, tmp_path / "run", perceptual=vgg, limits=Limits(1)), "cpu")
     outcome = train(session_of(dataset, tmp_path / "run", perceptual=vgg, resume=True), "cpu")
     assert outcome.step == 2
-    assert outcome.report.value("psnr") is not None
+    assert outcome.result.value("psnr") is not None
     network = checkpoints.load(outcome.weights)
     assert isinstance(network, PublishedNetwork)
     assert network.header.hsi_mean == (0.5,) * 48

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Plan:
+class SamplingSpec:
     """How the samples of one micro-batch are drawn."""
 
     crop: int

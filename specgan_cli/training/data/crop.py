@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Cut:
+class CroppedSample:
     """One sample on the LR grid of a factor, with its truths; channels first."""
 
     lr_rgb: FloatArray
@@ -36,7 +36,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Place:
+class CropWindow:
     """Where a sample lies in its chip."""
 
     row: int
@@ -56,7 +56,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Standard:
+class Standardization:
     """How reflectance becomes the network's input: (reflectance - mean) / std."""
 
     mean: tuple[float, ...]
@@ -67,34 +67,38 @@ class Standard:
 
 
 @dataclass(frozen=True)
-class Cutter:
+class SampleReader:
     """A dataset and what a network expects of its pixels."""
 
     dataset: Dataset
     """Where the chips lie."""
 
-    standard: Standard
+    standardization: Standardization
     """How cubes are scaled."""
 
 
-def cut(
-    cutter: Cutter, record: ChipRecord, place: Place, last: int, rng: np.random.Generator
-) -> Cut:
+def read_crop(
+    reader: SampleReader,
+    record: ChipRecord,
+    window: CropWindow,
+    last: int,
+    rng: np.random.Generator,
+) -> CroppedSample:
     """Read, degrade and scale one sample.
 
     Args:
-        cutter: Where the chip lies, and how its pixels are scaled.
+        reader: Where the chip lies, and how its pixels are scaled.
         record: The chip.
-        place: The part of it.
+        window: The part of it.
         last: Finest octave whose truth is wanted; 2**last is at most the factor.
         rng: Source of the degradation's noise.
 
     Returns:
         The sample; surroundings beyond the chip are reflections.
     """
-    dataset = cutter.dataset
-    rows = _extent(place.row, place.shape_yx[0], place, record.shape_yx[0])
-    columns = _extent(place.column, place.shape_yx[1], place, record.shape_yx[1])
+    dataset = reader.dataset
+    rows = _extent(window.row, window.shape_yx[0], window, record.shape_yx[0])
+    columns = _extent(window.column, window.shape_yx[1], window, record.shape_yx[1])
     unit = dataset.hsi_factor(record) or 1
     (top, bottom), (left, right) = (
         _aligned(extent, unit, length)
@@ -102,26 +106,26 @@ def cut(
     )
     sample = dataset.read(record, (top, left, bottom - top, right - left))
     rgb = _unit_range(sample, dataset)
-    window = (
-        slice((rows[0] - top) // place.factor, (rows[1] - top) // place.factor),
-        slice((columns[0] - left) // place.factor, (columns[1] - left) // place.factor),
+    part = (
+        slice((rows[0] - top) // window.factor, (rows[1] - top) // window.factor),
+        slice((columns[0] - left) // window.factor, (columns[1] - left) // window.factor),
     )
     lr_rgb, lr_mask = dataset.degradation.apply(
-        rgb, sample.mask, place.factor, rng, value_range=2.0
+        rgb, sample.mask, window.factor, rng, value_range=2.0
     )
-    hsi, hsi_mask = _cube(cutter.standard, sample, place.factor, lr_mask.shape)
-    height, width = place.shape_yx[0] * place.factor, place.shape_yx[1] * place.factor
-    row, column = place.row - top, place.column - left
+    hsi, hsi_mask = _cube(reader.standardization, sample, window.factor, lr_mask.shape)
+    height, width = window.shape_yx[0] * window.factor, window.shape_yx[1] * window.factor
+    row, column = window.row - top, window.column - left
     inner = (slice(row, row + height), slice(column, column + width))
-    truths, masks = pyramid(rgb[:, *inner], sample.mask[inner], place.factor, last)
-    pads = [_margins(place.row, rows, place, 0), _margins(place.column, columns, place, 1)]
-    return Cut(
-        lr_rgb=_surround(_filled(lr_rgb, lr_mask)[:, *window], pads),
-        hsi=_surround(hsi[:, *window], pads),
-        hsi_mask=_surround(hsi_mask[:, *window], pads),
+    truths, masks = pyramid(rgb[:, *inner], sample.mask[inner], window.factor, last)
+    pads = [_margins(window.row, rows, window, 0), _margins(window.column, columns, window, 1)]
+    return CroppedSample(
+        lr_rgb=_surround(_filled(lr_rgb, lr_mask)[:, *part], pads),
+        hsi=_surround(hsi[:, *part], pads),
+        hsi_mask=_surround(hsi_mask[:, *part], pads),
         truths=truths,
         masks=masks,
-        gsd=sample.gsd * place.factor,
+        gsd=sample.gsd * window.factor,
     )
 
 
@@ -163,23 +167,23 @@ def _reduce_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _extent(start: int, pixels: int, place: Place, length: int) -> tuple[int, int]:
+def _extent(start: int, pixels: int, window: CropWindow, length: int) -> tuple[int, int]:
     """Return the HR pixels to read along one axis: the crop and what there is of its halo."""
-    end = start + pixels * place.factor
-    before = min(place.halo, start // place.factor)
-    after = min(place.halo, (length - end) // place.factor)
-    return start - before * place.factor, end + after * place.factor
+    end = start + pixels * window.factor
+    before = min(window.halo, start // window.factor)
+    after = min(window.halo, (length - end) // window.factor)
+    return start - before * window.factor, end + after * window.factor
 
 
 def _aligned(extent: tuple[int, int], unit: int, length: int) -> tuple[int, int]:
     return extent[0] // unit * unit, min(length, -(-extent[1] // unit) * unit)
 
 
-def _margins(start: int, extent: tuple[int, int], place: Place, axis: int) -> tuple[int, int]:
-    end = start + place.shape_yx[axis] * place.factor
-    before = (start - extent[0]) // place.factor
-    after = (extent[1] - end) // place.factor
-    return place.halo - before, place.halo - after
+def _margins(start: int, extent: tuple[int, int], window: CropWindow, axis: int) -> tuple[int, int]:
+    end = start + window.shape_yx[axis] * window.factor
+    before = (start - extent[0]) // window.factor
+    after = (extent[1] - end) // window.factor
+    return window.halo - before, window.halo - after
 
 
 def _surround(image: FloatArray, pads: list[tuple[int, int]]) -> FloatArray:
@@ -206,14 +210,14 @@ def _filled(lr_rgb: FloatArray, lr_mask: NDArray[np.uint8]) -> FloatArray:
 
 
 def _cube(
-    standard: Standard, sample: ChipArrays, factor: int, shape_yx: tuple[int, ...]
+    standardization: Standardization, sample: ChipArrays, factor: int, shape_yx: tuple[int, ...]
 ) -> tuple[FloatArray, FloatArray]:
     reflectance = sample.reflectance
     if reflectance is None or sample.hsi_mask is None or sample.hsi_factor is None:
-        bands = len(standard.mean)
+        bands = len(standardization.mean)
         return np.zeros((bands, *shape_yx), np.float32), np.zeros((1, *shape_yx), np.float32)
     hsi, mask = hsi_to_lr(reflectance, sample.hsi_mask, sample.hsi_factor, factor)
-    mean = np.asarray(standard.mean, np.float32)[:, None, None]
-    std = np.asarray(standard.std, np.float32)[:, None, None]
+    mean = np.asarray(standardization.mean, np.float32)[:, None, None]
+    std = np.asarray(standardization.std, np.float32)[:, None, None]
     known = mask[None].astype(np.float32)
     return (hsi - mean) / std * known, known

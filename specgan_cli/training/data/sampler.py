@@ -16,8 +16,14 @@ from specgan.objectives.augment import DRAWS
 from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.config.schema import DataConfig, SourceConfig
-from specgan_cli.training.data.batch import Batch, Plan
-from specgan_cli.training.data.crop import Cut, Cutter, FloatArray, Place, cut
+from specgan_cli.training.data.batch import Batch, SamplingSpec
+from specgan_cli.training.data.crop import (
+    CroppedSample,
+    CropWindow,
+    FloatArray,
+    SampleReader,
+    read_crop,
+)
 
 Bucket = tuple[float, int, tuple[int, int], list[int]]
 """Share, factor, crop shape in LR pixels, and the chips that hold it."""
@@ -30,7 +36,7 @@ _SEEDS = 2**31 - 1
 class Sampler:
     """Draws training batches from a dataset."""
 
-    cutter: Cutter
+    reader: SampleReader
     """Where the chips lie, and how their pixels are scaled."""
 
     chips: tuple[ChipRecord, ...]
@@ -45,52 +51,58 @@ class Sampler:
     seed: int
     """Seed of the whole run."""
 
-    _options: "dict[Plan, list[Bucket]]" = field(default_factory=dict, repr=False, compare=False)
+    _options: "dict[SamplingSpec, list[Bucket]]" = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    def draw(self, plan: Plan, step: int, micro: int, rank: int = 0, world: int = 1) -> Batch:
+    def draw(
+        self, spec: SamplingSpec, step: int, micro: int, rank: int = 0, world: int = 1
+    ) -> Batch:
         """Draw one process's part of a micro-batch.
 
         Args:
-            plan: Shapes and factors.
+            spec: Shapes and factors.
             step: Step of the run, from 0.
             micro: Micro-batch of the step, from 0.
             rank: This process.
             world: Processes together.
 
         Returns:
-            `plan.batch` samples of one shape.
+            `spec.batch` samples of one shape.
 
         Raises:
             DatasetError: No chip is large enough for any factor, or a shard cannot be read.
         """
         common = np.random.default_rng([self.seed, step, micro])
-        factor, shape_yx, chosen = self._choose(plan, plan.batch * world, common)
-        last = min(plan.last, factor.bit_length() - 1)
+        factor, shape_yx, chosen = self._choose(spec, spec.batch * world, common)
+        last = min(spec.last, factor.bit_length() - 1)
         seed = int(common.integers(_SEEDS))
         origin = (int(common.integers(_ORIGINS)), int(common.integers(_ORIGINS)))
-        mine = range(rank * plan.batch, (rank + 1) * plan.batch)
+        mine = range(rank * spec.batch, (rank + 1) * spec.batch)
         generators = [np.random.default_rng([self.seed, step, micro, 1 + i]) for i in mine]
-        cuts = []
+        crops = []
         for index, rng in zip(mine, generators, strict=True):
             record = self.chips[chosen[index]]
-            place = self._place(record, factor, shape_yx, plan.halo, rng)
-            cuts.append(self._changed(cut(self.cutter, record, place, last, rng), plan, rng))
-        noises = _noises(cuts, plan.noise, last, generators)
+            window = self._window(record, factor, shape_yx, spec.halo, rng)
+            crops.append(
+                self._changed(read_crop(self.reader, record, window, last, rng), spec, rng)
+            )
+        noises = _noises(crops, spec.noise, last, generators)
         draws = np.stack([rng.random((last, DRAWS), np.float32) for rng in generators])
-        return _stack(cuts, noises, draws, factor, seed, origin, plan.halo)
+        return _stack(crops, noises, draws, factor, seed, origin, spec.halo)
 
     def _choose(
-        self, plan: Plan, count: int, rng: np.random.Generator
+        self, spec: SamplingSpec, count: int, rng: np.random.Generator
     ) -> tuple[int, tuple[int, int], list[int]]:
         """Choose a factor, a shape of crops, and chips that hold it."""
-        if plan not in self._options:
-            self._options[plan] = _buckets(self.chips, self.weights, plan)
-        options = self._options[plan]
+        if spec not in self._options:
+            self._options[spec] = _buckets(self.chips, self.weights, spec)
+        options = self._options[spec]
         shares = np.array([share for share, *_ in options])
         if not options:
             raise DatasetError(
-                f"{self.cutter.dataset.path}: no chip of the split is large enough for "
-                f"{plan.crop if plan.exact else 1} LR pixels at the factors {list(plan.factors)}; "
+                f"{self.reader.dataset.path}: no chip of the split is large enough for "
+                f"{spec.crop if spec.exact else 1} LR pixels at the factors {list(spec.factors)}; "
                 "prepare larger chips"
             )
         _, factor, shape_yx, members = options[rng.choice(len(options), p=shares / shares.sum())]
@@ -98,40 +110,42 @@ class Sampler:
         picks = rng.choice(len(members), size=count, p=chances / chances.sum())
         return factor, shape_yx, [members[i] for i in picks]
 
-    def _place(
+    def _window(
         self,
         record: ChipRecord,
         factor: int,
         shape_yx: tuple[int, int],
         halo: int,
         rng: np.random.Generator,
-    ) -> Place:
+    ) -> CropWindow:
         unit = factor
         if self.config.random_phase:
-            unit = self.cutter.dataset.hsi_factor(record) or 1
+            unit = self.reader.dataset.hsi_factor(record) or 1
         spare = [
             length - pixels * factor
             for length, pixels in zip(record.shape_yx, shape_yx, strict=True)
         ]
         row, column = (int(rng.integers(room // unit + 1)) * unit for room in spare)
-        return Place(row, column, shape_yx, factor, halo)
+        return CropWindow(row, column, shape_yx, factor, halo)
 
-    def _changed(self, sample: Cut, plan: Plan, rng: np.random.Generator) -> Cut:
+    def _changed(
+        self, sample: CroppedSample, spec: SamplingSpec, rng: np.random.Generator
+    ) -> CroppedSample:
         """Drop cubes, cut holes into them, turn and mirror."""
         lose, hole, turn = rng.random(), rng.random(), int(rng.integers(8))
         corner = rng.random(4)
         hsi, hsi_mask = sample.hsi, sample.hsi_mask
-        if plan.whole_cubes:
+        if spec.whole_cubes:
             pass
         elif lose < self.config.hsi_dropout:
             hsi, hsi_mask = np.zeros_like(hsi), np.zeros_like(hsi_mask)
         elif hole < self.config.hsi_holes:
             keep = _hole(hsi_mask.shape, corner)
             hsi, hsi_mask = hsi * keep, hsi_mask * keep
-        turn = turn & plan.turns if self.config.dihedral else 0
+        turn = turn & spec.turns if self.config.dihedral else 0
         if hsi.shape[1] != hsi.shape[2]:
             turn = turn // 2 * 2
-        return Cut(
+        return CroppedSample(
             lr_rgb=turned(sample.lr_rgb, turn),
             hsi=turned(hsi, turn),
             hsi_mask=turned(hsi_mask, turn),
@@ -142,12 +156,12 @@ class Sampler:
 
 
 def make_sampler(
-    cutter: Cutter, records: Sequence[ChipRecord], config: DataConfig, seed: int
+    reader: SampleReader, records: Sequence[ChipRecord], config: DataConfig, seed: int
 ) -> Sampler:
     """Sort chips into their weighted groups.
 
     Args:
-        cutter: Where the chips lie, and how their pixels are scaled.
+        reader: Where the chips lie, and how their pixels are scaled.
         records: The chips of one split.
         config: The groups and their weights.
         seed: Seed of the whole run.
@@ -169,12 +183,12 @@ def make_sampler(
             continue
         if not group:
             raise DatasetError(
-                f"{cutter.dataset.path}: no chip to train on matches data.sources.{index} "
+                f"{reader.dataset.path}: no chip to train on matches data.sources.{index} "
                 f"({source}); correct the patterns, or give the group weight 0"
             )
         chips += group
         weights += [source.weight / total / len(group)] * len(group)
-    return Sampler(cutter, tuple(chips), tuple(weights), config, seed)
+    return Sampler(reader, tuple(chips), tuple(weights), config, seed)
 
 
 def turned(image: FloatArray, turn: int) -> FloatArray:
@@ -200,15 +214,17 @@ def _matches(record: ChipRecord, source: SourceConfig) -> bool:
     )
 
 
-def _buckets(chips: Sequence[ChipRecord], weights: Sequence[float], plan: Plan) -> list[Bucket]:
+def _buckets(
+    chips: Sequence[ChipRecord], weights: Sequence[float], spec: SamplingSpec
+) -> list[Bucket]:
     """List every kind of batch that can be drawn."""
     found: dict[tuple[int, tuple[int, int]], list[int]] = {}
-    for factor in plan.factors:
+    for factor in spec.factors:
         for index, chip in enumerate(chips):
-            height, width = (min(plan.crop, length // factor) for length in chip.shape_yx)
-            if height and width and not (plan.exact and min(height, width) < plan.crop):
+            height, width = (min(spec.crop, length // factor) for length in chip.shape_yx)
+            if height and width and not (spec.exact and min(height, width) < spec.crop):
                 found.setdefault((factor, (height, width)), []).append(index)
-    shares = dict(zip(plan.factors, plan.weights, strict=True))
+    shares = dict(zip(spec.factors, spec.weights, strict=True))
     return [
         (shares[factor] * sum(weights[i] for i in members), factor, shape_yx, members)
         for (factor, shape_yx), members in found.items()
@@ -225,11 +241,14 @@ def _hole(shape: tuple[int, ...], corner: np.ndarray) -> FloatArray:
 
 
 def _noises(
-    cuts: Sequence[Cut], sigma: float, last: int, generators: Sequence[np.random.Generator]
+    crops: Sequence[CroppedSample],
+    sigma: float,
+    last: int,
+    generators: Sequence[np.random.Generator],
 ) -> list[FloatArray]:
     if sigma == 0:
         return []
-    shapes = [image.shape for image in cuts[0].truths[: last - 1]]
+    shapes = [image.shape for image in crops[0].truths[: last - 1]]
     return [
         np.stack([sigma * rng.standard_normal(shape, np.float32) for rng in generators])
         for shape in shapes
@@ -237,7 +256,7 @@ def _noises(
 
 
 def _stack(
-    cuts: Sequence[Cut],
+    crops: Sequence[CroppedSample],
     noises: Sequence[FloatArray],
     draws: FloatArray,
     factor: int,
@@ -245,14 +264,14 @@ def _stack(
     origin_yx: tuple[int, int],
     halo: int,
 ) -> Batch:
-    levels = range(len(cuts[0].truths))
+    levels = range(len(crops[0].truths))
     return Batch(
-        lr_rgb=torch.from_numpy(np.stack([c.lr_rgb for c in cuts])),
-        hsi=torch.from_numpy(np.stack([c.hsi for c in cuts])),
-        hsi_mask=torch.from_numpy(np.stack([c.hsi_mask for c in cuts])),
-        gsd=torch.tensor([c.gsd for c in cuts], dtype=torch.float32),
-        truths=tuple(torch.from_numpy(np.stack([c.truths[i] for c in cuts])) for i in levels),
-        masks=tuple(torch.from_numpy(np.stack([c.masks[i] for c in cuts])) for i in levels),
+        lr_rgb=torch.from_numpy(np.stack([c.lr_rgb for c in crops])),
+        hsi=torch.from_numpy(np.stack([c.hsi for c in crops])),
+        hsi_mask=torch.from_numpy(np.stack([c.hsi_mask for c in crops])),
+        gsd=torch.tensor([c.gsd for c in crops], dtype=torch.float32),
+        truths=tuple(torch.from_numpy(np.stack([c.truths[i] for c in crops])) for i in levels),
+        masks=tuple(torch.from_numpy(np.stack([c.masks[i] for c in crops])) for i in levels),
         noises=tuple(torch.from_numpy(noise) for noise in noises),
         draws=torch.from_numpy(draws),
         factor=factor,

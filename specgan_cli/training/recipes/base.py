@@ -9,21 +9,21 @@ from torch import Tensor, nn
 from specgan.header import Architecture
 from specgan_cli.datasets.manifest import Statistics
 from specgan_cli.errors import TrainingError
-from specgan_cli.training.data.batch import Batch, Plan
-from specgan_cli.training.data.crop import Standard
+from specgan_cli.training.data.batch import Batch, SamplingSpec
+from specgan_cli.training.data.crop import Standardization
 
 LIMIT = 1e4
 """A loss beyond this has diverged: images lie in [-1, 1], so sound losses are near 1."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepSpec:
     """What a step of a recipe needs before it is made."""
 
     stage: int
     """Stage of the recipe, from 1."""
 
-    plan: Plan
+    sampling: SamplingSpec
     """How its samples are drawn."""
 
     micro: int
@@ -42,11 +42,11 @@ class Recipe(Protocol):
     first: int
     """The step that the run begins with, from 0."""
 
-    def standard(self, statistics: Statistics) -> Standard:
+    def standardization(self, statistics: Statistics) -> Standardization:
         """Say how cubes are scaled for the generator."""
         ...
 
-    def moment(self, step: int) -> Moment:
+    def step_spec(self, step: int) -> StepSpec:
         """Say how the samples of a step are drawn."""
         ...
 
@@ -66,11 +66,11 @@ class Recipe(Protocol):
         """Take up a state that `state` returned."""
         ...
 
-    def begin_from(self, state: Mapping[str, Any]) -> None:
+    def warm_start(self, state: Mapping[str, Any]) -> None:
         """Take over the networks of another run's state, but not its optimisers."""
         ...
 
-    def keywords(self) -> dict[str, Any]:
+    def network_config(self) -> dict[str, Any]:
         """Return the keywords that rebuild the generator."""
         ...
 

@@ -9,7 +9,7 @@ from torch import nn
 from specgan.objectives.augment import CHANGES
 from specgan.objectives.discriminator import OctaveDiscriminator
 from specgan_cli.training.config.schema import TrainConfig
-from specgan_cli.training.processes import Team
+from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import check_finite
 from specgan_cli.training.recipes.octave_losses import (
     Level,
@@ -27,16 +27,16 @@ class Adversary:
 
     Args:
         config: The run's configuration.
-        team: The processes of the run.
+        dist: The processes of the run.
     """
 
-    def __init__(self, config: TrainConfig, team: Team) -> None:
-        self.team = team
+    def __init__(self, config: TrainConfig, dist: DistributedContext) -> None:
+        self.dist = dist
         self.discriminators = nn.ModuleList(
             OctaveDiscriminator(channels=config.discriminator.channels, depth=depth)
             for depth in config.discriminator.depths
-        ).to(team.device)
-        team.share(self.discriminators)
+        ).to(dist.device)
+        dist.broadcast(self.discriminators)
         self.optimiser = torch.optim.Adam(
             self.discriminators.parameters(), lr=1e-4, betas=config.optimiser.betas
         )
@@ -71,7 +71,7 @@ class Adversary:
         losses: dict[str, float] = {}
         penalise = place.stage.r1 > 0 and step % place.stage.r1_every == 0
         for levels in made:
-            with self.team.precision():
+            with self.dist.precision():
                 terms = discriminator_terms(
                     levels, place.stage, self.discriminators, self.changes, penalise=penalise
                 )
@@ -79,7 +79,7 @@ class Adversary:
             loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub
             gather(losses, terms, len(made))
         check_finite(step, losses, rate)
-        self.team.average_gradients(self.discriminators.parameters())
+        self.dist.average_gradients(self.discriminators.parameters())
         self.optimiser.step()
         return losses
 
@@ -92,9 +92,9 @@ class Adversary:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state that `state` returned."""
-        self.begin_from(state)
+        self.warm_start(state)
         self.optimiser.load_state_dict(state["discriminator_optimiser"])
 
-    def begin_from(self, state: Mapping[str, Any]) -> None:
+    def warm_start(self, state: Mapping[str, Any]) -> None:
         """Take over another run's discriminators, but not their optimiser."""
         self.discriminators.load_state_dict(state["discriminators"])

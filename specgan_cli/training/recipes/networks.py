@@ -13,7 +13,7 @@ from specgan.scene.network import SceneNetwork
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.checkpoint import newest_state
 from specgan_cli.training.config.schema import TrainConfig
-from specgan_cli.training.processes import Team
+from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import Recipe
 from specgan_cli.training.recipes.published import make_published_recipe
 from specgan_cli.training.recipes.scene import SceneRecipe
@@ -21,7 +21,7 @@ from specgan_cli.training.run_folder import RunFolder
 
 
 def make_recipe(
-    config: TrainConfig, init: str | None, bands: int, trunk: Trunk | None, team: Team
+    config: TrainConfig, init: str | None, bands: int, trunk: Trunk | None, dist: DistributedContext
 ) -> Recipe:
     """Build networks and optimisers, from `init` where it is given.
 
@@ -30,8 +30,8 @@ def make_recipe(
         init: What to begin from: a run folder (generator and discriminators of its newest
             checkpoint), a shipped name or a weights file (the generator alone).
         bands: Bands of the dataset's cubes.
-        trunk: Perceptual trunk on the team's device, or None.
-        team: The processes of the run.
+        trunk: Perceptual trunk on this process's device, or None.
+        dist: The processes of the run.
 
     Raises:
         TrainingError: `init` holds a network of another kind or size.
@@ -40,12 +40,12 @@ def make_recipe(
     weights = None if state else init
     recipe: Recipe
     if config.recipe == "published":
-        recipe = make_published_recipe(config, weights, trunk, team)
+        recipe = make_published_recipe(config, weights, trunk, dist)
     else:
-        recipe = _make_scene_recipe(config, weights, bands, trunk, team)
+        recipe = _make_scene_recipe(config, weights, bands, trunk, dist)
     if state:
         try:
-            recipe.begin_from(state["recipe"])
+            recipe.warm_start(state["recipe"])
         except (KeyError, RuntimeError) as error:
             raise TrainingError(
                 f"--init {init} is a run of another recipe, size or discriminator; give the same, "
@@ -72,10 +72,10 @@ def run_state(init: str | None) -> dict[str, Any] | None:
 
 
 def _make_scene_recipe(
-    config: TrainConfig, init: str | None, bands: int, trunk: Trunk | None, team: Team
+    config: TrainConfig, init: str | None, bands: int, trunk: Trunk | None, dist: DistributedContext
 ) -> SceneRecipe:
     wanted = scene_config(config, bands=bands)
-    network = SceneNetwork(**dataclasses.asdict(wanted)).to(team.device)
+    network = SceneNetwork(**dataclasses.asdict(wanted)).to(dist.device)
     if init:
         found = checkpoints.load(init)
         if not isinstance(found, SceneNetwork) or found.config != wanted:
@@ -84,7 +84,7 @@ def _make_scene_recipe(
                 f"{wanted}; give the same size and options"
             )
         network.load_state_dict(found.state_dict())
-    return SceneRecipe(config=config, network=network, trunk=trunk, team=team)
+    return SceneRecipe(config=config, network=network, trunk=trunk, dist=dist)
 
 
 def scene_config(config: TrainConfig, bands: int) -> SceneConfig:

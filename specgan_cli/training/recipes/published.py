@@ -23,10 +23,10 @@ from specgan.published.network import PublishedNetwork
 from specgan_cli.datasets.manifest import Statistics
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.schema import PublishedConfig, TrainConfig
-from specgan_cli.training.data.batch import Batch, Plan
-from specgan_cli.training.data.crop import Standard
-from specgan_cli.training.processes import Team
-from specgan_cli.training.recipes.base import Moment, check_finite
+from specgan_cli.training.data.batch import Batch, SamplingSpec
+from specgan_cli.training.data.crop import Standardization
+from specgan_cli.training.processes import DistributedContext
+from specgan_cli.training.recipes.base import StepSpec, check_finite
 
 CONV4_3 = "features.21"
 """The convolution whose output, before its ReLU, the perceptual loss compares."""
@@ -44,10 +44,10 @@ class PublishedRecipe:
     Args:
         config: The recipe's numbers.
         options: The sizes that the generator was built with, where they are not the published.
-        network: The generator, on the team's device.
+        network: The generator, on this process's device.
         discriminator: The discriminator, there too.
         trunk: Torchvision's VGG16 there too; None leaves the perceptual term out.
-        team: The processes of the run.
+        dist: The processes of the run.
     """
 
     architecture: Architecture = "published"
@@ -61,16 +61,16 @@ class PublishedRecipe:
         network: PublishedNetwork,
         discriminator: PublishedDiscriminator,
         trunk: Trunk | None,
-        team: Team,
+        dist: DistributedContext,
     ) -> None:
         self.config = config
         self.options = dict(options)
         self.network = network
         self.discriminator = discriminator
         self.trunk = trunk
-        self.team = team
-        team.share(network)
-        team.share(discriminator)
+        self.dist = dist
+        dist.broadcast(network)
+        dist.broadcast(discriminator)
         self.steps = config.steps or (1_000_000 if network.scale == 32 else 500_000)
         self.lr_end = config.lr_end or (1e-7 if network.scale == 32 else 1e-8)
         self.optimiser = torch.optim.Adam(network.parameters(), config.lr, config.betas)
@@ -78,15 +78,15 @@ class PublishedRecipe:
             discriminator.parameters(), config.lr, config.betas
         )
 
-    def standard(self, statistics: Statistics) -> Standard:
+    def standardization(self, statistics: Statistics) -> Standardization:
         """Return the published scaling, (reflectance - 0.5) / 2, whatever the statistics."""
         bands = len(statistics.hsi_mean)
-        return Standard(mean=(0.5,) * bands, std=(2.0,) * bands)
+        return Standardization(mean=(0.5,) * bands, std=(2.0,) * bands)
 
-    def moment(self, step: int) -> Moment:
+    def step_spec(self, step: int) -> StepSpec:
         """Say how the samples of a step are drawn: whole tiles of the published size."""
         scale = self.network.scale
-        plan = Plan(
+        spec = SamplingSpec(
             crop=self.network.in_size,
             batch=self.config.batch,
             factors=(scale,),
@@ -96,7 +96,7 @@ class PublishedRecipe:
             whole_cubes=True,
             turns=FLIPS,
         )
-        return Moment(stage=1, plan=plan, micro=1)
+        return StepSpec(stage=1, sampling=spec, micro=1)
 
     def update(self, step: int, batches: Sequence[Batch]) -> dict[str, float]:
         """Make one step: generator, then discriminator, on the same image."""
@@ -111,7 +111,7 @@ class PublishedRecipe:
         check_finite(step, losses, rate)
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.team.average_gradients(self.network.parameters())
+        self.dist.average_gradients(self.network.parameters())
         self.optimiser.step()
         self.discriminator.requires_grad_(True)
         losses |= self._update_discriminator(output.detach(), truth)
@@ -158,12 +158,12 @@ class PublishedRecipe:
         self.optimiser.load_state_dict(state["optimiser"])
         self.discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
 
-    def begin_from(self, state: Mapping[str, Any]) -> None:
+    def warm_start(self, state: Mapping[str, Any]) -> None:
         """Take over another run's generator and discriminator."""
         self.network.load_state_dict(state["network"])
         self.discriminator.load_state_dict(state["discriminator"])
 
-    def keywords(self) -> dict[str, Any]:
+    def network_config(self) -> dict[str, Any]:
         """Return scale and sizes of the generator."""
         return {"scale": self.network.scale, **self.options}
 
@@ -188,7 +188,7 @@ class PublishedRecipe:
             loss = functional.binary_cross_entropy_with_logits(logits, wanted)
             loss.backward()  # type: ignore[no-untyped-call]
             losses[f"discriminator/{name}"] = float(loss.detach())
-        self.team.average_gradients(self.discriminator.parameters())
+        self.dist.average_gradients(self.discriminator.parameters())
         self.discriminator_optimiser.step()
         return losses
 
@@ -201,7 +201,7 @@ class PublishedRecipe:
 
 
 def make_published_recipe(
-    config: TrainConfig, init: str | None, trunk: Trunk | None, team: Team
+    config: TrainConfig, init: str | None, trunk: Trunk | None, dist: DistributedContext
 ) -> PublishedRecipe:
     """Build the published networks, from `init` where it is given.
 
@@ -210,7 +210,7 @@ def make_published_recipe(
             to the discriminator too.
         init: Weights of the generator.
         trunk: Torchvision's VGG16, or None.
-        team: The processes of the run.
+        dist: The processes of the run.
 
     Raises:
         TrainingError: The trunk is another network, or `init` one of another kind or scale.
@@ -238,10 +238,10 @@ def make_published_recipe(
     return PublishedRecipe(
         config=config.published,
         options=options,
-        network=network.to(team.device),
-        discriminator=discriminator.to(team.device),
+        network=network.to(dist.device),
+        discriminator=discriminator.to(dist.device),
         trunk=trunk,
-        team=team,
+        dist=dist,
     )
 
 

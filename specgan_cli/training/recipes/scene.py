@@ -12,10 +12,10 @@ from specgan.objectives.perceptual import Trunk
 from specgan.scene.network import SceneNetwork
 from specgan_cli.datasets.manifest import Statistics
 from specgan_cli.training.config.schema import StageConfig, TrainConfig
-from specgan_cli.training.data.batch import Batch, Plan
-from specgan_cli.training.data.crop import Standard
-from specgan_cli.training.processes import Team
-from specgan_cli.training.recipes.base import Moment, check_finite
+from specgan_cli.training.data.batch import Batch, SamplingSpec
+from specgan_cli.training.data.crop import Standardization
+from specgan_cli.training.processes import DistributedContext
+from specgan_cli.training.recipes.base import StepSpec, check_finite
 from specgan_cli.training.recipes.discriminators import Adversary
 from specgan_cli.training.recipes.ema import WeightAverage
 from specgan_cli.training.recipes.feature_penalty import Magnitudes
@@ -41,15 +41,20 @@ class SceneRecipe:
 
     Args:
         config: The run's configuration.
-        network: The generator, on the team's device.
+        network: The generator, on this process's device.
         trunk: Perceptual trunk on the same device; None for none.
-        team: The processes of the run.
+        dist: The processes of the run.
     """
 
     architecture: Architecture = "scene"
 
     def __init__(
-        self, *, config: TrainConfig, network: SceneNetwork, trunk: Trunk | None, team: Team
+        self,
+        *,
+        config: TrainConfig,
+        network: SceneNetwork,
+        trunk: Trunk | None,
+        dist: DistributedContext,
     ) -> None:
         self.config = config
         self.stages = config.stages
@@ -57,20 +62,20 @@ class SceneRecipe:
         self.first = first_step(self.stages, config.start_stage - 1)
         self.network = network
         self.trunk = trunk
-        self.team = team
-        self.adversary = Adversary(config, team)
-        team.share(network)
+        self.dist = dist
+        self.adversary = Adversary(config, dist)
+        dist.broadcast(network)
         self.average = WeightAverage(network, config.optimiser.ema)
         betas = config.optimiser.betas
         self.optimiser = torch.optim.Adam(network.parameters(), lr=1e-4, betas=betas)
         self.magnitudes = Magnitudes(network)
         self.octaves = torch.compile(network.octaves) if config.compile else network.octaves
 
-    def standard(self, statistics: Statistics) -> Standard:
+    def standardization(self, statistics: Statistics) -> Standardization:
         """Return the scaling that gives the training cubes mean 0 and standard deviation 1."""
-        return Standard(statistics.hsi_mean, statistics.hsi_std)
+        return Standardization(statistics.hsi_mean, statistics.hsi_std)
 
-    def moment(self, step: int) -> Moment:
+    def step_spec(self, step: int) -> StepSpec:
         """Say how the samples of a step are drawn."""
         place = position(self.stages, step)
         stage = place.stage
@@ -79,7 +84,7 @@ class SceneRecipe:
             for factor, weight in zip(stage.factors, stage.factor_weights, strict=True)
             if factor >= 2 ** stage.octaves[0] and weight > 0
         ]
-        plan = Plan(
+        spec = SamplingSpec(
             crop=stage.crop,
             batch=stage.batch,
             factors=tuple(factor for factor, _ in usable),
@@ -88,7 +93,7 @@ class SceneRecipe:
             halo=self.network.halo if stage.context == "halo" else 0,
             noise=stage.teacher_noise if stage.teacher else 0.0,
         )
-        return Moment(stage=place.index + 1, plan=plan, micro=stage.accumulate)
+        return StepSpec(stage=place.index + 1, sampling=spec, micro=stage.accumulate)
 
     def update(self, step: int, batches: Sequence[Batch]) -> dict[str, float]:
         """Make one step: the generator, then its discriminators on the same images."""
@@ -103,7 +108,7 @@ class SceneRecipe:
         made = []
         for batch in batches:
             levels = self._generate(batch, place.stage)
-            with self.team.precision():
+            with self.dist.precision():
                 terms = content_terms(levels, place.stage, self.trunk)
                 terms["magnitude"] = Term(self.magnitudes.take(), place.stage.magnitude)
                 if weight:
@@ -114,7 +119,7 @@ class SceneRecipe:
             gather(losses, terms, len(batches))
         check_finite(step, losses, rate)
         parameters = list(self.network.parameters())
-        self.team.average_gradients(parameters)
+        self.dist.average_gradients(parameters)
         losses["gradient"] = self._clip(parameters)
         check_finite(step, {"gradient": losses["gradient"] / 1e6}, rate)
         self.optimiser.step()
@@ -153,13 +158,13 @@ class SceneRecipe:
         self.optimiser.load_state_dict(state["optimiser"])
         self.adversary.restore(state)
 
-    def begin_from(self, state: Mapping[str, Any]) -> None:
+    def warm_start(self, state: Mapping[str, Any]) -> None:
         """Take over another run's averaged generator and its discriminators."""
         self.network.load_state_dict(state["average"])
         self.average.network.load_state_dict(state["average"])
-        self.adversary.begin_from(state)
+        self.adversary.warm_start(state)
 
-    def keywords(self) -> dict[str, Any]:
+    def network_config(self) -> dict[str, Any]:
         """Return the numbers of the scene network."""
         return dataclasses.asdict(self.network.config)
 
@@ -187,7 +192,7 @@ class SceneRecipe:
         if stage.teacher:
             coarse = [t + n for t, n in zip(batch.truths, batch.noises, strict=False)]
             coarse = coarse or list(batch.truths[:-1])
-        with self.team.precision():
+        with self.dist.precision():
             outputs = self.octaves(
                 batch.lr_rgb,
                 batch.hsi,
