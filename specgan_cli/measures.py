@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from specgan_cli.types import F64, Mask
 
 RADIUS = 5
 """Pixels from the centre of an SSIM window to its edge: windows are 11 x 11."""
@@ -26,7 +25,7 @@ _KERNEL = _KERNEL / _KERNEL.sum()
 
 def block_means(
     values: NDArray[np.generic], valid: Mask, factor: int, min_valid: float = 1.0
-) -> tuple[Pixels, Mask]:
+) -> tuple[F64, Mask]:
     """Average the valid pixels of every block of factor x factor.
 
     Args:
@@ -52,7 +51,7 @@ def block_means(
     return np.where(enough, total / np.maximum(count, 1), 0.0), enough
 
 
-def mean_squared_error(sr: Pixels, reference: Pixels, valid: Mask) -> float:
+def mean_squared_error(sr: F64, reference: F64, valid: Mask) -> float:
     """Return the mean squared difference over bands and valid pixels; NaN where none is valid."""
     difference = (sr - reference)[:, valid]
     return float(np.square(difference).mean()) if difference.size else math.nan
@@ -70,7 +69,7 @@ def psnr(mean_squared_error: float, data_range: float) -> float:
     return float(10 * np.log10(data_range**2 / mean_squared_error))
 
 
-def ssim(sr: Pixels, reference: Pixels, valid: Mask, data_range: float) -> float:
+def ssim(sr: F64, reference: F64, valid: Mask, data_range: float) -> float:
     """Return the mean SSIM over bands and windows; NaN where no window holds valid pixels only."""
     if min(valid.shape) <= 2 * RADIUS:
         return math.nan
@@ -85,19 +84,19 @@ def ssim(sr: Pixels, reference: Pixels, valid: Mask, data_range: float) -> float
 class Moments:
     """Weighted local moments of two images at every window that lies inside the array."""
 
-    mean_sr: Pixels
+    mean_sr: F64
     """C x (H - 10) x (W - 10)."""
-    mean_reference: Pixels
+    mean_reference: F64
     """Of the same shape, like all that follow."""
-    variance_sr: Pixels
+    variance_sr: F64
     """Never negative."""
-    variance_reference: Pixels
+    variance_reference: F64
     """Never negative."""
-    covariance: Pixels
+    covariance: F64
     """Between the two images."""
 
 
-def moments(sr: Pixels, reference: Pixels) -> Moments:
+def moments(sr: F64, reference: F64) -> Moments:
     """Filter two C x H x W images with the window of Wang et al. 2004 (sigma 1.5, 11 x 11)."""
     stack = np.stack([sr, reference, sr * sr, reference * reference, sr * reference])
     mean_sr, mean_reference, sr_sr, reference_reference, cross = _filter(stack)
@@ -117,7 +116,7 @@ def window_valid(valid: Mask) -> Mask:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(rows, side, axis=1).all(-1))
 
 
-def _filter(images: Pixels) -> Pixels:
+def _filter(images: F64) -> F64:
     """Weigh every 11 x 11 window of ... x H x W that lies inside: rows first, then columns."""
     height, width = images.shape[-2] - 2 * RADIUS, images.shape[-1] - 2 * RADIUS
     rows = sum(
@@ -127,7 +126,7 @@ def _filter(images: Pixels) -> Pixels:
     return np.asarray(both)
 
 
-def ssim_maps(local: Moments, data_range: float) -> tuple[Pixels, Pixels]:
+def ssim_maps(local: Moments, data_range: float) -> tuple[F64, F64]:
     """Return the SSIM and its contrast-structure part of every window (Wang et al. 2004, eq. 13).
 
     The constants are (0.01 range)^2 and (0.03 range)^2.

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from specgan_cli.measures import Pixels
+from specgan_cli.types import F64
 
 Baseline = Literal["bicubic", "bilinear", "nearest"]
 BASELINES: tuple[Baseline, ...] = ("bicubic", "nearest")
 """The two that stand beside every result."""
 
 
-def interpolate(lr: Pixels, scale: int, method: Baseline) -> Pixels:
+def interpolate(lr: F64, scale: int, method: Baseline) -> F64:
     """Interpolate an image; pixels are areas, and the border is repeated outward.
 
     Args:
@@ -33,7 +33,7 @@ def interpolate(lr: Pixels, scale: int, method: Baseline) -> Pixels:
     return finer[0].numpy()
 
 
-def reduce(hr: Pixels, scale: int) -> Pixels:
+def reduce(hr: F64, scale: int) -> F64:
     """Downsample C x H x W by bilinear interpolation with antialiasing (a triangle filter).
 
     Args:

@@ -11,8 +11,8 @@ from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.datasets.degradation import hsi_to_lr
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.evaluation.image_pair import Tile, whole
-from specgan_cli.measures import Mask, Pixels
 from specgan_cli.raster.radiometry import Radiometry, fill_invalid
+from specgan_cli.types import F64, Mask
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class EvalChip:
     """HR pixels along an LR pixel's side."""
     radiometry: Radiometry
     """Units of the pixels."""
-    hr_reference: Pixels
+    hr_reference: F64
     """3 x H x W, file units."""
     hr_valid: Mask
     """H x W."""
-    lr: Pixels
+    lr: F64
     """3 x h x w, file units; invalid pixels are filled from their neighbours."""
     lr_valid: Mask
     """h x w."""
@@ -43,7 +43,7 @@ class EvalChip:
         """Side of an LR pixel, metres."""
         return self.record.gsd * self.scale
 
-    def compare(self, hr_sr: Pixels) -> Tile:
+    def compare(self, hr_sr: F64) -> Tile:
         """Put an output, 3 x H x W in file units, beside the reference."""
         return whole(
             hr_sr,

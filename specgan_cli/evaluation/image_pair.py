@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from specgan_cli.errors import ShapeError
-from specgan_cli.measures import Mask, Pixels
+from specgan_cli.types import F64, Mask
 
 HALO = 80
 """Pixels of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
@@ -23,9 +23,9 @@ class Tile:
     A chip is a tile whose core is the whole image.
     """
 
-    hr_sr: Pixels
+    hr_sr: F64
     """Output, C x H x W, halo included."""
-    hr_reference: Pixels
+    hr_reference: F64
     """Reference, C x H x W, halo included."""
     hr_valid: Mask
     """H x W, true where both are measured."""
@@ -37,18 +37,18 @@ class Tile:
     """HR pixel, metres."""
     scale: int = 1
     """Factor between the LR and the HR grid."""
-    lr: Pixels | None = None
+    lr: F64 | None = None
     """Input below the core, C x h x w with h = ceil(core height / scale); None when not known."""
     lr_valid: Mask | None = None
     """h x w, true where the input is measured."""
 
     @property
-    def core_sr(self) -> Pixels:
+    def core_sr(self) -> F64:
         """The output without its halo, C x H x W."""
         return self.hr_sr[:, *self.core]
 
     @property
-    def core_reference(self) -> Pixels:
+    def core_reference(self) -> F64:
         """The reference without its halo, C x H x W."""
         return self.hr_reference[:, *self.core]
 

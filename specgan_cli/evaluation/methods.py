@@ -16,7 +16,7 @@ from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import Baseline, interpolate
 from specgan_cli.evaluation.chips import EvalChip, read_chip
-from specgan_cli.measures import Pixels
+from specgan_cli.types import F64
 
 Variant = Literal["with", "without HSI", "shuffled HSI", "three bands"]
 VARIANTS: tuple[Variant, ...] = ("with", "without HSI", "shuffled HSI", "three bands")
@@ -34,11 +34,11 @@ class Method(Protocol):
     def applies(self, chip: EvalChip) -> bool:
         """Return whether the method has anything to say about this chip."""
 
-    def predict(self, chip: EvalChip) -> list[Pixels]:
+    def predict(self, chip: EvalChip) -> list[F64]:
         """Return the outputs at x2, x4, ... up to the chip's scale, or the last alone."""
 
 
-def in_file(values: Pixels, chip: EvalChip) -> Pixels:
+def in_file(values: F64, chip: EvalChip) -> F64:
     """Return an output as its file would hold it: saturated, and rounded for integer types."""
     return chip.radiometry.to_dtype(np.clip(values, *_finite_limits(chip))).astype(np.float64)
 
@@ -59,7 +59,7 @@ class Interpolation:
         """Return true: every chip can be interpolated."""
         return True
 
-    def predict(self, chip: EvalChip) -> list[Pixels]:
+    def predict(self, chip: EvalChip) -> list[F64]:
         """Interpolate the chip's input."""
         return [in_file(interpolate(chip.lr, chip.scale, self.name), chip)]
 
@@ -92,7 +92,7 @@ class Network:
         """Return whether the chip has the cube that a variant would change."""
         return self.variant == "with" or chip.hsi is not None
 
-    def predict(self, chip: EvalChip) -> list[Pixels]:
+    def predict(self, chip: EvalChip) -> list[F64]:
         """Run the network on a chip.
 
         Raises:
@@ -226,7 +226,7 @@ def label(name_or_path: str | Path) -> str:
     return Path(name_or_path).stem if "/" in str(name_or_path) else str(name_or_path)
 
 
-def can_run(method: Method, chip: EvalChip) -> list[Pixels] | None:
+def can_run(method: Method, chip: EvalChip) -> list[F64] | None:
     """Return the prediction, or None where a network of fixed size cannot take the chip."""
     try:
         return method.predict(chip)

@@ -12,10 +12,11 @@ from specgan_cli.evaluation.comparison import Comparison
 from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Tile
 from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.runner import Evaluation, Subject, add, reference_features
-from specgan_cli.measures import Mask, Pixels, block_means
+from specgan_cli.measures import block_means
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.tiles import plan_tiles
+from specgan_cli.types import F64, Mask
 
 BLOCK = 512
 """HR pixels of a tile's side, and of the blocks that spectra and perceptual models see."""
@@ -118,7 +119,7 @@ def _below(pair: Comparison, window: Window) -> Window:
     return Window(row // s, col // s, -(-window.height // s), -(-window.width // s))
 
 
-def _read_lr(pair: Comparison, window: Window) -> tuple[Pixels, Mask]:
+def _read_lr(pair: Comparison, window: Window) -> tuple[F64, Mask]:
     """Read LR pixels in the reference's units: of the input, or means of the reference."""
     if pair.lr is not None:
         values, valid = pair.lr.read(window)
@@ -129,7 +130,7 @@ def _read_lr(pair: Comparison, window: Window) -> tuple[Pixels, Mask]:
     return block_means(*pair.reference.read(fine), pair.scale)
 
 
-def _baselines(pair: Comparison, outer: Window) -> dict[str, Pixels]:
+def _baselines(pair: Comparison, outer: Window) -> dict[str, F64]:
     """Interpolate the LR pixels around a window of the reference's grid."""
     s, (top, left) = pair.scale, pair.lr_offset_yx
     first = ((outer.row - top) // s - MARGIN, (outer.col - left) // s - MARGIN)

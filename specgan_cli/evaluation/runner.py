@@ -19,7 +19,8 @@ from specgan_cli.evaluation.perceptual.features import (
     blend_invalid,
     frechet_distance,
 )
-from specgan_cli.measures import Pixels, block_means
+from specgan_cli.measures import block_means
+from specgan_cli.types import F64
 
 REFERENCE = "reference"
 """Name of the reference among methods, for observers."""
@@ -27,7 +28,7 @@ REFERENCE = "reference"
 FeatureCallback = Callable[[EvalChip, str, Features], None]
 """Called with a chip, a method's name (or REFERENCE) and what the backbone sees."""
 
-OutputCallback = Callable[[EvalChip, str, list[Pixels]], None]
+OutputCallback = Callable[[EvalChip, str, list[F64]], None]
 """Called with every chip, method name and outputs (x2, x4, ... or the last alone)."""
 
 
@@ -244,7 +245,7 @@ def add(
     return pool
 
 
-def _add_steps(pool: Pool, chip: EvalChip, octaves: list[Pixels]) -> None:
+def _add_steps(pool: Pool, chip: EvalChip, octaves: list[F64]) -> None:
     """Add the 2 x 2 steps of every octave, beside those of the reference on the same grid."""
     for image in octaves:
         factor = image.shape[1] // chip.lr.shape[1]

@@ -14,7 +14,7 @@ from specgan_cli.evaluation.perceptual.cube_classes import CLASSES, agreement, c
 from specgan_cli.evaluation.perceptual.features import Features, PerceptualModel, blend_invalid
 from specgan_cli.evaluation.perceptual.probe import Probe, fit
 from specgan_cli.evaluation.runner import REFERENCE, Evaluation
-from specgan_cli.measures import Pixels
+from specgan_cli.types import F64
 
 FEWEST_PER_CLASS = 5
 """Classes with fewer training chips are left out of the probe."""
@@ -22,7 +22,7 @@ FEWEST_PER_CLASS = 5
 
 def summaries(
     chips: Iterable[EvalChip], model: PerceptualModel, *, bicubic: bool, cache: Path | None = None
-) -> Pixels:
+) -> F64:
     """Return one feature vector a chip, of its reference or of its interpolated input.
 
     Args:
@@ -64,7 +64,7 @@ def usable(labels: Sequence[str | None]) -> list[bool]:
     return [name is not None and known.count(name) >= FEWEST_PER_CLASS for name in labels]
 
 
-def train_probe(features: Pixels, labels: Sequence[str | None]) -> Probe | None:
+def train_probe(features: F64, labels: Sequence[str | None]) -> Probe | None:
     """Train a probe on the chips of classes with enough members; None below two such classes."""
     keep = usable(labels)
     names = [str(name) for name, kept in zip(labels, keep, strict=True) if kept]
@@ -79,11 +79,11 @@ class Collector:
     chip and method.
     """
 
-    summaries: dict[tuple[str, str], list[tuple[str | None, Pixels]]] = field(default_factory=dict)
+    summaries: dict[tuple[str, str], list[tuple[str | None, F64]]] = field(default_factory=dict)
     """By set and method: label and feature vector of every chip."""
-    cells: dict[tuple[str, str], list[Pixels]] = field(default_factory=dict)
+    cells: dict[tuple[str, str], list[F64]] = field(default_factory=dict)
     """By set and method: features of the valid LR pixels of every chip with a cube."""
-    spectra: dict[str, list[Pixels]] = field(default_factory=dict)
+    spectra: dict[str, list[F64]] = field(default_factory=dict)
     """By set: the cubes' spectra at the same LR pixels."""
     groups: dict[str, list[str]] = field(default_factory=dict)
     """By set: the group of each of those LR pixels."""

@@ -11,9 +11,9 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.vrt import WarpedVRT
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.measures import Mask, Pixels
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.validation import open_dataset
+from specgan_cli.types import F64, Mask
 
 SNAP = 1e-3
 """Pixels: offsets nearer than this to whole ones are taken for whole."""
@@ -41,7 +41,7 @@ class GriddedRaster:
         """Name of the numpy dtype of the first band."""
         return str(self.dataset.dtypes[self.bands[0] - 1])
 
-    def read(self, window: Window) -> tuple[Pixels, Mask]:
+    def read(self, window: Window) -> tuple[F64, Mask]:
         """Read a window of the reference's grid.
 
         Returns:
@@ -64,7 +64,7 @@ class GriddedRaster:
         valid[place] = known
         return values, valid
 
-    def sample(self, window: Window, side: int = 512) -> Pixels:
+    def sample(self, window: Window, side: int = 512) -> F64:
         """Return valid values of a window, thinned to at most `side` pixels along each axis.
 
         Args:

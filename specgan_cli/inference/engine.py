@@ -12,8 +12,9 @@ from specgan_cli.inference.job import Job
 from specgan_cli.inference.predictors.networks import Networks
 from specgan_cli.inference.predictors.output_values import quantise_tile
 from specgan_cli.inference.predictors.predictor import Predictor, Settings
-from specgan_cli.inference.reader import Mask, Pixels, TileInput, TileResult
+from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.raster.grid import Window
+from specgan_cli.types import Mask, Pixels
 
 logger = logging.getLogger(__name__)
 

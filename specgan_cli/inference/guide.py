@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specgan.edges import edge_indices
 from specgan.header import Header
@@ -16,9 +15,7 @@ from specgan_cli.errors import MismatchError
 from specgan_cli.inference.request import InputOptions
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene, redact
-
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from specgan_cli.types import F32, Mask
 
 CHUNK = 32
 """LR pixels of the side of the squares that are read and kept; halos of tiles overlap."""
@@ -45,10 +42,10 @@ class Guide:
         self._bands = header.bands
         self._mean = np.asarray(header.hsi_mean, np.float32)[:, None, None]
         self._std = np.asarray(header.hsi_std, np.float32)[:, None, None]
-        self._kept: OrderedDict[Window, tuple[Floats, Mask]] = OrderedDict()
+        self._kept: OrderedDict[Window, tuple[F32, Mask]] = OrderedDict()
         self._room = max(KEPT_BYTES // (len(self._bands) * 4 * CHUNK**2), 1)
 
-    def read(self, window: Window) -> tuple[Floats, Floats]:
+    def read(self, window: Window) -> tuple[F32, F32]:
         """Read the ground of a window of the scene, continued beyond the scene's edges as RGB is.
 
         Args:
@@ -66,7 +63,7 @@ class Guide:
         mask = valid[picked][None].astype(np.float32)
         return standard[:, picked[0], picked[1]], mask
 
-    def _inside(self, window: Window) -> tuple[Floats, Mask]:
+    def _inside(self, window: Window) -> tuple[F32, Mask]:
         """Put a window within the scene together from squares."""
         standard = np.zeros((len(self._bands), *window.shape_yx), np.float32)
         valid = np.zeros(window.shape_yx, bool)
@@ -82,7 +79,7 @@ class Guide:
                 standard[:, *target], valid[target] = values[:, *source], known[source]
         return standard, valid
 
-    def _square(self, square: Window) -> tuple[Floats, Mask]:
+    def _square(self, square: Window) -> tuple[F32, Mask]:
         if square in self._kept:
             self._kept.move_to_end(square)
             return self._kept[square]

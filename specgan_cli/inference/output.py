@@ -22,12 +22,13 @@ from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
-from specgan_cli.inference.reader import Pixels, TileResult
+from specgan_cli.inference.reader import TileResult
 from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import mark_missing
 from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.raster.scene import redact
+from specgan_cli.types import Pixels
 
 logger = logging.getLogger(__name__)
 

@@ -3,20 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import FILL_RADIUS, Radiometry, fill_invalid
 from specgan_cli.raster.scene import Scene
+from specgan_cli.types import F32, Mask, Pixels
 
 if TYPE_CHECKING:
     from specgan_cli.inference.guide import Guide
-
-
-Pixels = NDArray[Any]
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,7 @@ class TileInput:
     window: Window
     """The tile on the scene's LR grid, without halo; row and column are absolute."""
 
-    lr_unit: Floats
+    lr_unit: F32
     """3 x (H + 2 halo) x (W + 2 halo) in [-1, 1]; invalid pixels are filled, none is NaN."""
 
     lr_values: Pixels
@@ -35,10 +30,10 @@ class TileInput:
     lr_valid: Mask
     """H x W: True where the scene has data."""
 
-    hsi: Floats | None
+    hsi: F32 | None
     """Bands x (H + 2 halo) x (W + 2 halo), standardised, 0 where invalid; None without a cube."""
 
-    hsi_mask: Floats | None
+    hsi_mask: F32 | None
     """1 x (H + 2 halo) x (W + 2 halo), 1 where the cube has data; None without a cube."""
 
 
@@ -94,7 +89,7 @@ class TileReader:
             hsi_mask=hsi_mask,
         )
 
-    def _guide(self, window: Window) -> tuple[Floats | None, Floats | None]:
+    def _guide(self, window: Window) -> tuple[F32 | None, F32 | None]:
         if self.guide is None:
             return None, None
         return self.guide.read(window.padded(self.halo))

@@ -14,7 +14,8 @@ from specgan_cli.inference.job import Job
 from specgan_cli.inference.output import Progress, job_tags
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan
-from specgan_cli.inference.reader import Floats, TileInput, TileResult
+from specgan_cli.inference.reader import TileInput, TileResult
+from specgan_cli.types import F32
 
 
 class SpreadEngine:
@@ -50,9 +51,7 @@ class SpreadEngine:
         count = len(self._engines)
         variance = ((squares - total**2 / count) / (count - 1)).clamp_min(0)
         half = (settings.radiometry.high - settings.radiometry.low) / 2
-        spread: Floats = (
-            (variance.mean(0, keepdim=True).sqrt() * half).to(torch.float32).cpu().numpy()
-        )
+        spread: F32 = (variance.mean(0, keepdim=True).sqrt() * half).to(torch.float32).cpu().numpy()
         return TileResult(window, spread, valid)
 
 

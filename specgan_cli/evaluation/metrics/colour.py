@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
-from specgan_cli.measures import Mask, Pixels, block_means
+from specgan_cli.measures import block_means
+from specgan_cli.types import F64, Mask
 
 
-def colour_spread(image: Pixels, valid: Mask, factor: int) -> tuple[Pixels, Mask]:
+def colour_spread(image: F64, valid: Mask, factor: int) -> tuple[F64, Mask]:
     """Return the standard deviation of green minus red inside every LR pixel.
 
     Args:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
-from specgan_cli.measures import Mask, Pixels
+from specgan_cli.types import F64, Mask
 
 
-def gradients(image: Pixels, valid: Mask) -> tuple[Pixels, Mask]:
+def gradients(image: F64, valid: Mask) -> tuple[F64, Mask]:
     """Return central differences of the inner pixels of C x H x W, file units per pixel.
 
     Returns:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
-from specgan_cli.measures import Pixels, psnr
+from specgan_cli.measures import psnr
+from specgan_cli.types import F64
 
 
 @dataclass
@@ -25,13 +26,13 @@ class Fidelity:
     """Factor between the grids, for ERGAS."""
     count: int = 0
     """Valid pixels so far."""
-    squared: Pixels = field(default_factory=lambda: np.zeros(0))
+    squared: F64 = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of squared differences."""
-    absolute: Pixels = field(default_factory=lambda: np.zeros(0))
+    absolute: F64 = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of absolute differences."""
-    signed: Pixels = field(default_factory=lambda: np.zeros(0))
+    signed: F64 = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of output minus reference."""
-    reference: Pixels = field(default_factory=lambda: np.zeros(0))
+    reference: F64 = field(default_factory=lambda: np.zeros(0))
     """Per band: sum of the reference."""
     angle: float = 0.0
     """Sum of spectral angles, radians."""
@@ -85,7 +86,7 @@ class Fidelity:
         }
 
 
-def spectral_angles(first: Pixels, second: Pixels) -> Pixels:
+def spectral_angles(first: F64, second: F64) -> F64:
     """Return the angle between the spectra of two C x N arrays, radians, one for every pixel.
 
     Pixels that are 0 in every band of either image have no direction and are left out.  The angle

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
-from specgan_cli.measures import Mask, Pixels
+from specgan_cli.types import F64, Mask
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Steps:
 
     def add(
         self,
-        image: Pixels,
+        image: F64,
         valid: Mask,
         core: tuple[slice, slice] | None = None,
         origin_yx: tuple[int, int] = (0, 0),
@@ -47,7 +47,7 @@ class Steps:
         turned = image.transpose(0, 2, 1)[:, :, rows], valid.T[:, rows]
         self._add(*turned, cols, origin_yx[1])
 
-    def _add(self, image: Pixels, valid: Mask, rows: slice, origin: int) -> None:
+    def _add(self, image: F64, valid: Mask, rows: slice, origin: int) -> None:
         first = max(rows.start, 1)
         targets = np.arange(first, rows.stop)
         if not targets.size:
@@ -77,7 +77,7 @@ class Steps:
         return (self.across / self.across_count) / (self.inside / self.inside_count)
 
 
-def grid_step_ratio(image: Pixels, valid: Mask | None = None, period: int = 2) -> float:
+def grid_step_ratio(image: F64, valid: Mask | None = None, period: int = 2) -> float:
     """Return the step ratio of a whole C x H x W image, dimensionless; about 1 for real ones."""
     steps = Steps(period)
     steps.add(image, np.ones(image.shape[1:], bool) if valid is None else valid)

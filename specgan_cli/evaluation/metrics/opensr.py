@@ -17,7 +17,8 @@ from specgan_cli.evaluation.baselines import interpolate, reduce
 from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.metrics.fidelity import spectral_angles
 from specgan_cli.evaluation.metrics.registration import find_shift, match_histogram, roll
-from specgan_cli.measures import Mask, Pixels, block_means
+from specgan_cli.measures import block_means
+from specgan_cli.types import F64, Mask
 
 GAMMA = 0.05
 TEMPERATURE = 0.25
@@ -36,12 +37,12 @@ NAMES = (
 )
 
 
-def normalised_difference(first: Pixels, second: Pixels) -> Pixels:
+def normalised_difference(first: F64, second: F64) -> F64:
     """Return |a - b| / |a + b| averaged over bands: the "nd" distance of every pixel, 0..1."""
     return np.asarray((np.abs(first - second) / np.abs(first + second + TINY)).mean(0))
 
 
-def correctness(lr_up: Pixels, sr: Pixels, reference: Pixels, valid: Mask) -> dict[str, float]:
+def correctness(lr_up: F64, sr: F64, reference: F64, valid: Mask) -> dict[str, float]:
     """Share the changed pixels out between improvement, omission and hallucination.
 
     With d(a, b) the normalised difference, d_im = d(SR, HR) / d(LR, HR), d_om = d(SR, LR) /
@@ -83,7 +84,7 @@ def correctness(lr_up: Pixels, sr: Pixels, reference: Pixels, valid: Mask) -> di
     return dict(zip(names, (float(share) for share in shares), strict=True))
 
 
-def harmonise(sr: Pixels, reference: Pixels, valid: Mask) -> Pixels:
+def harmonise(sr: F64, reference: F64, valid: Mask) -> F64:
     """Match the output's histogram to the reference's, band by band, and shift it onto it.
 
     Returns:
@@ -99,7 +100,7 @@ def harmonise(sr: Pixels, reference: Pixels, valid: Mask) -> Pixels:
     return roll(matched, (round(down), round(right)))
 
 
-def consistency(lr: Pixels, sr_down: Pixels, valid: Mask) -> dict[str, float]:
+def consistency(lr: F64, sr_down: F64, valid: Mask) -> dict[str, float]:
     """Compare the input and the reduced output: reflectance, spectral and spatial consistency.
 
     Args:

@@ -7,10 +7,11 @@ import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.metrics.ssim import Windows
-from specgan_cli.measures import Pixels, psnr
+from specgan_cli.measures import psnr
+from specgan_cli.types import F64
 
 
-def to_eight_bits(values: Pixels, low: float, high: float) -> Pixels:
+def to_eight_bits(values: F64, low: float, high: float) -> F64:
     """Map [low, high] to 0..255 and round, as a saved PNG holds it (halves to even).
 
     Args:

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from specgan_cli.measures import Pixels
+from specgan_cli.types import F64
 
 UPSAMPLING = 20
 """The shift is found to 1/20 pixel."""
 
 
-def find_shift(reference: Pixels, moving: Pixels) -> tuple[float, float]:
+def find_shift(reference: F64, moving: F64) -> tuple[float, float]:
     """Find the shift, rows and columns in pixels, that brings `moving` onto `reference`.
 
     Phase correlation, refined by an upsampled Fourier transform around the peak (Guizar-Sicairos,
@@ -44,11 +44,11 @@ def find_shift(reference: Pixels, moving: Pixels) -> tuple[float, float]:
     return float(rows[best[0]]), float(cols[best[1]])
 
 
-def _kernel(places: Pixels, size: int) -> NDArray[np.complex128]:
+def _kernel(places: F64, size: int) -> NDArray[np.complex128]:
     return np.asarray(np.exp(2j * np.pi * places[:, None] * np.fft.fftfreq(size)[None]))
 
 
-def roll(image: Pixels, shift_yx: tuple[int, int]) -> Pixels:
+def roll(image: F64, shift_yx: tuple[int, int]) -> F64:
     """Move C x H x W by whole pixels; what enters at the border is NaN."""
     moved = np.full(image.shape, np.nan)
     (down, right), (height, width) = shift_yx, image.shape[1:]
@@ -64,7 +64,7 @@ def roll(image: Pixels, shift_yx: tuple[int, int]) -> Pixels:
     return moved
 
 
-def match_histogram(values: Pixels, template: Pixels) -> Pixels:
+def match_histogram(values: F64, template: F64) -> F64:
     """Map values so that their distribution is the template's (quantile to quantile).
 
     Args:

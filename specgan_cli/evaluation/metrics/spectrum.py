@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
-from specgan_cli.measures import Mask, Pixels
+from specgan_cli.types import F64, Mask
 
 BINS_PER_OCTAVE = 4
 SMALLEST_VALID_SHARE = 0.5
@@ -20,13 +20,11 @@ class Spectrum:
 
     bins: tuple[int, ...]
     """Indices of the wavelength bins that hold at least one frequency."""
-    log_power: Pixels
+    log_power: F64
     """log10 of the mean power over the bin's frequencies and over bands."""
 
 
-def radial_spectrum(
-    image: Pixels, valid: Mask, gsd: float, scale: int, data_range: float
-) -> Spectrum:
+def radial_spectrum(image: F64, valid: Mask, gsd: float, scale: int, data_range: float) -> Spectrum:
     """Measure the power between the LR and the HR Nyquist wavelength.
 
     Each band loses its mean, invalid pixels become 0, a Hann window tapers the edges, and the

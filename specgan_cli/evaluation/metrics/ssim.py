@@ -6,22 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
-from specgan_cli.measures import (
-    RADIUS,
-    Mask,
-    Moments,
-    Pixels,
-    block_means,
-    moments,
-    ssim_maps,
-    window_valid,
-)
+from specgan_cli.measures import RADIUS, Moments, block_means, moments, ssim_maps, window_valid
+from specgan_cli.types import F64, Mask
 
 MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales, Wang, Simoncelli and Bovik 2003, section 3.2."""
 
 
-def uqi_map(local: Moments) -> Pixels:
+def uqi_map(local: Moments) -> F64:
     """Return the universal quality index of every window (Wang and Bovik 2002, eq. 1).
 
     Where both windows are flat the index is its luminance part, and 1 where both are also 0.
@@ -47,11 +39,11 @@ class Windows:
     """Largest minus smallest value that the file's units allow."""
     multiscale: bool = True
     """Whether to do the four halved scales as well."""
-    counts: Pixels = field(default_factory=lambda: np.zeros(len(MS_WEIGHTS)))
+    counts: F64 = field(default_factory=lambda: np.zeros(len(MS_WEIGHTS)))
     """Windows (times bands) of every scale."""
-    ssim: Pixels = field(default_factory=lambda: np.zeros(len(MS_WEIGHTS)))
+    ssim: F64 = field(default_factory=lambda: np.zeros(len(MS_WEIGHTS)))
     """Sum of SSIM of every scale."""
-    contrast: Pixels = field(default_factory=lambda: np.zeros(len(MS_WEIGHTS)))
+    contrast: F64 = field(default_factory=lambda: np.zeros(len(MS_WEIGHTS)))
     """Sum of the contrast-structure part of every scale."""
     uqi: float = 0.0
     """Sum of UQI at full resolution."""
@@ -94,7 +86,7 @@ class Windows:
         return {"ssim": float(ssim[0]), "ms_ssim": product if full else math.nan, "uqi": uqi}
 
 
-def _halve(sr: Pixels, reference: Pixels, valid: Mask) -> tuple[tuple[Pixels, Pixels], Mask]:
+def _halve(sr: F64, reference: F64, valid: Mask) -> tuple[tuple[F64, F64], Mask]:
     means, known = block_means(np.concatenate([sr, reference]), valid, 2)
     return (means[: sr.shape[0]], means[sr.shape[0] :]), known
 

@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from specgan_cli.evaluation.perceptual.features import Features
 from specgan_cli.evaluation.perceptual.probe import fit
-from specgan_cli.measures import Pixels
+from specgan_cli.types import F64
 
 CLASSES = 6
 ROUNDS = 50
 
 
-def kmeans(spectra: Pixels, count: int = CLASSES, seed: int = 0) -> NDArray[np.intp]:
+def kmeans(spectra: F64, count: int = CLASSES, seed: int = 0) -> NDArray[np.intp]:
     """Group spectra by k-means, started by k-means++ from a fixed seed.
 
     Args:
@@ -37,7 +37,7 @@ def kmeans(spectra: Pixels, count: int = CLASSES, seed: int = 0) -> NDArray[np.i
     return np.asarray(classes, np.intp)
 
 
-def cell_features(features: Features, shape_yx: tuple[int, int]) -> Pixels:
+def cell_features(features: Features, shape_yx: tuple[int, int]) -> F64:
     """Average the backbone's features inside every LR pixel.
 
     Args:
@@ -54,7 +54,7 @@ def cell_features(features: Features, shape_yx: tuple[int, int]) -> Pixels:
 
 
 def agreement(
-    reference: Pixels, outputs: dict[str, Pixels], classes: NDArray[np.intp], groups: Sequence[str]
+    reference: F64, outputs: dict[str, F64], classes: NDArray[np.intp], groups: Sequence[str]
 ) -> dict[str, float]:
     """Return the share of cells whose class a probe names that saw the reference of other groups.
 
@@ -72,7 +72,7 @@ def agreement(
         return {}
     fold = np.array([order[name] % 2 for name in groups])
     names = np.array([str(number) for number in classes])
-    hits: dict[str, list[Pixels]] = {method: [] for method in outputs}
+    hits: dict[str, list[F64]] = {method: [] for method in outputs}
     for held in (0, 1):
         train, test = fold != held, fold == held
         if len(set(names[train])) < 2:

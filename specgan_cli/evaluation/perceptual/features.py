@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from specgan.objectives.perceptual import SMALLEST_SIDE, Trunk, load_trunk
-from specgan_cli.measures import Mask, Pixels
+from specgan_cli.types import F64, Mask
 
 FRECHET_STAGE = 4
 """Stage whose position-wise features are compared as distributions."""
@@ -21,11 +21,11 @@ class Features:
 
     stages: tuple[Tensor, ...]
     """1 x C x h x w a stage, unit length along the channels."""
-    positions: Pixels
+    positions: F64
     """N x C: features of every position of the Frechet stage, as the backbone gives them."""
     grid_yx: tuple[int, int]
     """Rows and columns of those positions."""
-    summary: Pixels
+    summary: F64
     """Mean and standard deviation over space of the last two stages, for linear probes."""
 
 
@@ -53,7 +53,7 @@ class PerceptualModel:
         """
         return cls(load_trunk(path).to(device), low, high, device)
 
-    def features(self, image: Pixels) -> Features | None:
+    def features(self, image: F64) -> Features | None:
         """Compute the features of a 3 x H x W image; None where it is too small."""
         if image.shape[0] != 3 or min(image.shape[1:]) < SMALLEST_SIDE:
             return None
@@ -85,7 +85,7 @@ class PerceptualModel:
         return total
 
 
-def blend_invalid(sr: Pixels, reference: Pixels, valid: Mask) -> tuple[Pixels, Pixels]:
+def blend_invalid(sr: F64, reference: F64, valid: Mask) -> tuple[F64, F64]:
     """Make invalid pixels equal in both images: the mean of the reference's valid pixels.
 
     Convolutional features need whole images; equal pixels add no difference.
@@ -103,12 +103,12 @@ class Distribution:
 
     count: int = 0
     """Vectors so far."""
-    total: Pixels = field(default_factory=lambda: np.zeros(0))
+    total: F64 = field(default_factory=lambda: np.zeros(0))
     """Sum of the vectors, C."""
-    outer: Pixels = field(default_factory=lambda: np.zeros((0, 0)))
+    outer: F64 = field(default_factory=lambda: np.zeros((0, 0)))
     """Sum of the vectors' outer products, C x C."""
 
-    def add(self, vectors: Pixels) -> None:
+    def add(self, vectors: F64) -> None:
         """Add N x C vectors."""
         self.merge(Distribution(len(vectors), vectors.sum(0), vectors.T @ vectors))
 
@@ -121,12 +121,12 @@ class Distribution:
         self.count += other.count
 
     @property
-    def mean(self) -> Pixels:
+    def mean(self) -> F64:
         """C means."""
         return self.total / self.count
 
     @property
-    def covariance(self) -> Pixels:
+    def covariance(self) -> F64:
         """C x C, with the sample correction."""
         centred = self.outer - self.count * np.outer(self.mean, self.mean)
         return np.asarray(centred / max(self.count - 1, 1))
@@ -148,6 +148,6 @@ def frechet_distance(first: Distribution, second: Distribution) -> float:
     return max(float(shift @ shift + traces - 2 * cross), 0.0)
 
 
-def _square_root(matrix: Pixels) -> Pixels:
+def _square_root(matrix: F64) -> F64:
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)

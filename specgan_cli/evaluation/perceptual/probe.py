@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch.nn import functional
 
 from specgan_cli.errors import ShapeError
-from specgan_cli.measures import Pixels
+from specgan_cli.types import F64
 
 PENALTY = 1e-2
 """Weight of half the squared norm of the coefficients, beside the mean cross-entropy."""
@@ -21,13 +21,13 @@ class Probe:
 
     classes: tuple[str, ...]
     """Class names, sorted."""
-    mean: Pixels
+    mean: F64
     """Feature means of the training set, C."""
-    spread: Pixels
+    spread: F64
     """Feature standard deviations of the training set, C, 1 where a feature is constant."""
-    weights: Pixels
+    weights: F64
     """C x classes."""
-    bias: Pixels
+    bias: F64
     """One a class."""
 
     def predict(self, features: ArrayLike) -> list[str]:

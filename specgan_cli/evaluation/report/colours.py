@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from specgan_cli.measures import Mask, Pixels
+from specgan_cli.types import F64, Mask
 
 HEAT = np.array(
     [[0, 0, 4], [81, 18, 124], [183, 55, 121], [252, 137, 97], [252, 253, 191]], np.float64
@@ -11,7 +11,7 @@ HEAT = np.array(
 """Colours of error maps, from none to much: dark violet to pale yellow."""
 
 
-def picture(image: Pixels, valid: Mask, low: float, high: float) -> NDArray[np.uint8]:
+def picture(image: F64, valid: Mask, low: float, high: float) -> NDArray[np.uint8]:
     """Return C x H x W in file units as H x W x 4; invalid pixels are transparent."""
     bands = image[[0, 0, 0]] if image.shape[0] < 3 else image[:3]
     scaled = np.clip((bands - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
@@ -19,7 +19,7 @@ def picture(image: Pixels, valid: Mask, low: float, high: float) -> NDArray[np.u
     return np.concatenate([scaled, alpha[None]]).transpose(1, 2, 0)
 
 
-def heat(values: Pixels, valid: Mask, top: float) -> NDArray[np.uint8]:
+def heat(values: F64, valid: Mask, top: float) -> NDArray[np.uint8]:
     """Return H x W values from 0 to `top` as an H x W x 4 heat map."""
     place = np.clip(values / top, 0, 1) * (len(HEAT) - 1)
     lower = np.minimum(place.astype(int), len(HEAT) - 2)

@@ -12,8 +12,8 @@ from specgan_cli.evaluation.methods import Method, Network, can_run
 from specgan_cli.evaluation.metrics.catalogue import METRICS
 from specgan_cli.evaluation.report.colours import heat, picture
 from specgan_cli.evaluation.runner import Evaluation, Row
-from specgan_cli.measures import Pixels
 from specgan_cli.png import data_uri
+from specgan_cli.types import F64
 
 SEEDS = (1, 2, 3, 4)
 """Seeds whose spread is shown as uncertainty."""
@@ -93,7 +93,7 @@ def _panels(
     low, high = chip.radiometry.low, chip.radiometry.high
     lr = picture(chip.lr, chip.lr_valid, low, high)
     panels = [Panel("LR input", data_uri(lr), f"{chip.lr_gsd:g} m")]
-    outputs: list[tuple[Method, Pixels]] = []
+    outputs: list[tuple[Method, F64]] = []
     for method in methods:
         octaves = can_run(method, chip) if method.applies(chip) else None
         if octaves is None:

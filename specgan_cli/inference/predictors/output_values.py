@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from specgan.quantise import quantise
-from specgan_cli.inference.reader import Mask, Pixels
 from specgan_cli.raster.radiometry import Radiometry
+from specgan_cli.types import Mask, Pixels
 
 # float32 holds every whole number up to this one, with room for the sum of a 2x2 block.
 _FLOAT32_WHOLE = 2**22

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from specgan.scene.network import SceneNetwork
 from specgan_cli.inference.predictors.output_values import OutputType
-from specgan_cli.inference.reader import Floats, TileInput
+from specgan_cli.inference.reader import TileInput
 from specgan_cli.raster.radiometry import Radiometry
+from specgan_cli.types import F32
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def parameter_bytes(network: nn.Module) -> int:
 
 
 def stack(
-    arrays: Sequence[Floats], device: torch.device, dtype: torch.dtype = torch.float32
+    arrays: Sequence[F32], device: torch.device, dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """Return N arrays C x H x W as a tensor N x C x H x W on a device."""
     whole = arrays[0][None] if len(arrays) == 1 else np.stack(arrays)

@@ -8,27 +8,26 @@ from numpy.typing import NDArray
 
 from specgan_cli.datasets.dataset import ChipArrays, ChipRecord, Dataset
 from specgan_cli.datasets.degradation import hsi_to_lr
-
-FloatArray = NDArray[np.float32]
+from specgan_cli.types import F32
 
 
 @dataclass(frozen=True)
 class CroppedSample:
     """One sample on the LR grid of a factor, with its truths; channels first."""
 
-    lr_rgb: FloatArray
+    lr_rgb: F32
     """3 x p x q in [-1, 1], surroundings included."""
 
-    hsi: FloatArray
+    hsi: F32
     """48 x p x q, standardised, 0 where invalid."""
 
-    hsi_mask: FloatArray
+    hsi_mask: F32
     """1 x p x q."""
 
-    truths: tuple[FloatArray, ...]
+    truths: tuple[F32, ...]
     """3 x 2h x 2w, 3 x 4h x 4w ..., in [-1, 1]."""
 
-    masks: tuple[FloatArray, ...]
+    masks: tuple[F32, ...]
     """1 x 2h x 2w, ..."""
 
     gsd: float
@@ -130,8 +129,8 @@ def read_crop(
 
 
 def pyramid(
-    rgb: FloatArray, mask: NDArray[Any], factor: int, last: int
-) -> tuple[tuple[FloatArray, ...], tuple[FloatArray, ...]]:
+    rgb: F32, mask: NDArray[Any], factor: int, last: int
+) -> tuple[tuple[F32, ...], tuple[F32, ...]]:
     """Average an image down to the octaves x2, x4, ... of its `factor` times coarser LR.
 
     Args:
@@ -151,7 +150,7 @@ def pyramid(
     return tuple(images[::-1]), tuple(m.astype(np.float32) for m in known[::-1])
 
 
-def _reduce(image: FloatArray, step: int) -> FloatArray:
+def _reduce(image: F32, step: int) -> F32:
     while step > 1:
         rows = image[:, 0::2] + image[:, 1::2]
         image = (rows[:, :, 0::2] + rows[:, :, 1::2]) * np.float32(0.25)
@@ -186,13 +185,13 @@ def _margins(start: int, extent: tuple[int, int], window: CropWindow, axis: int)
     return window.halo - before, window.halo - after
 
 
-def _surround(image: FloatArray, pads: list[tuple[int, int]]) -> FloatArray:
+def _surround(image: F32, pads: list[tuple[int, int]]) -> F32:
     if not any(sum(pad) for pad in pads):
         return image
     return np.pad(image, [(0, 0), *pads], mode="edge")
 
 
-def _unit_range(sample: ChipArrays, dataset: Dataset) -> FloatArray:
+def _unit_range(sample: ChipArrays, dataset: Dataset) -> F32:
     low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
     scale = np.float32(2.0 / (high - low))
     rgb = sample.rgb.astype(np.float32) * scale - np.float32(1.0 + low * scale)
@@ -201,7 +200,7 @@ def _unit_range(sample: ChipArrays, dataset: Dataset) -> FloatArray:
     return rgb
 
 
-def _filled(lr_rgb: FloatArray, lr_mask: NDArray[np.uint8]) -> FloatArray:
+def _filled(lr_rgb: F32, lr_mask: NDArray[np.uint8]) -> F32:
     """Give invalid LR pixels the mean colour of the valid ones."""
     if lr_mask.all() or not lr_mask.any():
         return lr_rgb
@@ -211,7 +210,7 @@ def _filled(lr_rgb: FloatArray, lr_mask: NDArray[np.uint8]) -> FloatArray:
 
 def _cube(
     standardization: Standardization, sample: ChipArrays, factor: int, shape_yx: tuple[int, ...]
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[F32, F32]:
     reflectance = sample.reflectance
     if reflectance is None or sample.hsi_mask is None or sample.hsi_factor is None:
         bands = len(standardization.mean)

@@ -20,10 +20,10 @@ from specgan_cli.training.data.batch import Batch, SamplingSpec
 from specgan_cli.training.data.crop import (
     CroppedSample,
     CropWindow,
-    FloatArray,
     SampleReader,
     read_crop,
 )
+from specgan_cli.types import F32
 
 Bucket = tuple[float, int, tuple[int, int], list[int]]
 """Share, factor, crop shape in LR pixels, and the chips that hold it."""
@@ -191,7 +191,7 @@ def make_sampler(
     return Sampler(reader, tuple(chips), tuple(weights), config, seed)
 
 
-def turned(image: FloatArray, turn: int) -> FloatArray:
+def turned(image: F32, turn: int) -> F32:
     """Apply one of the eight symmetries of the square to C x H x W.
 
     Args:
@@ -231,7 +231,7 @@ def _buckets(
     ]
 
 
-def _hole(shape: tuple[int, ...], corner: np.ndarray) -> FloatArray:
+def _hole(shape: tuple[int, ...], corner: np.ndarray) -> F32:
     keep = np.ones(shape, np.float32)
     (top, bottom), (left, right) = (
         sorted(corner[axis : axis + 2] * length) for axis, length in ((0, shape[1]), (2, shape[2]))
@@ -245,7 +245,7 @@ def _noises(
     sigma: float,
     last: int,
     generators: Sequence[np.random.Generator],
-) -> list[FloatArray]:
+) -> list[F32]:
     if sigma == 0:
         return []
     shapes = [image.shape for image in crops[0].truths[: last - 1]]
@@ -257,8 +257,8 @@ def _noises(
 
 def _stack(
     crops: Sequence[CroppedSample],
-    noises: Sequence[FloatArray],
-    draws: FloatArray,
+    noises: Sequence[F32],
+    draws: F32,
     factor: int,
     seed: int,
     origin_yx: tuple[int, int],
