@@ -1,6 +1,5 @@
 """One picture of many chips, to judge a dataset at a glance."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from specgan.bands import Bands
 from specgan_cli import png
 from specgan_cli.datasets.dataset import ChipArrays, ChipRecord, Dataset
 from specgan_cli.datasets.manifest import SPLITS
+from specgan_cli.pictures.sheet import arrange
 
 Picture = NDArray[np.uint8]
 
@@ -39,14 +39,8 @@ def contact_sheet(dataset: Dataset, path: Path, chips: int = CHIPS) -> None:
         chips: About how many are shown.
     """
     shown = chosen(dataset.chips, chips)
-    cols = min(_COLUMNS, max(1, len(shown)))
-    rows = max(1, math.ceil(len(shown) / cols))
-    height, width = 2 * TILE + 3 * _GAP, TILE + 2 * _GAP
-    sheet = np.full((3, rows * height, cols * width), _BACKGROUND, np.uint8)
-    for place, record in enumerate(shown):
-        row, col = divmod(place, cols)
-        entry = _entry(dataset, record)
-        sheet[:, row * height : (row + 1) * height, col * width : (col + 1) * width] = entry
+    cols = min(_COLUMNS, len(shown))
+    sheet = arrange([_entry(dataset, record) for record in shown], cols, _BACKGROUND)
     png.write(path, sheet.transpose(1, 2, 0))
 
 

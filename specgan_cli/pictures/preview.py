@@ -10,6 +10,7 @@ from scipy import ndimage
 from specgan_cli import png
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
+from specgan_cli.pictures.sheet import arrange
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.scene import Scene
@@ -99,8 +100,7 @@ def panels(lr_values: Pixels, lr_valid: Mask, hr_values: Pixels, scale: int) -> 
     output = np.where(known, hr_values, 0).astype(np.float64)
     inside = lr[:, lr_valid]
     low, high = (0.0, 255.0) if lr_values.dtype == np.uint8 else _ends(inside)
-    gap = np.full((3, nearest.shape[1], GAP), high)
-    row = np.concatenate([nearest, gap, bicubic * known, gap, output], axis=2)
+    row = arrange([nearest, bicubic * known, output], 3, high, gap=GAP)
     return ((row - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from specgan_cli.alignment.pair import VISIBLE
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.pictures.sheet import arrange
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.cube_on_grid import cube_on_grid
@@ -58,7 +59,11 @@ def draw_quicklook(scene: Scene, cube: Cube, alignment: Alignment) -> NDArray[np
         _chequered(_shown(rgb, known), _shown(after, seen_after)),
         _with_arrows(_shown(rgb, known) * 0.5, grid, alignment),
     ]
-    return np.rint(_sheet(panels) * 255).astype(np.uint8).transpose(1, 2, 0)
+    return (
+        np.rint(arrange(panels, 3, _PAPER, gap=_GAP, border=_GAP) * 255)
+        .astype(np.uint8)
+        .transpose(1, 2, 0)
+    )
 
 
 def _panel_grid(grid: Grid) -> Grid:
@@ -136,14 +141,3 @@ def _line(image: F32, start: tuple[float, float], end: tuple[float, float]) -> N
     cols = np.rint(np.linspace(start[1], end[1], count)).astype(np.intp)
     inside = (rows >= 0) & (rows < image.shape[1]) & (cols >= 0) & (cols < image.shape[2])
     image[:, rows[inside], cols[inside]] = np.asarray(_ARROW_COLOUR, np.float32)[:, None]
-
-
-def _sheet(panels: list[F32]) -> F32:
-    """Two rows of three panels with gaps."""
-    height, width = panels[0].shape[1:]
-    sheet = np.full((3, 2 * height + 3 * _GAP, 3 * width + 4 * _GAP), _PAPER, dtype=np.float32)
-    for index, panel in enumerate(panels):
-        row, col = divmod(index, 3)
-        top, left = _GAP + row * (height + _GAP), _GAP + col * (width + _GAP)
-        sheet[:, top : top + height, left : left + width] = panel
-    return sheet
