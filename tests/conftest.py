@@ -2,24 +2,26 @@
 
 import os
 import signal
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
-from affine import Affine
 from hypothesis import settings
 from rasterio.control import GroundControlPoint
-from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
 from support.datasets import make_training_dataset
-from support.rasters import COMPOUND, GEOGRAPHIC, NORTH_UP, ROTATED, SOUTH_UP, UTM, coordinates
+from support.rasters import (
+    COMPOUND,
+    GEOGRAPHIC,
+    ROTATED,
+    SOUTH_UP,
+    coordinates,
+    write_raster,
+)
 
 # A shell ignores SIGINT in what it starts in the background, and processes started here would
 # inherit that; a handled signal is theirs to handle.
@@ -52,8 +54,8 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_raster(tmp_path: Path) -> MakeRaster:
     """Return a function that writes a small GeoTIFF and returns its path.
 
-    make_raster(values=None, *, name, shape_yx, count, dtype, crs, transform, nodata, mask,
-    colorinterp, **creation options); values default to a pattern of coordinates, 1..249.
+    make_raster(values=None, *, name, shape_yx, count, dtype, **options of `write_raster`); values
+    default to a pattern of coordinates, 1..249.
     """
 
     def make(
@@ -63,46 +65,11 @@ def make_raster(tmp_path: Path) -> MakeRaster:
         shape_yx: tuple[int, int] = (12, 17),
         count: int = 3,
         dtype: str = "uint8",
-        crs: str | None = UTM,
-        transform: Affine | None = NORTH_UP,
-        nodata: float | None = None,
-        mask: np.ndarray | None = None,
-        colorinterp: tuple[ColorInterp, ...] | None = None,
-        gcps: list[GroundControlPoint] | None = None,
-        rpcs: RPC | None = None,
         **options: Any,
     ) -> Path:
         if values is None:
             values = coordinates((count, *shape_yx), dtype)
-        path = tmp_path / name
-        profile: dict[str, Any] = {
-            "driver": "GTiff",
-            "count": values.shape[0],
-            "height": values.shape[1],
-            "width": values.shape[2],
-            "dtype": str(values.dtype),
-            "nodata": nodata,
-            **options,
-        }
-        if crs is not None:
-            profile["crs"] = CRS.from_user_input(crs)
-        if transform is not None:
-            profile["transform"] = transform
-        if gcps is not None:
-            profile["gcps"] = gcps
-        if rpcs is not None:
-            profile["rpcs"] = rpcs
-        with (
-            warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
-            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-            rasterio.open(path, "w", **profile) as dataset,
-        ):
-            if colorinterp is not None:
-                dataset.colorinterp = colorinterp
-            dataset.write(values)
-            if mask is not None:
-                dataset.write_mask(mask)
-        return path
+        return write_raster(tmp_path / name, values, **options)
 
     return make
 

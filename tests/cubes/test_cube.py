@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths, to_nanometres
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.raster.grid import Window
+from support.rasters import tag_bands, write_raster
 
 TRANSFORM = Affine(1, 0, 726491.0, 0, -1, 4699078.0)
 NM = [450.0, 550.0, 650.0, 750.0]
@@ -24,19 +26,8 @@ def values_of(bands: int = 4, dtype: str = "int16") -> np.ndarray:
     return (np.arange(bands * 30).reshape(bands, 5, 6) * 20 + 500).astype(dtype)
 
 
-def write(path: Path, values: np.ndarray, **profile: object) -> Path:
-    options = {"driver": "GTiff", "crs": "EPSG:32618", "transform": TRANSFORM} | profile
-    shape = {"count": values.shape[0], "height": values.shape[1], "width": values.shape[2]}
-    with rasterio.open(path, "w", dtype=str(values.dtype), **shape, **options) as dataset:
-        dataset.write(values)
-    return path
-
-
-def tag(path: Path, **lists: list[object]) -> Path:
-    with rasterio.open(path, "r+") as dataset:
-        for index in dataset.indexes:
-            dataset.update_tags(index, **{key: values[index - 1] for key, values in lists.items()})
-    return path
+def write(path: Path, values: np.ndarray, **profile: Any) -> Path:
+    return write_raster(path, values, **{"transform": TRANSFORM, **profile})
 
 
 def whole(cube: Cube) -> Window:
@@ -44,13 +35,13 @@ def whole(cube: Cube) -> Window:
 
 
 def test_band_tags_name_the_wavelengths(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=NM, fwhm=[5.5] * 4)
+    path = tag_bands(write(tmp_path / "c.tif", values_of()), wavelength=NM, fwhm=[5.5] * 4)
     with Cube.open(path) as cube:
         assert cube.bands == Bands(tuple(NM), (5.5,) * 4)
 
 
 def test_micrometres_become_nanometres(tmp_path):
-    path = tag(
+    path = tag_bands(
         write(tmp_path / "c.tif", values_of()),
         wavelength=[nm / 1000 for nm in NM],
         wavelength_units=["Micrometers"] * 4,
@@ -62,7 +53,7 @@ def test_micrometres_become_nanometres(tmp_path):
 
 
 def test_micrometres_are_told_by_their_size_where_no_unit_is_given(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=[nm / 1000 for nm in NM])
+    path = tag_bands(write(tmp_path / "c.tif", values_of()), wavelength=[nm / 1000 for nm in NM])
     with Cube.open(path) as cube:
         np.testing.assert_allclose(cube.bands.wavelengths_nm, NM)
 
@@ -75,7 +66,9 @@ def test_a_named_unit_comes_before_the_size_of_the_values():
 
 
 def test_exact_band_tags_come_before_the_rounded_imagery_domain(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=[450.1, 550.2, 650.3, 750.4])
+    path = tag_bands(
+        write(tmp_path / "c.tif", values_of()), wavelength=[450.1, 550.2, 650.3, 750.4]
+    )
     with rasterio.open(path, "r+") as dataset:
         for index in dataset.indexes:
             dataset.update_tags(index, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=str(0.1 * index))
@@ -112,7 +105,7 @@ def test_band_numbers_in_descriptions_are_no_wavelengths(tmp_path):
 
 
 def test_an_option_comes_before_what_the_file_says(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values_of()), wavelength=NM)
     table = tmp_path / "w.csv"
     table.write_text("band,wavelength_nm\n1,500\n2,600\n3,700\n4,800\n")
     with Cube.open(path, CubeOptions(wavelengths=table)) as cube:
@@ -162,7 +155,7 @@ def envi_cube(tmp_path):
 
 
 def test_impossible_wavelengths_name_their_file(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=[-1.0, *NM[1:]])
+    path = tag_bands(write(tmp_path / "c.tif", values_of()), wavelength=[-1.0, *NM[1:]])
     with pytest.raises(RasterError, match=r"c\.tif: wavelengths and FWHM must be positive"):
         Cube.open(path)
 
@@ -230,13 +223,15 @@ def test_impossible_bad_bands_are_refused(text):
 
 
 def test_water_absorption_bands_are_bad_without_being_named(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=[850.0, 1400.0, 1650.0, 1900.0])
+    path = tag_bands(
+        write(tmp_path / "c.tif", values_of()), wavelength=[850.0, 1400.0, 1650.0, 1900.0]
+    )
     with Cube.open(path) as cube:
         assert cube.bad.tolist() == [False, True, False, True]
 
 
 def test_scale_and_offset_of_the_file_are_applied(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values_of()), wavelength=NM)
     with rasterio.open(path, "r+") as dataset:
         dataset.scales, dataset.offsets = (2e-4,) * 4, (0.01,) * 4
     with Cube.open(path) as cube:
@@ -245,7 +240,7 @@ def test_scale_and_offset_of_the_file_are_applied(tmp_path):
 
 
 def test_a_given_scale_replaces_that_of_the_file(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values_of()), wavelength=NM)
     with rasterio.open(path, "r+") as dataset:
         dataset.scales, dataset.offsets = (2e-4,) * 4, (0.01,) * 4
     with Cube.open(path, CubeOptions(scale=4000)) as cube:
@@ -256,14 +251,14 @@ def test_a_given_scale_replaces_that_of_the_file(tmp_path):
 @pytest.mark.parametrize(("factor", "expected"), [(1.0, 10000), (0.01, 100), (0.0001, 1)])
 def test_a_scale_that_nobody_names_is_told_by_the_values(tmp_path, caplog, factor, expected):
     values = (values_of() * factor).astype(np.float32)
-    path = tag(write(tmp_path / "c.tif", values), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values), wavelength=NM)
     with caplog.at_level(logging.WARNING), Cube.open(path) as cube:
         np.testing.assert_allclose(cube.gains, 1 / expected)
     assert f"{expected} is taken for reflectance 1" in caplog.text
 
 
 def test_radiance_without_a_scale_is_refused(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of(dtype="uint16") * 15), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values_of(dtype="uint16") * 15), wavelength=NM)
     with pytest.raises(RasterError, match="--hsi-scale"):
         Cube.open(path)
 
@@ -274,7 +269,7 @@ def test_missing_pixels_are_those_of_nodata_nan_and_empty_spectra(tmp_path):
     values[1, 0, 1] = -1.0
     values[:, 0, 2] = 0.0
     values[3, 0, 3] = 0.0
-    path = tag(write(tmp_path / "c.tif", values, nodata=-1.0), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values, nodata=-1.0), wavelength=NM)
     with Cube.open(path, CubeOptions(scale=1)) as cube:
         read, valid = cube.read(whole(cube))
     assert valid[0].tolist() == [False, False, False, True, True, True]
@@ -284,7 +279,7 @@ def test_missing_pixels_are_those_of_nodata_nan_and_empty_spectra(tmp_path):
 def test_the_usual_nodata_of_products_is_known_where_none_is_declared(tmp_path):
     values = values_of()
     values[:, 1, 1] = -9999
-    path = tag(write(tmp_path / "c.tif", values), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values), wavelength=NM)
     with Cube.open(path, CubeOptions(scale=10000)) as cube:
         assert not cube.read(whole(cube))[1][1, 1]
 
@@ -292,14 +287,14 @@ def test_the_usual_nodata_of_products_is_known_where_none_is_declared(tmp_path):
 def test_a_chosen_band_decides_validity_alone(tmp_path):
     values = values_of()
     values[3, 2, 2] = -9999
-    path = tag(write(tmp_path / "c.tif", values, nodata=-9999), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values, nodata=-9999), wavelength=NM)
     with Cube.open(path, CubeOptions(scale=10000)) as cube:
         assert cube.read(whole(cube), [0, 1])[1].all()
         assert not cube.read(whole(cube))[1][2, 2]
 
 
 def test_crs_and_origin_can_be_given(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of(), crs=None), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values_of(), crs=None), wavelength=NM)
     with Cube.open(
         path, CubeOptions(scale=10000, crs="EPSG:32617", origin=(1000.0, 2000.0))
     ) as cube:
@@ -308,7 +303,7 @@ def test_crs_and_origin_can_be_given(tmp_path):
 
 
 def test_an_unknown_crs_is_refused(tmp_path):
-    path = tag(write(tmp_path / "c.tif", values_of()), wavelength=NM)
+    path = tag_bands(write(tmp_path / "c.tif", values_of()), wavelength=NM)
     with pytest.raises(RasterError, match="--hsi-crs"):
         Cube.open(path, CubeOptions(crs="EPSG:0"))
 

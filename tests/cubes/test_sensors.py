@@ -9,7 +9,6 @@ import builtins
 
 import numpy as np
 import pytest
-import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
@@ -18,6 +17,7 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MissingExtraError, RasterError
 from specgan_cli.raster.grid import Window
+from support.rasters import write_raster
 
 h5py = pytest.importorskip("h5py")
 
@@ -106,10 +106,9 @@ def make_enmap(folder, values):
     """L2A: -SPECTRAL_IMAGE.TIF of int16 and -METADATA.XML beside it."""
     stem = "ENMAP01-____L2A-DT0000001867_20220724T104526Z_008_V010302_20230628T165614Z"
     image = folder / f"{stem}-SPECTRAL_IMAGE.TIF"
-    shape = {"height": ROWS, "width": COLS, "count": values.shape[2]}
-    place = {"crs": "EPSG:32633", "transform": Affine(30, 0, 3.6e5, 0, -30, 5.8e6)}
-    with rasterio.open(image, "w", driver="GTiff", dtype="int16", **shape, **place) as dataset:
-        dataset.write(values.transpose(2, 0, 1))
+    place = Affine(30, 0, 3.6e5, 0, -30, 5.8e6)
+    stored = values.transpose(2, 0, 1).astype(np.int16)
+    write_raster(image, stored, crs="EPSG:32633", transform=place)
     bands = "".join(
         ENMAP_BAND.format(number=i + 1, centre=418.2 + 6.5 * i, width=6.9, offset=0.001 * i)
         for i in range(values.shape[2])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.crs import CRS
 
 from specgan_cli.evaluation import comparison, rasters
 from specgan_cli.evaluation.baselines import interpolate
@@ -18,6 +17,7 @@ from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Suite, Units
 from support.command import specgan
 from support.datasets import blobs
+from support.rasters import write_raster
 
 Images = tuple[np.ndarray, np.ndarray, np.ndarray]
 Paths = tuple[Path, Path, Path]
@@ -35,24 +35,10 @@ def write(
     *,
     res: float = 0.5,
     corner: tuple[float, float] = CORNER,
-    crs: str | None = "EPSG:32618",
-    nodata: float | None = None,
     **options: Any,
 ) -> Path:
     transform = Affine(res, 0, corner[0], 0, -res, corner[1])
-    profile = {
-        "driver": "GTiff",
-        "count": values.shape[0],
-        "height": values.shape[1],
-        "width": values.shape[2],
-        "dtype": values.dtype,
-        "transform": transform,
-        "nodata": nodata,
-        "crs": None if crs is None else CRS.from_string(crs),
-    }
-    with rasterio.open(path, "w", **profile, **options) as dataset:
-        dataset.write(values)
-    return path
+    return write_raster(path, values, transform=transform, **options)
 
 
 @pytest.fixture(scope="module")
@@ -180,11 +166,7 @@ def test_an_output_in_another_crs_is_warped_onto_the_reference(folder: Path, pat
             resampling=Resampling.cubic,
         )
     path = folder / "moved.tif"
-    profile = {"driver": "GTiff", "count": 3, "height": height, "width": width, "nodata": 0}
-    with rasterio.open(
-        path, "w", **profile, dtype="uint8", crs="EPSG:32619", transform=transform
-    ) as dataset:
-        dataset.write(moved)
+    write_raster(path, moved, nodata=0, crs="EPSG:32619", transform=transform)
     found = evaluated("--sr", path, "--reference", paths[0], "--metrics", "psnr", "-x", "8")
     assert found["summary"]["all"]["sr"]["psnr"]["mean"] > 20
     assert any("warped" in note for note in found["notes"])

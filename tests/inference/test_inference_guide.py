@@ -9,13 +9,14 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.inference.guide import Guide
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene
-from support.tiny_networks import header, make_cube, tiny_network
+from support.rasters import write_cube
+from support.tiny_networks import header, tiny_network
 
 
 @pytest.fixture
 def guide(make_raster, tmp_path: Path):
     """A guide over a scene of 40 x 50 pixels, of which the cube covers 20 x 20."""
-    cube_path = make_cube(tmp_path / "cube.tif", left=726490.0, noise=True)
+    cube_path = write_cube(tmp_path / "cube.tif", left=726490.0, noise=True)
     with (
         Scene.open(make_raster(shape_yx=(40, 50))) as scene,
         Cube.open(cube_path) as cube,

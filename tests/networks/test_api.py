@@ -17,7 +17,8 @@ import specgan
 from specgan import api
 from specgan_cli.inference.request import ComputeOptions, InputOptions, OutputOptions
 from support.command import specgan as command
-from support.tiny_networks import make_cube, tiny_weights
+from support.rasters import write_cube
+from support.tiny_networks import tiny_weights
 
 ROOT = Path(__file__).parents[2]
 
@@ -207,7 +208,7 @@ def test_options_are_the_commands() -> None:
 
 
 def test_align_and_open_cube(scene: Path, tmp_path: Path) -> None:
-    path = make_cube(tmp_path / "cube.tif", left=726491.0, noise=True)
+    path = write_cube(tmp_path / "cube.tif", left=726491.0, noise=True)
     trust = specgan.AlignOptions(align=False)
     with specgan.open_cube(path, specgan.CubeOptions(bad_bands="1-2")) as cube:
         assert cube.bad[:2].all()

@@ -11,7 +11,12 @@ import pytest
 import rasterio
 from affine import Affine
 
+from support.rasters import write_raster
+
 CENTRES = np.linspace(380, 1050, 48)
+
+
+PLACE = Affine(0.3, 0, 6e5, 0, -0.3, 5e6)
 
 
 @pytest.fixture(scope="module")
@@ -128,18 +133,8 @@ def test_list_and_cubes_are_the_same_again(script, spectra_file, tmp_path, monke
     images.mkdir(parents=True)
     rng = np.random.default_rng(2)
     for name in ("a", "b"):
-        with rasterio.open(
-            images / f"{name}.tif",
-            "w",
-            driver="GTiff",
-            dtype="uint8",
-            count=3,
-            height=32,
-            width=48,
-            crs="EPSG:32632",
-            transform=Affine(0.3, 0, 6e5, 0, -0.3, 5e6),
-        ) as target:
-            target.write(rng.integers(20, 220, (3, 32, 48), dtype=np.uint8))
+        values = rng.integers(20, 220, (3, 32, 48), dtype=np.uint8)
+        write_raster(images / f"{name}.tif", values, crs="EPSG:32632", transform=PLACE)
     table = tmp_path / "list.csv"
     table.write_text("rgb,group,label\ntown/a.tif,one,river\ntown/b.tif,two,\n")
     words = ["simulate_hsi.py", str(table), "--root", str(tmp_path / "root")]
@@ -164,18 +159,7 @@ def test_pairs_reader_takes_the_list(script, spectra_file, tmp_path, monkeypatch
     from specgan_cli.datasets.building.pairs import read_pairs
 
     (tmp_path / "x").mkdir()
-    with rasterio.open(
-        tmp_path / "x" / "a.tif",
-        "w",
-        driver="GTiff",
-        dtype="uint8",
-        count=3,
-        height=16,
-        width=16,
-        crs="EPSG:32632",
-        transform=Affine(0.3, 0, 6e5, 0, -0.3, 5e6),
-    ) as target:
-        target.write(flat((90, 110, 70)))
+    write_raster(tmp_path / "x" / "a.tif", flat((90, 110, 70)), crs="EPSG:32632", transform=PLACE)
     table = tmp_path / "list.csv"
     table.write_text("rgb,group,label\nx/a.tif,one,river\n")
     words = ["simulate_hsi.py", str(table), "--spectra", str(spectra_file), "--into"]

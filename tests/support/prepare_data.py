@@ -1,30 +1,23 @@
 """Small images and cubes that datasets are prepared from."""
 
-import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import rasterio
 from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning
 
 from specgan_cli.alignment import AlignOptions
 from specgan_cli.workflows.prepare_dataset import DatasetOptions
+from support.rasters import UTM, write_raster
 
 TRUSTED = AlignOptions(align=False)
 ORIGIN = (726400.0, 4699000.0)
 
 
-def write(path: Path, values: np.ndarray, transform: Affine | None, **profile: object) -> Path:
+def write(path: Path, values: np.ndarray, transform: Affine | None, **profile: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"driver": "GTiff", "count": values.shape[0], "dtype": str(values.dtype)}
-    options |= {"height": values.shape[1], "width": values.shape[2]}
-    if transform is not None:
-        options |= {"transform": transform, "crs": "EPSG:32618"}
-    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
-        with rasterio.open(path, "w", **options | profile) as file:
-            file.write(values)
-    return path
+    crs = None if transform is None else UTM
+    return write_raster(path, values, **{"crs": crs, "transform": transform, **profile})
 
 
 def coordinate_scene(path: Path, rows: int, cols: int, origin: tuple[float, float]) -> Path:

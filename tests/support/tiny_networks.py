@@ -5,11 +5,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-import numpy as np
-import rasterio
 import torch
-from affine import Affine
-from rasterio.crs import CRS
 
 from specgan import checkpoints
 from specgan.bands import CANONICAL_BANDS
@@ -90,25 +86,3 @@ def tiny_published(scale: int) -> Path:
     )
     folder = Path(tempfile.mkdtemp(prefix="specgan-tiny-"))
     return checkpoints.save(folder / f"published_x{scale}.safetensors", network, described)
-
-
-def make_cube(path: Path, *, left: float, noise: bool = False) -> Path:
-    """Write a cube of 48 bands with wavelengths on a 20 x 20 grid of 3.2 m."""
-    values = np.random.default_rng(0).integers(500, 4000, (48, 20, 20)).astype("int16")
-    if not noise:
-        values[:] = np.arange(20)[:, None] * 100 + 500
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=20,
-        height=20,
-        count=48,
-        dtype="int16",
-        crs=CRS.from_epsg(32618),
-        transform=Affine(3.2, 0, left, 0, -3.2, 4699080.0),
-    ) as cube:
-        cube.write(values)
-        for band in range(1, 49):
-            cube.update_tags(band, wavelength=str(380 + 14.25 * band), wavelength_units="nm")
-    return path

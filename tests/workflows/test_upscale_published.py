@@ -9,7 +9,8 @@ import torch
 
 from specgan_cli.inference.predictors.published import partition
 from support.command import Result, specgan
-from support.tiny_networks import make_cube, tiny_published, tiny_weights
+from support.rasters import write_cube
+from support.tiny_networks import tiny_published, tiny_weights
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def small_scene(make_raster) -> Path:
 
 
 def upscale(scene: Path, *words: object, scale: int = 32, name: str = "out.tif") -> Result:
-    cube = make_cube(scene.with_name("cube.tif"), left=726490.0)
+    cube = write_cube(scene.with_name("cube.tif"), left=726490.0)
     base = ("upscale", scene, "--hsi", cube, "--no-align", "-x", scale)
     weights = ("--weights", tiny_published(scale))
     return specgan(*base, "-o", scene.with_name(name), *weights, *words)
@@ -77,7 +78,7 @@ def test_published_weights_have_no_spread(small_scene: Path, tmp_path: Path) -> 
 
 
 def test_scene_weights_use_the_cube(small_scene: Path) -> None:
-    cube = make_cube(small_scene.with_name("cube.tif"), left=726490.0)
+    cube = write_cube(small_scene.with_name("cube.tif"), left=726490.0)
     images = []
     for words in ((), ("--hsi", cube, "--no-align")):
         base = ("upscale", small_scene, "-x", 2, "-o", scene_out(small_scene), "--overwrite")

@@ -8,7 +8,8 @@ import pytest
 import rasterio
 
 from support.command import specgan
-from support.tiny_networks import make_cube, tiny_weights
+from support.rasters import write_cube
+from support.tiny_networks import tiny_weights
 
 
 def refused(code: int, *words: object, out: Path) -> str:
@@ -125,19 +126,19 @@ def test_upscale_refuses_corrupt_weights(uint8_scene: Path, tmp_path: Path) -> N
 
 
 def test_upscale_refuses_a_cube_elsewhere(uint8_scene: Path, tmp_path: Path) -> None:
-    cube = make_cube(tmp_path / "far.tif", left=600000.0)
+    cube = write_cube(tmp_path / "far.tif", left=600000.0)
     line = refused(3, uint8_scene, "--hsi", cube, out=tmp_path / "out.tif")
     assert "overlap" in line
 
 
 def test_upscale_refuses_a_cube_that_matches_nowhere(uint8_scene: Path, tmp_path: Path) -> None:
-    cube = make_cube(tmp_path / "noise.tif", left=726490.0, noise=True)
+    cube = write_cube(tmp_path / "noise.tif", left=726490.0, noise=True)
     line = refused(3, uint8_scene, "--hsi", cube, out=tmp_path / "out.tif")
     assert "--no-align" in line
 
 
 def test_upscale_takes_a_cube_at_its_word(uint8_scene: Path, tmp_path: Path) -> None:
-    cube, out = make_cube(tmp_path / "noise.tif", left=726490.0, noise=True), tmp_path / "out.tif"
+    cube, out = write_cube(tmp_path / "noise.tif", left=726490.0, noise=True), tmp_path / "out.tif"
     words = ("--hsi", cube, "--no-align", "-x", 4, "-o", out, "--weights", tiny_weights())
     assert specgan("upscale", uint8_scene, *words).code == 0
     with rasterio.open(out) as dataset:
