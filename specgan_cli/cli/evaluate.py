@@ -113,8 +113,8 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 def evaluate(ctx: click.Context, /, **given: Any) -> None:
     """Measure weights on a DATASET, or an output raster beside a reference.
 
-    Bicubic and nearest interpolation of the same input always stand beside the result.  Figures of
-    a dataset are means over chips with 95 % bootstrap intervals over groups of neighbours.
+    Bicubic, Lanczos and nearest interpolation of the same input stand beside the result.  Figures
+    of a dataset are means over chips with 95 % bootstrap intervals over groups of neighbours.
     """
     _check_usage(given)
     from specgan_cli.evaluation.request import EvaluateRequest

@@ -1,7 +1,7 @@
 """Chips of a dataset: what a network is given, and what its output is compared with."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class EvalChip:
     """Bands x h x w reflectance, 0..1; None without a cube."""
     hsi_valid: Mask | None
     """h x w; None without a cube."""
+    kept: dict[str, tuple[Mask, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """What was measured of the reference, for all outputs that are compared with it."""
 
     @property
     def lr_gsd(self) -> float:
@@ -53,6 +55,7 @@ class EvalChip:
             lr_valid=self.lr_valid,
             scale=self.scale,
             gsd=self.record.gsd,
+            kept=self.kept,
         )
 
 

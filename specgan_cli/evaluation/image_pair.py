@@ -1,7 +1,8 @@
 """The piece of a comparison that every metric takes: output, reference, mask, input."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,8 +10,10 @@ from numpy.typing import ArrayLike
 from specgan_cli.errors import ShapeError
 from specgan_cli.types import F64, Mask
 
+T = TypeVar("T")
+
 HALO = 80
-"""Pixels of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
+"""F64 of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
 
 ALIGNMENT = 16
 """Tile cores start at multiples of this, so that the halved scales of MS-SSIM agree."""
@@ -41,6 +44,21 @@ class Tile:
     """Input below the core, C x h x w with h = ceil(core height / scale); None when not known."""
     lr_valid: Mask | None = None
     """h x w, true where the input is measured."""
+    kept: dict[str, tuple[Mask, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """What was measured of the reference alone, shared by all tiles that have it."""
+
+    def of_reference(self, name: str, measure: Callable[[F64, Mask], T]) -> T:
+        """Measure the reference, or return what was measured before under this name.
+
+        Args:
+            name: Of the measure.
+            measure: From the reference (C x H x W) and the mask (H x W) to anything.
+        """
+        valid, found = self.kept.get(name, (None, None))
+        if valid is None or not np.array_equal(valid, self.hr_valid):
+            found = measure(self.hr_reference, self.hr_valid)
+            self.kept[name] = (self.hr_valid, found)
+        return cast(T, found)
 
     @property
     def core_sr(self) -> F64:
@@ -67,6 +85,7 @@ def whole(
     lr_valid: ArrayLike | None = None,
     scale: int = 1,
     gsd: float = 1.0,
+    kept: dict[str, tuple[Mask, Any]] | None = None,
 ) -> Tile:
     """Make one tile of a whole image.
 
@@ -78,6 +97,7 @@ def whole(
         lr_valid: h x w, or None for everywhere.
         scale: Factor between the two grids.
         gsd: HR pixel, metres.
+        kept: What was measured of this reference already; filled by the metrics.
 
     Returns:
         A tile whose non-finite pixels, in either image and in any band, are not valid and hold 0.
@@ -102,7 +122,17 @@ def whole(
         lr_valid = known & np.isfinite(lr).all(0)
         lr = np.where(lr_valid, lr, 0.0)
     core = (slice(0, sr.shape[1]), slice(0, sr.shape[2]))
-    return Tile(sr, reference, valid, core, gsd=gsd, scale=scale, lr=lr, lr_valid=lr_valid)  # type: ignore[arg-type]
+    return Tile(
+        sr,
+        reference,
+        valid,
+        core,
+        gsd=gsd,
+        scale=scale,
+        lr=lr,
+        lr_valid=lr_valid,  # type: ignore[arg-type]
+        kept={} if kept is None else kept,
+    )
 
 
 def cut(image: Tile, size: int, halo: int = HALO) -> Iterator[Tile]:

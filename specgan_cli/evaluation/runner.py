@@ -9,7 +9,7 @@ from specgan_cli.evaluation.bootstrap import Interval, mean_interval
 from specgan_cli.evaluation.chips import EvalChip, set_of
 from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.methods import Method, can_run
-from specgan_cli.evaluation.metrics.catalogue import POOLED_ONLY
+from specgan_cli.evaluation.metrics.catalogue import POOLED_ONLY, RATIOS
 from specgan_cli.evaluation.metrics.grid_artifacts import Steps
 from specgan_cli.evaluation.metrics.suite import Suite, Units
 from specgan_cli.evaluation.perceptual.features import (
@@ -97,14 +97,22 @@ class Evaluation:
         return [row for row in self.rows if row.method == method and set_ in (None, row.set)]
 
     def mean(self, metric: str, method: str, set_: str | None = None) -> Interval:
-        """Return the mean over chips of a metric with its bootstrap interval over groups."""
+        """Return the mean over chips of a metric with its bootstrap interval over groups.
+
+        A ratio to the reference's value is the ratio of both means, where both were measured.
+        """
         if metric in POOLED_ONLY:
             return _alone(self.pooled(metric, method, set_))
         if self.whole and not math.isnan(figure := self._suite_figure(metric, method, set_)):
             return _alone(figure)
         rows = self.of(method, set_)
-        values = [row.values.get(metric, math.nan) for row in rows]
-        return mean_interval(values, [row.group for row in rows])
+        groups = [row.group for row in rows]
+        if metric in RATIOS and all(name in self.names for name in RATIOS[metric]):
+            values, weights = (
+                [row.values.get(name, math.nan) for row in rows] for name in RATIOS[metric]
+            )
+            return mean_interval(values, groups, weights)
+        return mean_interval([row.values.get(metric, math.nan) for row in rows], groups)
 
     def difference(self, metric: str, method: str, base: str, set_: str | None = None) -> Interval:
         """Return the mean over chips of method minus base, paired, with its interval."""

@@ -16,7 +16,7 @@ from specgan_cli.raster.validation import open_dataset
 from specgan_cli.types import F64, Mask
 
 SNAP = 1e-3
-"""Pixels: offsets nearer than this to whole ones are taken for whole."""
+"""F64: offsets nearer than this to whole ones are taken for whole."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.devices import parse_device
 from specgan_cli.errors import DatasetError, MismatchError, SpecganError
 from specgan_cli.evaluation import comparison, rasters
+from specgan_cli.evaluation.baselines import BASELINES
 from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import (
     Interpolation,
@@ -150,7 +151,7 @@ def _methods(
         methods.append(method)
         if request.ablate:
             methods += ablation(method, partners)
-    return [*methods, Interpolation("bicubic"), Interpolation("nearest")]
+    return [*methods, *map(Interpolation, BASELINES)]
 
 
 def unique(name: str, taken: Sequence[str]) -> str:
@@ -167,7 +168,8 @@ def _draw(
     methods: Sequence[Method],
 ) -> list[panels.Strip]:
     by_name = {record.id: record for record in records}
-    shown = [method for method in methods if method.name != "nearest" and ", " not in method.name]
+    hidden = set(BASELINES) - {"bicubic"}
+    shown = [method for method in methods if method.name not in hidden and ", " not in method.name]
     metric = panels.ranking(evaluation, shown[0].name)
     if metric is None:
         return []

@@ -60,7 +60,7 @@ def test_json_is_the_only_thing_on_stdout(report: Report) -> None:
     document = json.loads(report[0].stdout)
     assert document["format"] == "specgan-report/1"
     assert document["methods"][0] == "tiny"
-    assert document["methods"][-2:] == ["bicubic", "nearest"]
+    assert document["methods"][-3:] == ["bicubic", "lanczos", "nearest"]
 
 
 def test_report_folder_holds_the_same_document(report: Report) -> None:
@@ -233,7 +233,7 @@ def test_several_weights_stand_side_by_side(folder: Path) -> None:
     words = ("--weights", tiny_weights(), "--weights", tiny_weights(), "--metrics", "psnr")
     outcome = specgan("evaluate", folder, *words, "-x", "4", "--limit", "2", "--json")
     document = json.loads(outcome.stdout)
-    assert document["methods"] == ["tiny", "tiny (2)", "bicubic", "nearest"]
+    assert document["methods"] == ["tiny", "tiny (2)", "bicubic", "lanczos", "nearest"]
     summary = document["summary"]["all"]
     assert summary["tiny"] == summary["tiny (2)"]
     assert len(document["weights"]["tiny"]) == 64

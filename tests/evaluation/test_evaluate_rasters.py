@@ -99,6 +99,7 @@ def test_tiled_rasters_measure_as_the_whole_image_in_memory(
     for method, image in (
         ("sr", sr),
         ("bicubic", interpolate(lr.astype(float), 8, "bicubic")),
+        ("lanczos", interpolate(lr.astype(float), 8, "lanczos")),
         ("nearest", interpolate(lr.astype(float), 8, "nearest")),
     ):
         found = {name: result.mean(name, method).mean for name in NAMES}

@@ -8,8 +8,15 @@ import pytest
 from specgan_cli.evaluation.bootstrap import mean_interval
 from specgan_cli.evaluation.image_pair import cut, whole
 from specgan_cli.evaluation.metrics.edges import Edges
-from specgan_cli.evaluation.metrics.grid_artifacts import Seams, grid_step_ratio
+from specgan_cli.evaluation.metrics.grid_artifacts import Seams, Steps
 from specgan_cli.evaluation.metrics.spectrum import SpectrumDistance, radial_spectrum
+
+
+def step_ratio(image: np.ndarray, period: int = 2) -> float:
+    steps = Steps(period)
+    steps.add(image, np.ones(image.shape[1:], bool))
+    return steps.ratio()
+
 
 RNG = np.random.default_rng(666)
 REFERENCE = RNG.uniform(0, 255, (3, 64, 96))
@@ -89,7 +96,7 @@ def test_edges_of_merged_tiles_are_those_of_the_whole() -> None:
 def test_a_replicated_image_steps_at_block_edges_only() -> None:
     blocks = RNG.uniform(0, 255, (1, 16, 16)).repeat(4, 1).repeat(4, 2)
     noisy = blocks + RNG.uniform(0, 1e-6, blocks.shape)
-    assert grid_step_ratio(noisy, period=4) > 1e6
+    assert step_ratio(noisy, period=4) > 1e6
 
 
 def test_grid_step_ratio_is_the_ratio_of_mean_steps() -> None:
@@ -97,11 +104,11 @@ def test_grid_step_ratio_is_the_ratio_of_mean_steps() -> None:
     down, right = np.abs(np.diff(image[0], axis=0)), np.abs(np.diff(image[0], axis=1))
     across = np.concatenate([down[1::2].ravel(), right[:, 1::2].ravel()]).mean()
     inside = np.concatenate([down[0::2].ravel(), right[:, 0::2].ravel()]).mean()
-    assert grid_step_ratio(image) == pytest.approx(across / inside, abs=1e-12)
+    assert step_ratio(image) == pytest.approx(across / inside, abs=1e-12)
 
 
 def test_a_flat_image_has_no_step_ratio() -> None:
-    assert math.isnan(grid_step_ratio(np.ones((1, 8, 8))))
+    assert math.isnan(step_ratio(np.ones((1, 8, 8))))
 
 
 def test_edges_beside_a_masked_pixel_count_for_nothing() -> None:
@@ -158,3 +165,16 @@ def test_one_group_has_a_mean_and_no_interval() -> None:
     assert interval.mean == 2.0
     assert math.isnan(interval.low)
     assert not interval.excludes_zero
+
+
+def test_the_ratio_of_means_has_an_interval_of_its_own() -> None:
+    values, weights = np.array([1.0, 2.0, 9.0, np.nan]), np.array([2.0, 2.0, 0.0, 5.0])
+    found = mean_interval(values, ["a", "b", "b", "c"], weights)
+    assert found.mean == pytest.approx(12 / 4)
+    assert (found.count, found.groups) == (3, 2)
+    # Drawn twice, group a gives 1/2 and group b 11/2.
+    assert (found.low, found.high) == pytest.approx((0.5, 5.5))
+
+
+def test_a_ratio_to_nothing_has_no_value() -> None:
+    assert math.isnan(mean_interval([1.0, 2.0], None, [0.0, 0.0]).mean)

@@ -19,7 +19,7 @@ SIDE = 192
 
 
 def ground(seed: int) -> np.ndarray:
-    """An image with detail at every wavelength and with sharp edges: ellipses on a rough field."""
+    """Detail at every wavelength and sharp edges: ellipses and roofs on a rough field."""
     rng = np.random.default_rng(seed)
     rows, cols = np.mgrid[:SIDE, :SIDE]
     image = np.zeros((3, SIDE, SIDE))
@@ -30,6 +30,12 @@ def ground(seed: int) -> np.ndarray:
         row, col, a, b = *rng.uniform(0, SIDE, 2), *rng.uniform(2, 16, 2)
         inside = ((rows - row) / a) ** 2 + ((cols - col) / b) ** 2 < 1
         image[:, inside] += rng.normal(0, 35, (3, 1))
+    for _ in range(8):
+        row, col, turn = *rng.uniform(0, SIDE, 2), rng.uniform(0, np.pi)
+        down = (rows - row) * np.cos(turn) + (cols - col) * np.sin(turn)
+        right = (cols - col) * np.cos(turn) - (rows - row) * np.sin(turn)
+        roof = np.clip(12 - np.abs(down), 0, 1) * np.clip(24 - np.abs(right), 0, 1)
+        image += roof * rng.normal(0, 45, (3, 1, 1))
     return np.clip(image + 120, 0, 255).round()
 
 

@@ -11,8 +11,7 @@ from torchmetrics.functional.image import error_relative_global_dimensionless_sy
 
 from specgan_cli.errors import ShapeError
 from specgan_cli.evaluation.image_pair import cut, whole
-from specgan_cli.evaluation.metrics.consistency import Consistency
-from specgan_cli.evaluation.metrics.fidelity import Fidelity, spectral_angles
+from specgan_cli.evaluation.metrics.fidelity import Consistency, Fidelity, spectral_angles
 from specgan_cli.evaluation.metrics.published_protocol import PublishedProtocol
 from specgan_cli.measures import psnr
 

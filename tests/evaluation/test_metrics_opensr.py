@@ -7,8 +7,14 @@ import pytest
 
 from specgan_cli.evaluation.baselines import interpolate, reduce
 from specgan_cli.evaluation.image_pair import whole
-from specgan_cli.evaluation.metrics.opensr import OpenSr, consistency, correctness
-from specgan_cli.evaluation.metrics.registration import find_shift, match_histogram, roll
+from specgan_cli.evaluation.metrics.opensr import (
+    OpenSr,
+    consistency,
+    correctness,
+    find_shift,
+    match_histogram,
+    roll,
+)
 
 RNG = np.random.default_rng(16)
 REFERENCE = RNG.uniform(0.1, 0.9, (3, 32, 32))

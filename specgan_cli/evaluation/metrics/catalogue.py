@@ -35,6 +35,17 @@ def _info(unit: str, values: str, better: Better, group: str, title: str) -> Met
     return MetricInfo(unit, values, better, group, title)
 
 
+def _beside(
+    name: str, unit: str, values: str, better: Better, group: str, title: str
+) -> dict[str, MetricInfo]:
+    """Return a measure of one image, the reference's own value, and the ratio of the two."""
+    return {
+        name: _info(unit, values, better, group, title),
+        f"{name}_reference": _info(unit, values, better, group, f"{title} of the reference"),
+        f"{name}_ratio": _info("", "0..inf", "one", group, f"{title}, ratio to the reference's"),
+    }
+
+
 METRICS: dict[str, MetricInfo] = {
     "psnr": _info("dB", "0..inf", "higher", "fidelity", "PSNR"),
     "rmse": _info("file units", "0..range", "lower", "fidelity", "RMSE"),
@@ -62,6 +73,12 @@ METRICS: dict[str, MetricInfo] = {
     "spectrum_pooled": _info("log10", "0..inf", "lower", "spectrum", "pooled spectrum error"),
     "edge_transfer": _info("", "-inf..inf", "one", "edges", "edge transfer"),
     "edge_strength": _info("", "0..inf", "one", "edges", "edge strength"),
+    **_beside("line_share", "", "0..1", "higher", "lines", "share of edges on straight lines"),
+    **_beside("line_density", "", "0..1", "higher", "lines", "straight edges by area"),
+    **_beside("flat_roughness", "L*", "0..50", "lower", "contrast", "roughness of flat ground"),
+    **_beside("edge_contrast", "L*", "0..50", "higher", "contrast", "contrast at strong edges"),
+    **_beside("specks", "", "0..1", "lower", "specks", "coloured specks"),
+    **_beside("lattice", "", "1..s", "lower", "seams", "lattice of the LR cell"),
     "grid_step": _info("", "0..inf", "one", "seams", "2 x 2 step ratio"),
     "grid_step_reference": _info("", "0..inf", "one", "seams", "2 x 2 step ratio of the reference"),
     "seam": _info("", "0..inf", "one", "seams", "LR-grid step ratio"),
@@ -76,6 +93,14 @@ METRICS: dict[str, MetricInfo] = {
 
 POOLED_ONLY = ("spectrum_pooled", "frechet_distance", "probe_accuracy", "hsi_agreement")
 """Metrics of all chips together, without a value for each chip."""
+
+
+RATIOS = {
+    name: (name.removesuffix("_ratio"), name.removesuffix("_ratio") + "_reference")
+    for name in METRICS
+    if name.endswith("_ratio")
+}
+"""By ratio: its two measures.  Over chips it is the ratio of their means."""
 
 
 def check_names(names: Iterable[str]) -> tuple[str, ...]:

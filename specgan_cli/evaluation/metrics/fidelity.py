@@ -1,4 +1,4 @@
-"""Pixel-wise fidelity: RMSE, PSNR, MAE, bias, ERGAS and SAM from sums that merge."""
+"""Fidelity to the reference by pixel, and to the input by block means, from sums that merge."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
-from specgan_cli.measures import psnr
+from specgan_cli.measures import block_means, psnr
 from specgan_cli.types import F64
 
 
@@ -37,7 +37,7 @@ class Fidelity:
     angle: float = 0.0
     """Sum of spectral angles, radians."""
     angles: int = 0
-    """Pixels with an angle."""
+    """F64 with an angle."""
 
     def update(self, tile: Tile) -> None:
         """Add the core of a tile."""
@@ -89,7 +89,7 @@ class Fidelity:
 def spectral_angles(first: F64, second: F64) -> F64:
     """Return the angle between the spectra of two C x N arrays, radians, one for every pixel.
 
-    Pixels that are 0 in every band of either image have no direction and are left out.  The angle
+    F64 that are 0 in every band of either image have no direction and are left out.  The angle
     is 2 atan2(|u - v|, |u + v|) of the unit vectors, which keeps its accuracy near 0, where the
     arc cosine loses half of the digits.
     """
@@ -99,3 +99,45 @@ def spectral_angles(first: F64, second: F64) -> F64:
     across = np.linalg.norm(unit_a - unit_b, axis=0)
     along = np.linalg.norm(unit_a + unit_b, axis=0)
     return np.asarray(2 * np.arctan2(across, along))
+
+
+@dataclass
+class Consistency:
+    """PSNR (dB) and largest error (file units) of the output's block means against the input."""
+
+    data_range: float
+    """Largest minus smallest value that the file's units allow."""
+    squared: float = 0.0
+    """Sum of squared differences over bands and LR pixels."""
+    count: int = 0
+    """Bands times valid LR pixels."""
+    largest: float = 0.0
+    """Largest absolute difference so far."""
+
+    def update(self, tile: Tile) -> None:
+        """Add the LR pixels below a tile's core; a tile without an input adds nothing."""
+        if tile.lr is None:
+            return
+        means, valid = block_means(tile.core_sr, tile.core_valid, tile.scale)
+        if tile.lr_valid is not None:
+            valid = valid & tile.lr_valid
+        difference = np.abs(means - tile.lr)[:, valid]
+        if difference.size:
+            self.squared += float((difference**2).sum())
+            self.count += difference.size
+            self.largest = max(self.largest, float(difference.max()))
+
+    def merge(self, other: "Consistency") -> None:
+        """Add what another accumulator has seen."""
+        self.squared += other.squared
+        self.count += other.count
+        self.largest = max(self.largest, other.largest)
+
+    def results(self) -> dict[str, float]:
+        """Return both measures; NaN where no whole LR pixel is valid."""
+        if not self.count:
+            return {"lr_psnr": math.nan, "lr_largest": math.nan}
+        return {
+            "lr_psnr": psnr(self.squared / self.count, self.data_range),
+            "lr_largest": self.largest,
+        }

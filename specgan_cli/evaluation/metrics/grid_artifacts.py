@@ -1,4 +1,4 @@
-"""Grids and seams: the step across the lines of a regular grid over the steps elsewhere."""
+"""Grids, seams and lattices: steps between neighbours by their place in a regular grid."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,26 +6,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.evaluation.metrics.reference_ratio import beside
 from specgan_cli.types import F64, Mask
 
 
 @dataclass
 class Steps:
-    """Sums of absolute steps between neighbours, across grid lines and elsewhere.
-
-    The ratio of the two means is 1 for an image that knows nothing of the grid.
-    """
+    """Mean absolute steps between neighbours by their place in the cell of a regular grid."""
 
     period: int
-    """Distance of the grid's lines, HR pixels; a line runs above each multiple of it."""
-    across: float = 0.0
-    """Sum over the steps that cross a line."""
-    across_count: int = 0
-    """Steps (times bands) that cross a line."""
-    inside: float = 0.0
-    """Sum over all other steps."""
-    inside_count: int = 0
-    """Steps (times bands) that cross no line."""
+    """F64 along a cell; position 0 is the step across the line between two cells."""
+    sums: F64 = field(default_factory=lambda: np.zeros((2, 0)))
+    """2 x period: sum of the steps down and to the right, by position."""
+    counts: F64 = field(default_factory=lambda: np.zeros((2, 0)))
+    """2 x period: number of steps (times bands)."""
+
+    def __post_init__(self) -> None:
+        if not self.sums.size:
+            self.sums, self.counts = np.zeros((2, self.period)), np.zeros((2, self.period))
 
     def add(
         self,
@@ -43,45 +41,47 @@ class Steps:
             origin_yx: Row and column of the array's first pixel on the whole image's grid.
         """
         rows, cols = core or (slice(0, image.shape[1]), slice(0, image.shape[2]))
-        self._add(image[:, :, cols], valid[:, cols], rows, origin_yx[0])
+        self._add(0, image[:, :, cols], valid[:, cols], rows, origin_yx[0])
         turned = image.transpose(0, 2, 1)[:, :, rows], valid.T[:, rows]
-        self._add(*turned, cols, origin_yx[1])
+        self._add(1, *turned, cols, origin_yx[1])
 
-    def _add(self, image: F64, valid: Mask, rows: slice, origin: int) -> None:
-        first = max(rows.start, 1)
-        targets = np.arange(first, rows.stop)
-        if not targets.size:
-            return
-        steps = np.abs(image[:, targets] - image[:, targets - 1])
+    def _add(self, axis: int, image: F64, valid: Mask, rows: slice, origin: int) -> None:
+        targets = np.arange(max(rows.start, 1), rows.stop)
         known = valid[targets] & valid[targets - 1]
-        line = ((targets + origin) % self.period == 0)[:, None] & known
-        other = known & ~line
-        self.across += float(steps[:, line].sum())
-        self.across_count += int(line.sum()) * image.shape[0]
-        self.inside += float(steps[:, other].sum())
-        self.inside_count += int(other.sum()) * image.shape[0]
+        steps = np.abs(image[:, targets] - image[:, targets - 1]).sum(0)
+        position = (targets + origin) % self.period
+        sums, counts = np.where(known, steps, 0).sum(1), known.sum(1) * image.shape[0]
+        self.sums[axis] += np.bincount(position, sums, self.period)
+        self.counts[axis] += np.bincount(position, counts, self.period)
 
     def merge(self, other: "Steps") -> None:
         """Add what another accumulator has seen."""
-        self.across += other.across
-        self.across_count += other.across_count
-        self.inside += other.inside
-        self.inside_count += other.inside_count
+        self.sums, self.counts = self.sums + other.sums, self.counts + other.counts
 
     def ratio(self) -> float:
-        """Return the ratio of the two means; NaN where the image is flat or has no line."""
-        if not self.across_count or not self.inside_count:
+        """Return the mean step across lines over the mean of all others, both axes together.
+
+        About 1 for an image that knows nothing of the grid; NaN where it is flat or has no line.
+        """
+        across, across_count = self.sums[:, 0].sum(), self.counts[:, 0].sum()
+        inside, inside_count = self.sums[:, 1:].sum(), self.counts[:, 1:].sum()
+        if not across_count or not inside_count:
             return math.nan
-        if self.inside == 0:
-            return math.inf if self.across > 0 else math.nan
-        return (self.across / self.across_count) / (self.inside / self.inside_count)
+        if inside == 0:
+            return math.inf if across > 0 else math.nan
+        return float((across / across_count) / (inside / inside_count))
 
+    def lattice(self) -> float:
+        """Return the largest mean step of a position over the mean of all positions.
 
-def grid_step_ratio(image: F64, valid: Mask | None = None, period: int = 2) -> float:
-    """Return the step ratio of a whole C x H x W image, dimensionless; about 1 for real ones."""
-    steps = Steps(period)
-    steps.add(image, np.ones(image.shape[1:], bool) if valid is None else valid)
-    return steps.ratio()
+        The larger of the two axes; 1 where the position does not matter, `period` for repeated
+        pixels, NaN where the image is flat or has under one cell.  Over few pixels it exceeds 1 by
+        chance: read it beside the reference's.
+        """
+        if self.period < 2 or not self.counts.all() or not self.sums.any(1).all():
+            return math.nan
+        means = self.sums / self.counts
+        return float((means.max(1) / means.mean(1)).max())
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Seams:
     """Step ratios of output and reference at the pixel doubling grid and at the LR pixels' edges.
 
     `grid_step` (period 2) shows a printed 2 x 2 pattern, `seam` (period = scale) the LR grid or
-    tiles; each beside the same figure of the reference.
+    tiles, `lattice` any place in the LR cell; each beside the same figure of the reference.
     """
 
     scale: int
@@ -114,5 +114,7 @@ class Seams:
             steps.merge(other.sums[name])
 
     def results(self) -> dict[str, float]:
-        """Return the four ratios."""
-        return {name: steps.ratio() for name, steps in self.sums.items()}
+        """Return the ratios, and the lattice with its own."""
+        found = {name: steps.ratio() for name, steps in self.sums.items()}
+        sr, reference = (self.sums[name].lattice() for name in ("seam", "seam_reference"))
+        return found | beside("lattice", sr, reference)

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from specgan_cli.evaluation.image_pair import Tile
 from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
-from specgan_cli.evaluation.metrics.colour import ColourSpread
-from specgan_cli.evaluation.metrics.consistency import Consistency
-from specgan_cli.evaluation.metrics.edges import Edges
-from specgan_cli.evaluation.metrics.fidelity import Fidelity
+from specgan_cli.evaluation.metrics.colour import ColourSpread, Specks
+from specgan_cli.evaluation.metrics.edges import Edges, LocalContrast
+from specgan_cli.evaluation.metrics.fidelity import Consistency, Fidelity
 from specgan_cli.evaluation.metrics.grid_artifacts import Seams
+from specgan_cli.evaluation.metrics.lines import Lines
 from specgan_cli.evaluation.metrics.opensr import OpenSr
 from specgan_cli.evaluation.metrics.published_protocol import PublishedProtocol
 from specgan_cli.evaluation.metrics.spectrum import SpectrumDistance
@@ -55,6 +55,9 @@ _MAKERS: dict[str, Callable[[Units], Accumulator]] = {
     "edges": lambda units: Edges(),
     "seams": lambda units: Seams(units.scale),
     "colour": lambda units: ColourSpread(),
+    "lines": lambda units: Lines(units.low, units.high),
+    "contrast": lambda units: LocalContrast(units.low, units.high),
+    "specks": lambda units: Specks(units.low, units.high),
 }
 
 

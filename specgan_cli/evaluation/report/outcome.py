@@ -8,6 +8,7 @@ from typing import Any
 
 from specgan import files
 from specgan_cli.errors import OutputError, writing
+from specgan_cli.evaluation.baselines import BASELINES
 from specgan_cli.evaluation.metrics.catalogue import METRICS, better
 from specgan_cli.evaluation.report import page, panels, summary
 from specgan_cli.evaluation.runner import Evaluation
@@ -38,9 +39,7 @@ class EvaluateResult:
 def thresholds(evaluation: Evaluation, wanted: Sequence[tuple[str, float]]) -> list[str]:
     """Return the thresholds that a measured method misses, in words; an unmeasured one misses."""
     judged = [
-        name
-        for name in evaluation.methods
-        if name not in ("bicubic", "nearest") and ", " not in name
+        name for name in evaluation.methods if name not in BASELINES and ", " not in name
     ] or list(evaluation.methods[:1])
     missed = []
     for name, limit in wanted:

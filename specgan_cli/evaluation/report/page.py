@@ -9,13 +9,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from specgan_cli.evaluation.baselines import BASELINES
 from specgan_cli.evaluation.metrics.catalogue import METRICS, better
 from specgan_cli.evaluation.report import charts
 from specgan_cli.evaluation.report.panels import Strip
 from specgan_cli.evaluation.report.summary import ALL, Context, ablation, curves, shown
 from specgan_cli.evaluation.runner import Evaluation, Row
 
-CHARTED = ("psnr", "ssim", "perceptual", "spectrum", "edge_strength", "hallucination")
+CHARTED = (
+    *("psnr", "ssim", "perceptual", "aerial", "line_share", "flat_roughness", "edge_contrast"),
+    *("specks", "lattice", "spectrum", "edge_strength", "hallucination"),
+)
 """Metrics with a histogram."""
 
 CHARTED_METHODS = 5
@@ -196,7 +200,7 @@ def _measured(evaluation: Evaluation, name: str) -> bool:
 
 def _ranked(evaluation: Evaluation) -> str:
     """Return the method of interest: the first that is no interpolation."""
-    others = [name for name in evaluation.methods if name not in ("bicubic", "nearest")]
+    others = [name for name in evaluation.methods if name not in BASELINES]
     return (others or list(evaluation.methods))[0]
 
 
