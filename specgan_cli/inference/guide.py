@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from specgan.edges import edge_indices
 from specgan.header import Header
 from specgan.serde import from_plain, to_plain
 from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
@@ -14,7 +13,7 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
 from specgan_cli.inference.request import InputOptions
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.scene import Scene, redact
+from specgan_cli.raster.scene import Scene, redact, within
 from specgan_cli.types import F32, Mask
 
 CHUNK = 32
@@ -54,14 +53,9 @@ class Guide:
         Returns:
             Bands x H x W, standardised and 0 where invalid; and 1 x H x W, 1 where valid.
         """
-        rows = edge_indices(window.row, window.height, self._grid.shape_yx[0])
-        cols = edge_indices(window.col, window.width, self._grid.shape_yx[1])
-        row, col = int(rows.min()), int(cols.min())
-        inside = Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
-        standard, valid = self._inside(inside)
-        picked = np.ix_(rows - row, cols - col)
-        mask = valid[picked][None].astype(np.float32)
-        return standard[:, picked[0], picked[1]], mask
+        source, picked = within(window, self._grid.shape_yx)
+        standard, valid = self._inside(source)
+        return standard[:, *picked], valid[picked][None].astype(np.float32)
 
     def _inside(self, window: Window) -> tuple[F32, Mask]:
         """Put a window within the scene together from squares."""

@@ -6,7 +6,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,10 +23,8 @@ from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.reader import TileResult
-from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import mark_missing
-from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.raster.scene import redact
 from specgan_cli.types import Pixels
 
@@ -103,16 +101,6 @@ def describe(job: Job, tags: dict[str, str]) -> Description:
         scales=job.scene.scales,
         offsets=job.scene.offsets,
         tags=tags,
-    )
-
-
-def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
-    """Return the provenance tags of a job's output."""
-    return provenance_tags(
-        job.request,
-        weights_sha256=weights_sha256,
-        radiometry=job.radiometry,
-        alignment=job.alignment,
     )
 
 
@@ -235,21 +223,9 @@ _ELSEWHERE = {"-o", "--output", "--out-dir", "--preview", "--quicklook", "--unce
 _WATCHING = {"--resume", "--overwrite", "--json", "--skip-existing", "-v", "-q", "--debug"}
 
 
-def provenance_tags(
-    request: UpscaleRequest,
-    *,
-    weights_sha256: str,
-    radiometry: Radiometry,
-    alignment: Mapping[str, Any] | None,
-) -> dict[str, str]:
-    """Return the dataset tags of an output; the same inputs give the same tags, so no date.
-
-    Args:
-        request: What was asked.
-        weights_sha256: Of the weights file.
-        radiometry: The range that was used.
-        alignment: How the cube was found to lie, JSON-able; None without a cube.
-    """
+def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
+    """Return the provenance tags of an output; the same inputs give the same tags, so no date."""
+    request, radiometry = job.request, job.radiometry
     tags = {
         "TIFFTAG_SOFTWARE": f"specgan {__version__}",
         "SPECGAN_VERSION": __version__,
@@ -264,8 +240,8 @@ def provenance_tags(
     }
     if request.inputs.hsi is not None:
         tags["SPECGAN_HSI"] = redact(request.inputs.hsi)
-    if alignment is not None:
-        tags["SPECGAN_ALIGNMENT"] = json.dumps(alignment, sort_keys=True)
+    if job.alignment is not None:
+        tags["SPECGAN_ALIGNMENT"] = json.dumps(job.alignment, sort_keys=True)
     return {key: value for key, value in tags.items() if value}
 
 

@@ -1,11 +1,12 @@
 """What a run will make and cost: size, tiles, memory, time, disk."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from specgan.serde import to_plain
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.predictors.networks import Networks
 from specgan_cli.memory import free_memory
@@ -64,12 +65,10 @@ class RunPlan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
-        content = asdict(self)
-        window = content.pop("crop")
-        content["window"] = [window["col"], window["row"], window["width"], window["height"]]
-        content["shape_yx"] = list(self.shape_yx)
-        content["tile_count"] = self.tile_count
-        return content
+        crop, content = self.crop, to_plain(self)
+        del content["crop"]
+        window = [crop.col, crop.row, crop.width, crop.height]
+        return {**content, "window": window, "tile_count": self.tile_count}
 
 
 @dataclass(frozen=True)

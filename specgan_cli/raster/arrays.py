@@ -6,19 +6,19 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.io import DatasetReader, MemoryFile
 
 from specgan_cli.errors import MissingExtraError, RasterError
+from specgan_cli.types import Pixels
 
 
 class GeoArray(NamedTuple):
     """An array, and where its pixels lie on the ground."""
 
-    array: npt.NDArray[Any]
+    array: Pixels
     """C x H x W in file units; a masked array where pixels are missing."""
     transform: Affine
     """(column, row) of a pixel corner to CRS coordinates."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -24,7 +25,7 @@ from specgan_cli.raster.validation import (
 )
 from specgan_cli.types import Mask, Pixels
 
-__all__ = ["Scene", "redact"]
+__all__ = ["Scene", "redact", "within"]
 
 SAMPLE = 1024
 """Pixels on the longer side of the decimated sample."""
@@ -159,15 +160,9 @@ class Scene:
             (values, valid) as `read` gives them, for `window.padded(halo)`.
         """
         padded = window.padded(halo)
-        rows = edge_indices(padded.row, padded.height, self.grid.shape_yx[0])
-        cols = edge_indices(padded.col, padded.width, self.grid.shape_yx[1])
-        row, col = int(rows.min()), int(cols.min())
-        source = Window(row, col, int(rows.max()) - row + 1, int(cols.max()) - col + 1)
+        source, picked = within(padded, self.grid.shape_yx)
         values, valid = self.read(source)
-        if source == padded:
-            return values, valid
-        picked = np.ix_(rows - row, cols - col)
-        return values[:, picked[0], picked[1]], valid[picked]
+        return (values, valid) if source == padded else (values[:, *picked], valid[picked])
 
     def sample(self) -> Pixels:
         """Return valid values that stand for the scene: 3 x N in file units.
@@ -229,6 +224,25 @@ class Scene:
             f"{self.name}: every pixel is nodata, so there is nothing to work on; "
             f"if nodata {self.nodata} is wrong, give --src-nodata none or another value"
         )
+
+
+def within(
+    window: Window, shape_yx: tuple[int, int]
+) -> tuple[Window, tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return the part of a grid that a window needs, and how its pixels come out of that part.
+
+    Args:
+        window: A window that may reach beyond the grid.
+        shape_yx: Rows and columns of the grid.
+
+    Returns:
+        (source, picked): a window within the grid; rows and columns such that an array H x W of
+        it, indexed with them, is the window, continued by the grid's edge pixels.
+    """
+    rows = edge_indices(window.row, window.height, shape_yx[0])
+    cols = edge_indices(window.col, window.width, shape_yx[1])
+    source = Window(int(rows[0]), int(cols[0]), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
+    return source, (rows[:, None] - rows[0], cols - cols[0])
 
 
 def _mask_kind_of(dataset: DatasetReader, nodata: float | None) -> MaskKind:
