@@ -2,7 +2,7 @@
 """Measure training: steps per second, share of waiting for data, and peak memory.
 
     python benchmarks/training.py dataset/
-    python benchmarks/training.py dataset/ --device cuda --batch 16 --workers 8
+    python benchmarks/training.py dataset/ --device cuda --pixels 2000000 --workers 8
 
 Each stage of the default plan runs in a process of its own for a few steps, without validation.
 """
@@ -24,36 +24,36 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", default="small", choices=["small", "base"])
     parser.add_argument("--perceptual", help="perceptual weights, as for `specgan train`")
-    parser.add_argument("--batch", type=int, help="samples a step, instead of each stage's own")
+    parser.add_argument("--pixels", type=int, help="output pixels a step, instead of the stage's")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--steps", type=int, default=8, help="steps measured, after as many more")
-    parser.add_argument("--stages", type=int, nargs="+", default=list(range(1, 7)))
+    parser.add_argument("--stages", type=int, nargs="+", default=[1])
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows = [measure(options, stage) for stage in options.stages]
     if options.json:
         print(json.dumps(rows, indent=1))
         return
-    print("stage octaves crop batch  steps/s  samples/s  waiting  peak MiB")
+    print("stage   pixels  steps/s  Mpx/s  waiting  peak MiB")
     for row in rows:
         print(
-            f"{row['stage']:5} {row['octaves']!s:>7} {row['crop']:4} {row['batch']:5}"
-            f"  {row['steps_per_s']:7.3f}  {row['samples_per_s']:9.2f}"
+            f"{row['stage']:5}  {row['pixels']:7}  {row['steps_per_s']:7.3f}"
+            f"  {row['mpx_per_s']:5.3f}"
             f"  {100 * row['waiting']:5.1f} %  {row['peak_mib']:8.0f}"
         )
 
 
-def measure(options: argparse.Namespace, number: int) -> dict[str, object]:
+def measure(options: argparse.Namespace, number: int) -> dict[str, float]:
     """Train one stage in a process of its own and read its metrics."""
     stage = DEFAULT_STAGES[number - 1]
-    batch = options.batch or stage.batch
+    pixels = options.pixels or stage.pixels
     first = sum(earlier.steps for earlier in DEFAULT_STAGES[: number - 1])
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "specgan_cli", "train", str(options.dataset)]
         words += ["-o", f"{folder}/run", "--device", options.device, "--size", options.size]
         words += ["--max-steps", str(first + 2 * options.steps), "--set", "validation.every=0"]
         words += ["--set", f"start_stage={number}", "--set", f"log_every={options.steps}"]
-        words += ["--set", f"stages.{number - 1}.batch={batch}"]
+        words += ["--set", f"stages.{number - 1}.pixels={pixels}"]
         words += ["--set", f"data.workers={options.workers}"]
         words += ["--perceptual", options.perceptual] if options.perceptual else []
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
@@ -61,11 +61,9 @@ def measure(options: argparse.Namespace, number: int) -> dict[str, object]:
     record = [json.loads(line) for line in lines if "steps_per_s" in line][-1]
     return {
         "stage": number,
-        "octaves": list(stage.octaves),
-        "crop": stage.crop,
-        "batch": batch,
+        "pixels": pixels,
         "steps_per_s": record["steps_per_s"],
-        "samples_per_s": record["steps_per_s"] * batch,
+        "mpx_per_s": record["steps_per_s"] * pixels / 1e6,
         "waiting": record["waiting"],
         "peak_mib": record["peak_mib"],
     }

@@ -2,7 +2,7 @@
 
     python recipes/neon_ucmerced/make_lists.py DATA [--output FOLDER]
 
-DATA holds `neon_pairs/`, `neon_pair_40m/`, `neon_rgb/` and `ucmerced/`, as their owners ship them.
+DATA holds `neon_pairs/`, `neon_pair_40m/`, `neon_rgb/`, `ucmerced/`, `naip4/` and `drone_open/`.
 The lists name files relative to DATA, so `specgan prepare` takes them with `--root DATA`.  About a
 fifth of every site or class validates.  What shares ground shares its split: the plots of a
 `spatial_group`, tiles nearer than `GUARD_M` to each other or to a plot, chips of an
@@ -24,6 +24,8 @@ Box = tuple[float, float, float, float]
 
 VALIDATES = 0.2
 GUARD_M = 20.0
+NAIP_BANDS = "635:32 555:60 465:60 845:74"
+"""Centres and widths in nanometres of red, green, blue and near infrared of NAIP's cameras."""
 UNSEEN_SITES = ("ABBY", "JERC")
 """Sites of a single tile: they only validate, and show what an unseen site looks like."""
 
@@ -41,6 +43,7 @@ class Row:
     hsi_kind: str = "none"
     wavelengths: str = ""
     hsi_scale: str = ""
+    hsi_gsd: str = ""
     nodata: str = ""
 
 
@@ -168,6 +171,40 @@ def ucmerced(data: Path) -> list[Row]:
     ]
 
 
+def naip4(data: Path) -> list[Row]:
+    """Return the NAIP chips, each its own guide: four bands, kept at four times the pixel."""
+    with (data / "naip4" / "chips.csv").open(newline="") as stream:
+        return [
+            Row(
+                rgb=chip["rgb"],
+                hsi=chip["rgb"],
+                group=f"naip4_{chip['group']}",
+                split=chip["split"],
+                label=chip["city"],
+                hsi_kind="real",
+                wavelengths=NAIP_BANDS,
+                hsi_scale="255",
+                hsi_gsd="2.4",
+            )
+            for chip in csv.DictReader(stream)
+        ]
+
+
+def drone(data: Path) -> list[Row]:
+    """Return the drone chips: about 0.1 to 0.2 m, no georeference."""
+    with (data / "drone_open" / "index.csv").open(newline="") as stream:
+        return [
+            Row(
+                rgb=f"drone_open/{chip['file']}",
+                group=f"drone_{chip['flight']}",
+                split=chip["split"],
+                label=chip["flight"],
+                gsd="0.15",
+            )
+            for chip in csv.DictReader(stream)
+        ]
+
+
 def ground(data: Path, path: str) -> Ground:
     """Read where an image lies."""
     with rasterio.open(data / path) as dataset:
@@ -208,6 +245,8 @@ def main() -> None:
     write(arguments.output / "neon_pairs.csv", pairs)
     write(arguments.output / "neon_rgb.csv", neon_rgb(arguments.data, pairs, grounds))
     write(arguments.output / "ucmerced.csv", ucmerced(arguments.data))
+    write(arguments.output / "naip4.csv", naip4(arguments.data))
+    write(arguments.output / "drone.csv", drone(arguments.data))
 
 
 if __name__ == "__main__":

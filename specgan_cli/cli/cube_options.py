@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from specgan_cli.cubes.options import CubeOptions
 
 _OPTIONS: tuple[options.Decorator, ...] = (
-    click.option("--wavelengths", metavar="FILE", help="Wavelengths, if cubes do not tell."),
+    click.option(
+        "--wavelengths",
+        metavar="FILE|NM",
+        help="Wavelengths, if cubes do not tell: a table, or '660 560 480 830'.",
+    ),
     click.option(
         "--hsi-scale",
         type=click.FloatRange(min=0, min_open=True),

@@ -20,13 +20,18 @@ from specgan.bands import Bands
 from specgan_cli.errors import MismatchError, ShapeError
 from specgan_cli.types import F64, Mask
 
-__all__ = ["WATER_ABSORPTION_NM", "check_coverage", "resampling_matrix", "water_bands"]
+__all__ = ["WATER_ABSORPTION_NM", "known_bands", "resampling_matrix", "water_bands"]
 
 WATER_ABSORPTION_NM = ((1340.0, 1445.0), (1790.0, 1955.0))
 """Ranges in which the atmosphere is opaque and airborne reflectance is noise (NEON's own list)."""
 
 FWHM_PER_SIGMA = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
 _REACH_SIGMAS = 5.0
+_WIDEST_GAP_NM = 50.0
+"""Distance of neighbouring bands between which nothing counts as measured, whatever their width:
+a camera's red and near infrared say nothing of the red edge."""
+_KNOWN = 0.5
+"""Share of a band's response that makes it known."""
 _SAME_BAND_NM = 1e-3
 _POINT_NM = 1e-3
 _SAME_WIDTH = 1.001
@@ -73,27 +78,28 @@ def water_bands(bands: Bands) -> Mask:
     return np.asarray(np.any(inside, axis=0), dtype=np.bool_)
 
 
-def check_coverage(coverage: F64, target: Bands, name: str, minimum: float = 0.5) -> None:
-    """Refuse a cube that measures too little of the target bands.
+def known_bands(coverage: F64, target: Bands, name: str) -> Mask:
+    """Say which target bands a cube measures: at least half of their response.
 
     Args:
         coverage: Per target band, 0 to 1, from `resampling_matrix`.
         target: The bands wanted.
         name: The cube, for the message.
-        minimum: Smallest mean coverage that is accepted.
+
+    Returns:
+        One truth value a target band.
 
     Raises:
-        MismatchError: The mean coverage is below the minimum; the message says how much.
+        MismatchError: The cube measures none of them.
     """
-    mean = float(coverage.mean())
-    if mean >= minimum:
-        return
-    low, high = min(target.wavelengths_nm), max(target.wavelengths_nm)
-    raise MismatchError(
-        f"{name}: its bands cover {mean:.0%} of {low:.0f} to {high:.0f} nm, "
-        f"{int(np.sum(coverage >= 0.5))} of {len(target)} bands, and {minimum:.0%} is needed; "
-        "use a cube of the visible and near infrared, or give its wavelengths with --wavelengths"
-    )
+    known = coverage >= _KNOWN
+    if not known.any():
+        low, high = min(target.wavelengths_nm), max(target.wavelengths_nm)
+        raise MismatchError(
+            f"{name}: none of its bands lies between {low:.0f} and {high:.0f} nm; use a cube of "
+            "the visible and near infrared, or give its wavelengths with --wavelengths"
+        )
+    return np.asarray(known, dtype=np.bool_)
 
 
 def _usable(source: Bands, bad: ArrayLike | None) -> NDArray[np.intp]:
@@ -162,7 +168,7 @@ def _density(z: F64) -> F64:
 def _coverage(centres: F64, widths: F64, target: Bands) -> F64:
     """Share of each target response inside the union of the source bands' own intervals."""
     gap = np.diff(centres)
-    joined = gap <= widths[:-1] + widths[1:]
+    joined = (gap <= widths[:-1] + widths[1:]) & (gap <= _WIDEST_GAP_NM)
     after = np.append(np.where(joined, gap / 2, widths[:-1] / 2), widths[-1] / 2)
     before = np.insert(np.where(joined, gap / 2, widths[1:] / 2), 0, widths[0] / 2)
     sigma = np.asarray(target.fwhm_nm)[:, None] / FWHM_PER_SIGMA

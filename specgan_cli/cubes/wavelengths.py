@@ -22,6 +22,7 @@ from specgan_cli.types import Mask
 __all__ = [
     "bands_of_dataset",
     "envi_list",
+    "inline_bands",
     "parse_bad_bands",
     "read_wavelengths",
     "sidecar_header",
@@ -38,6 +39,8 @@ _WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)
 _WAVELENGTH_COLUMNS = ("wavelength", "center", "centre", "wl", "lambda", "nm")
 _MICROMETRES = ("um", "µm", "μm", "microm", "micron")
 _NANOMETRES = ("nm", "nanom")
+
+_INLINE_BAND = re.compile(r"\d+(\.\d+)?(:\d+(\.\d+)?)?")
 
 
 def to_nanometres(values: Sequence[float], units: str | None = None) -> list[float]:
@@ -63,8 +66,23 @@ def to_nanometres(values: Sequence[float], units: str | None = None) -> list[flo
     return [1000.0 * value for value in values] if np.median(values) < 100 else list(values)
 
 
+def inline_bands(text: str | Path) -> Bands | None:
+    """Read bands that are written out, in nanometres: "660 560 480 830", or with FWHM "830:110".
+
+    Returns:
+        The bands; None where the text is anything else, such as the name of a table.
+    """
+    words = str(text).replace(",", " ").replace(";", " ").split()
+    if not words or not all(_INLINE_BAND.fullmatch(word) for word in words):
+        return None
+    bands = [word.partition(":")[::2] for word in words]
+    centres, widths = zip(*bands, strict=True)
+    complete = all(widths)
+    return Bands.from_wavelengths(map(float, centres), map(float, widths) if complete else None)
+
+
 def read_wavelengths(path: str | Path) -> Bands:
-    """Read a table of wavelengths.
+    """Read a table of wavelengths, or what `inline_bands` reads.
 
     The table has one row per band: either a header line with a column whose name contains
     `wavelength` (and perhaps `fwhm`), or bare numbers, one wavelength (and perhaps an FWHM) a row.
@@ -73,6 +91,8 @@ def read_wavelengths(path: str | Path) -> Bands:
     Raises:
         RasterError: The file cannot be read or holds no such column.
     """
+    if (inline := inline_bands(path)) is not None:
+        return inline
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             lines = [line for line in stream if line.strip() and not line.startswith("#")]

@@ -51,6 +51,9 @@ class ChipRecord:
     """Name of the shard that holds the pixels."""
     index: int
     """Position in the shard."""
+    hsi_known: tuple[int, ...] | None = None
+    """Bands, from 0, that the cube measures; the others hold the nearest one's values. None for
+    all."""
 
 
 @dataclass(frozen=True)

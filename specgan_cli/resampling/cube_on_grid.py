@@ -8,14 +8,14 @@ import numpy as np
 
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.cubes.spectral import check_coverage, resampling_matrix
+from specgan_cli.cubes.spectral import known_bands, resampling_matrix
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.model import UNALIGNED, Alignment
 from specgan_cli.resampling.resample import resample_window
 from specgan_cli.types import F32, Mask
 
-__all__ = ["cube_on_grid", "spectral_map"]
+__all__ = ["cube_on_grid", "measured_bands", "spectral_map"]
 
 
 def cube_on_grid(
@@ -38,16 +38,17 @@ def cube_on_grid(
         window: Pixels of `grid` to make, all by default; it may reach beyond the cube.
 
     Returns:
-        Reflectance (bands x height x width; 0 where invalid) and validity (height x width).
+        Reflectance (bands x height x width; 0 where invalid) and validity (height x width); bands
+        that the cube does not measure (`measured_bands`) take the nearest one's values.
 
     Raises:
-        MismatchError: The cube covers too little of the bands, or only one of both has a CRS.
+        MismatchError: The cube measures none of the bands, or only one of both has a CRS.
         RasterError: The cube cannot be read.
     """
     alignment = alignment or UNALIGNED
     window = window or grid.full_window
     pixel_map = PixelMap(grid, cube.grid, alignment.shift_crs, alignment.field)
-    matrix, used = spectral_map(cube.bands, bands, cube.bad.tobytes(), cube.name)
+    matrix, used, _ = spectral_map(cube.bands, bands, cube.bad.tobytes(), cube.name)
 
     def read(part: Window) -> tuple[F32, Mask]:
         values, valid = cube.read(part, used)
@@ -59,11 +60,20 @@ def cube_on_grid(
     )
 
 
+def measured_bands(cube: Cube, bands: Bands = CANONICAL_BANDS) -> Mask:
+    """Say which bands a cube measures: one truth value a band.
+
+    Raises:
+        MismatchError: It measures none.
+    """
+    return spectral_map(cube.bands, bands, cube.bad.tobytes(), cube.name)[2]
+
+
 @lru_cache(maxsize=16)
 def spectral_map(
     source: Bands, target: Bands, bad: bytes, name: str
-) -> tuple[F32, tuple[int, ...]]:
-    """The part of a resampling matrix that has weights (targets x used), and the used bands.
+) -> tuple[F32, tuple[int, ...], Mask]:
+    """The part of a resampling matrix that has weights, what it uses, and what it measures.
 
     Args:
         source: Bands of the cube.
@@ -71,10 +81,13 @@ def spectral_map(
         bad: The cube's bad bands, as bytes of truth values.
         name: The cube, for messages.
 
+    Returns:
+        The matrix (targets x used), the used source bands, and which targets are measured.
+
     Raises:
-        MismatchError: The cube covers too little of the target bands.
+        MismatchError: The cube measures none of the target bands.
     """
     matrix, coverage = resampling_matrix(source, target, np.frombuffer(bad, dtype=np.bool_))
-    check_coverage(coverage, target, name)
+    known = known_bands(coverage, target, name)
     used = np.flatnonzero(np.abs(matrix).max(axis=0) > 1e-7)
-    return matrix[:, used].astype(np.float32), tuple(used.tolist())
+    return matrix[:, used].astype(np.float32), tuple(used.tolist()), known

@@ -1,12 +1,11 @@
 """Several processes that train one network: gradients are averaged by hand after each backward.
 
-Not `DistributedDataParallel`: the generator and discriminators are called several times a step,
-partly frozen and with second derivatives (R1), which its hooks do not take; one flat all-reduce
-does, and equals one process with the joint batch.
+Not `DistributedDataParallel`: the discriminators are called several times a step, partly frozen,
+which its hooks do not take; one flat all-reduce does, and equals one process with the joint batch.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +13,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
+
+from specgan_cli.training.config.schema import Precision
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,40 @@ class DistributedContext:
         """Whether this process writes files."""
         return self.rank == 0
 
-    def precision(self) -> torch.autocast:
-        """Return the context of forward passes: bfloat16 on a GPU, float32 elsewhere."""
-        return torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda")
+    def precision(self, choice: Precision) -> torch.autocast:
+        """Return the context of forward passes.
+
+        Args:
+            choice: "auto" is bfloat16 where the device computes in it, on a GPU or on a CPU.
+        """
+        short = choice == "bfloat16" or (choice == "auto" and has_bfloat16(self.device))
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=short)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace gradients by their mean over processes; None stays None (the same on all)."""
+        """Replace gradients by their mean over processes; None stays where no process has one."""
         if self.world == 1:
             return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        if not gradients:
-            return
+        every = list(parameters)
+        present = torch.tensor([float(p.grad is not None) for p in every], device=self.device)
+        distributed.all_reduce(present)
+        gradients = []
+        for p, count in zip(every, present.tolist(), strict=True):
+            if count:
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+                gradients.append(p.grad)
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         distributed.all_reduce(flat)
         flat /= self.world
         parts = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
+
+    def average_tensors(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Return the mean of each tensor over processes."""
+        if self.world > 1:
+            for tensor in tensors:
+                distributed.all_reduce(tensor)
+        return [tensor / self.world for tensor in tensors]
 
     def average(self, value: float) -> float:
         """Average a number over processes."""
@@ -74,6 +92,15 @@ class DistributedContext:
             tensor = tensor.float()
         distributed.all_reduce(tensor, op=operation)
         return float(tensor)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Tell whether convolutions in bfloat16 are faster on a device than in single precision."""
+    if device.type != "cpu":
+        return device.type == "cuda"
+    # Private in torch; where it is missing, single precision is never wrong.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(supported())
 
 
 @contextmanager

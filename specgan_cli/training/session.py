@@ -1,7 +1,7 @@
 """Assembling a session: dataset, networks, recipe, folder and loop."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.checkpoint import checkpoints as saved_checkpoints
-from specgan_cli.training.config.schema import TrainConfig
+from specgan_cli.training.config.schema import DEFAULT_STAGES, TrainConfig
 from specgan_cli.training.data.crop import SampleReader
 from specgan_cli.training.data.sampler import make_sampler
 from specgan_cli.training.export import exporter
@@ -96,7 +96,7 @@ def run_session(
     Raises:
         SpecganError: The inputs are not usable, or training cannot go on.
     """
-    config = session.config
+    config = fitting(session)
     dataset = open_dataset(session.dataset, config)
     if dist.is_main and not session.resume:
         verify(dataset)
@@ -125,6 +125,15 @@ def run_session(
         logger.info("resumed %s at step %d", folder.path, loop.step)
     code = loop.run(request)
     return Outcome(code, loop.step, recipe.steps, loop.result, folder.weights, dist.is_main)
+
+
+def fitting(session: Session) -> TrainConfig:
+    """Return the configuration; the default plan without a backbone is its first stage alone."""
+    config = session.config
+    if session.perceptual is None and config.stages == DEFAULT_STAGES:
+        logger.info("no --perceptual: the stage for texture, which needs a backbone, is left out")
+        return replace(config, stages=DEFAULT_STAGES[:1])
+    return config
 
 
 def open_dataset(path: Path, config: TrainConfig) -> Dataset:
@@ -170,7 +179,7 @@ def verify(dataset: Dataset) -> None:
 def identity_of(session: Session, dataset: Dataset) -> dict[str, Any]:
     """Return what must not change between the sessions of a run, as plain values."""
     trunk = session.perceptual.name if session.perceptual else None
-    return session.config.to_dict() | {
+    return fitting(session).to_dict() | {
         "dataset_sha256": files.sha256(session.dataset / "dataset.json"),
         "perceptual": trunk,
         "init": session.init and _sha256_of(session.init),

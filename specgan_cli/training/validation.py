@@ -15,7 +15,7 @@ from specgan_cli import measures
 from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.training.data.batch import Batch
 from specgan_cli.training.data.crop import CropWindow, SampleReader, read_crop
-from specgan_cli.training.recipes.octave_losses import enlarged
+from specgan_cli.training.recipes.losses import enlarged
 
 RANGE = 2.0
 """White minus black of images in [-1, 1]."""
@@ -132,13 +132,12 @@ class Validator:
         sample = read_crop(self.reader, record, window, octave, np.random.default_rng(0))
         return Batch(
             lr_rgb=torch.from_numpy(sample.lr_rgb)[None],
-            hsi=torch.from_numpy(sample.hsi)[None],
-            hsi_mask=torch.from_numpy(sample.hsi_mask)[None],
+            hsi=tuple(torch.from_numpy(image)[None] for image in sample.hsi),
+            hsi_mask=tuple(torch.from_numpy(image)[None] for image in sample.hsi_mask),
             gsd=torch.tensor([sample.gsd], dtype=torch.float32),
             truths=tuple(torch.from_numpy(image)[None] for image in sample.truths),
             masks=tuple(torch.from_numpy(image)[None] for image in sample.masks),
-            noises=(),
-            draws=torch.zeros(1, octave, 0),
+            draws=torch.zeros(1, 2),
             factor=self.factor,
             seed=0,
             origin_yx=(0, 0),

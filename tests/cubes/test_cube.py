@@ -337,3 +337,12 @@ def test_the_real_cube_as_shipped_opens_with_the_options_that_mend_it(shared_dat
     with Cube.open(folder / "HARV_026_hsi.tif") as cube:
         assert cube.grid == mended[0]
         np.testing.assert_array_equal(cube.read(whole(cube))[0], mended[1])
+
+
+def test_wavelengths_may_be_written_out() -> None:
+    bands = read_wavelengths("635:32, 555:60, 465:60, 845:74")
+    assert bands.wavelengths_nm == (635.0, 555.0, 465.0, 845.0)
+    assert bands.fwhm_nm == (32.0, 60.0, 60.0, 74.0)
+    assert read_wavelengths("560 660").fwhm_nm == (100.0, 100.0)
+    with pytest.raises(RasterError, match=r"none\.csv"):
+        read_wavelengths("none.csv")

@@ -1,6 +1,6 @@
 """Laws of the scene network, on small networks with random weights and loud noise."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -8,32 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from specgan.consistency import smooth_upsample
 from specgan.errors import ShapeError
-from specgan.layers import ModulatedConv2d
 from specgan.scene.inputs import fit
-from specgan.scene.layers import Border, SpatialStyledConv
 from specgan.scene.network import BASE, SMALL, SceneConfig, SceneNetwork
 
-TINY = SceneConfig(
-    bands=6,
-    channels=(8, 8, 8, 8, 6, 4),
-    bank_convs=(2, 2, 1, 1, 1),
-    encoder_channels=8,
-    growth=4,
-    code=8,
-)
+TINY = SceneConfig(bands=6, channels=(8, 8, 8, 8, 6, 4), blocks=(2, 2, 1, 1, 1), guide=4, bank=4)
 
 
 def loud(config: SceneConfig, seed: int = 0) -> SceneNetwork:
-    """Build a network whose noise, styles and details all count."""
+    """Build a network whose noise, guide and details all count."""
     torch.manual_seed(seed)
     network = SceneNetwork(**asdict(config)).eval()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if name.endswith("noise_strength"):
-                parameter.normal_(std=0.5)
-            if "to_rgb" in name:
-                parameter.mul_(2)
+            if name.endswith(("bank.join.weight", "to_rgb.weight", "bias")):
+                parameter.normal_(std=0.1)
     return network
 
 
@@ -88,7 +78,7 @@ def test_tiles_do_not_show(
     tile: int, network: SceneNetwork, scene_40x56: tuple[tuple[Tensor, Tensor, Tensor], Tensor]
 ) -> None:
     scene, whole = scene_40x56
-    torch.testing.assert_close(tiled(network, *scene, tile), whole, atol=1e-4, rtol=0)
+    torch.testing.assert_close(tiled(network, *scene, tile), whole, atol=5e-4, rtol=0)
 
 
 @pytest.mark.parametrize("shape", [(1, 9), (7, 13), (13, 1)])
@@ -97,7 +87,7 @@ def test_odd_shapes_tile_too(shape: tuple[int, int], network: SceneNetwork) -> N
     with torch.no_grad():
         whole = network(*scene, seed=5)
     assert whole.shape[2:] == (32 * shape[0], 32 * shape[1])
-    torch.testing.assert_close(tiled(network, *scene, 5), whole, atol=1e-4, rtol=0)
+    torch.testing.assert_close(tiled(network, *scene, 5), whole, atol=5e-4, rtol=0)
 
 
 def test_windows_of_a_scene_go_through_as_one_batch(
@@ -106,7 +96,7 @@ def test_windows_of_a_scene_go_through_as_one_batch(
     scene, whole = scene_40x56
     size = 4 + 2 * network.halo
     padded = [fit(image, 0, network.halo) for image in scene]
-    origins = [(2, 4), (16, 36), (30, 0)]
+    origins = [(2, 4), (16, 35), (31, 0)]
     parts = [
         torch.cat([image[..., row : row + size, col : col + size] for row, col in origins])
         for image in padded
@@ -114,15 +104,12 @@ def test_windows_of_a_scene_go_through_as_one_batch(
     with torch.no_grad():
         batch = network.octaves(*parts, origin_yx=origins, padded=True, seed=5)[-1]
     expected = [whole[..., 32 * r : 32 * r + 128, 32 * c : 32 * c + 128] for r, c in origins]
-    torch.testing.assert_close(batch, torch.cat(expected), atol=1e-4, rtol=0)
+    torch.testing.assert_close(batch, torch.cat(expected), atol=5e-4, rtol=0)
 
 
-@pytest.mark.parametrize("origins", [[(0, 0), (1, 0)], [(0, 0), (0, 3)], [(0, 0)] * 3])
-def test_origins_that_do_not_fit_are_refused(
-    origins: list[tuple[int, int]], network: SceneNetwork
-) -> None:
+def test_origins_that_do_not_fit_are_refused(network: SceneNetwork) -> None:
     with pytest.raises(ShapeError, match="origin_yx"):
-        network(*images(4, 4, count=2), origin_yx=origins)
+        network(*images(4, 4, count=2), origin_yx=[(0, 0)] * 3)
 
 
 def test_context_beyond_the_halo_does_not_count(network: SceneNetwork) -> None:
@@ -135,13 +122,11 @@ def test_context_beyond_the_halo_does_not_count(network: SceneNetwork) -> None:
         whole = network(rgb, hsi, mask, origin_yx=(-halo - 1, -halo - 1))
     first = 32 * (halo + 1)
     torch.testing.assert_close(
-        part, whole[..., first : first + 128, first : first + 128], atol=1e-4, rtol=0
+        part, whole[..., first : first + 128, first : first + 128], atol=5e-4, rtol=0
     )
 
 
-@pytest.mark.parametrize("consistency", ["smooth", "block"])
-def test_means_of_blocks_are_the_input_and_the_coarser_octaves(consistency: str) -> None:
-    network = loud(replace(TINY, consistency=consistency))  # type: ignore[arg-type]
+def test_means_of_blocks_are_the_input_and_the_coarser_octaves(network: SceneNetwork) -> None:
     rgb, hsi, mask = images(7, 9)
     with torch.no_grad():
         octaves = network.octaves(rgb, hsi, mask)
@@ -220,8 +205,8 @@ def test_order_of_a_batch_does_not_matter(network: SceneNetwork) -> None:
         together = network(rgb, hsi, mask, gsd=gsd, seed=seed)
         turned = network(rgb[order], hsi[order], mask[order], gsd=gsd[order], seed=seed[order])
         alone = network(rgb[1:2], hsi[1:2], mask[1:2], gsd=3.2, seed=4)
-    torch.testing.assert_close(turned, together[order], atol=1e-4, rtol=0)
-    torch.testing.assert_close(alone, together[1:2], atol=1e-4, rtol=0)
+    torch.testing.assert_close(turned, together[order], atol=5e-4, rtol=0)
+    torch.testing.assert_close(alone, together[1:2], atol=5e-4, rtol=0)
 
 
 def test_local_border_agrees_away_from_the_edges(network: SceneNetwork) -> None:
@@ -232,73 +217,83 @@ def test_local_border_agrees_away_from_the_edges(network: SceneNetwork) -> None:
         local = network.octaves(rgb, hsi, mask, scale=4, local=True)[-1]
     middle = slice(4 * network.halo, -4 * network.halo)
     inner = (..., middle, middle)
-    torch.testing.assert_close(local[inner], exact[inner], atol=1e-4, rtol=0)
+    torch.testing.assert_close(local[inner], exact[inner], atol=5e-4, rtol=0)
 
 
-def test_true_coarser_image_is_kept(network: SceneNetwork) -> None:
+def finer(hsi: Tensor, mask: Tensor, count: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the guide on its grid and on `count` finer ones, each with more of its own."""
+    random = torch.Generator().manual_seed(9)
+    levels, masks = [hsi], [mask.expand_as(hsi)]
+    for _ in range(count):
+        up = levels[-1].repeat_interleave(2, 2).repeat_interleave(2, 3)
+        levels.append(up + 0.3 * torch.randn(up.shape, generator=random))
+        masks.append(masks[-1].repeat_interleave(2, 2).repeat_interleave(2, 3))
+    return levels, masks
+
+
+def test_a_finer_guide_counts_and_tiles(network: SceneNetwork) -> None:
+    rgb, hsi, mask = images(9, 7)
+    levels, masks = finer(hsi, mask, 2)
+    with torch.no_grad():
+        whole = network(rgb, levels, masks, scale=8)
+        assert (whole - network(rgb, hsi, mask, scale=8)).abs().max() > 1e-3
+        halo = network.halo
+        pad = [fit(image, 0, halo << k) for k, image in enumerate(levels)]
+        pad_mask = [fit(image, 0, halo << k) for k, image in enumerate(masks)]
+        part = network.octaves(
+            fit(rgb, 0, halo)[..., 4:],
+            [image[..., 4 << k :] for k, image in enumerate(pad)],
+            [image[..., 4 << k :] for k, image in enumerate(pad_mask)],
+            scale=8,
+            origin_yx=(0, 4),
+            padded=True,
+        )[-1]
+    torch.testing.assert_close(part, whole[..., 32:], atol=5e-4, rtol=0)
+
+
+def test_each_band_has_its_own_availability(network: SceneNetwork) -> None:
     rgb, hsi, mask = images(6, 6)
-    true = F.interpolate(rgb, scale_factor=2, mode="bilinear") * 0.9
+    known = mask.expand_as(hsi).clone()
+    known[:, 2] = 0
+    changed = hsi.clone()
+    changed[:, 2] = torch.nan
     with torch.no_grad():
-        octaves = network.octaves(rgb, hsi, mask, scale=4, coarse=[true])
-    torch.testing.assert_close(F.avg_pool2d(octaves[1], 2), true, atol=1e-5, rtol=0)
+        without = network(rgb, hsi, known)
+        assert torch.equal(without, network(rgb, changed, known))
+        assert (without - network(rgb, hsi, mask)).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("up", [False, True])
-def test_constant_style_gives_the_published_modulated_convolution(up: bool) -> None:
-    torch.manual_seed(0)
-    published = ModulatedConv2d(in_channels=5, out_channels=7, kernel_size=3, style_channels=4)
-    layer = SpatialStyledConv(inputs=5, outputs=7, code=4, layer=0, up=up)
-    latent, image = torch.randn(2, 4), torch.randn(2, 5, 10, 12)
-    factor = 2 if up else 1
+def test_no_noise_without_a_seed(network: SceneNetwork) -> None:
+    scene = images(5, 5)
     with torch.no_grad():
-        layer.weight.copy_(published.weight * published.gain)
-        layer.affine.weight.copy_(torch.eye(5)[:, :4, None, None])
-        layer.noise_strength.zero_()
-        style = published.style(latent)[:, :, None, None]
-        expected = published(image, latent, up=up)
-        found = layer(
-            image,
-            style.expand_as(image),
-            layer_demodulation(layer, style).expand(-1, -1, 10 * factor, 12 * factor),
-            origins_yx=[(0, 0)],
-            seed=0,
-            border=Border.LOCAL,
-        )
-    inner = (..., slice(2, -2), slice(2, -2))
-    expected = F.leaky_relu(expected, 0.2) * 2**0.5
-    torch.testing.assert_close(found[inner], expected[inner], atol=1e-5, rtol=0)
+        still = network.octaves(*scene, seed=None)[-1]
+        moved = network.octaves(*scene, seed=None, origin_yx=(3, 1))[-1]
+        assert torch.equal(still, moved)
+        assert (still - network(*scene)).abs().max() > 1e-3
 
 
-def layer_demodulation(layer: SpatialStyledConv, style: Tensor) -> Tensor:
-    """Return what `styles` returns for an affine map that gives `style`, by its definition."""
-    weight = layer.weight[None] * style[:, None, :, 0, 0, None, None]
-    return torch.rsqrt(weight.square().sum((2, 3, 4)) + 1e-8)[:, :, None, None]
-
-
-def test_style_map_demodulates_as_defined() -> None:
-    torch.manual_seed(0)
-    layer = SpatialStyledConv(inputs=5, outputs=7, code=4, layer=0, up=False)
-    codes = torch.randn(1, 4, 3, 3)
-    style, demodulation = layer.styles(codes)
-    here = layer_demodulation(layer, style[:, :, 1:2, 2:3])
-    torch.testing.assert_close(demodulation[:, :, 1:2, 2:3], here)
+def test_a_fresh_network_interpolates_smoothly() -> None:
+    rgb = 0.5 * images(6, 7)[0]
+    with torch.no_grad():
+        fine = SceneNetwork(**asdict(TINY))(rgb, scale=2)
+    torch.testing.assert_close(fine, smooth_upsample(F.pad(rgb, (2, 2, 2, 2), mode="replicate")))
 
 
 def test_gradients_reach_every_parameter() -> None:
     network = loud(TINY).train()
     rgb, hsi, mask = images(5, 5, count=2)
-    outputs = network.octaves(0.5 * rgb, hsi, mask, local=True)
+    outputs = network.octaves(0.5 * rgb, *finer(hsi, mask, 5), local=True)
     torch.stack([(output**2).mean() for output in outputs]).sum().backward()
     missing = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert missing == []
 
 
-@pytest.mark.parametrize(("config", "most"), [(SMALL, 8e6), (BASE, 60e6)])
+@pytest.mark.parametrize(("config", "most"), [(SMALL, 0.5e6), (BASE, 8e6)])
 def test_presets_stay_small(config: SceneConfig, most: float) -> None:
     with torch.device("meta"):
         network = SceneNetwork(**asdict(config))
     assert sum(p.numel() for p in network.parameters()) <= most
-    assert network.encoder.reach <= 12
+    assert network.halo <= 32
 
 
 @pytest.mark.parametrize(
@@ -310,7 +305,8 @@ def test_presets_stay_small(config: SceneConfig, most: float) -> None:
         ({"rgb": torch.full((1, 3, 6, 6), torch.nan)}, "magnitude nan"),
         ({"hsi": torch.zeros(1, 5, 6, 6)}, r"hsi is .*\(1, 5, 6, 6\).*\(1, 6, 6, 6\)"),
         ({"hsi": torch.full((1, 6, 6, 6), torch.nan)}, "hsi holds NaN"),
-        ({"hsi_mask": torch.ones(1, 6, 6, 6)}, r"hsi_mask is \(1, 6, 6, 6\).*\(1, 1, 6, 6\)"),
+        ({"hsi_mask": torch.ones(1, 5, 6, 6)}, r"hsi_mask is \(1, 5, 6, 6\).*\(1, 6, 6, 6\)"),
+        ({"hsi_mask": []}, "hsi_mask is given for 0 grids, hsi for 1"),
         ({"scale": 3}, "scale is 3, expected one of 2, 4, 8, 16, 32"),
         ({"gsd": -1.0}, "gsd is -1.0"),
         ({"gsd": [1.0, 2.0]}, r"gsd is \[1.0, 2.0\], expected one or 1"),

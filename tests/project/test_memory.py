@@ -9,7 +9,7 @@ import pytest
 
 from specgan_cli import memory
 from support.tiny_networks import tiny_weights
-from support.training_configs import STAGES
+from support.training_configs import STAGES, make_backbone
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 
@@ -79,6 +79,7 @@ def test_commands_run_without_sysconf_fcntl_and_resource(
     config.write_text(STAGES)
     elsewhere(
         "train", tiny_dataset, "-o", tmp_path / "run", "--config", config, "--max-steps", "1",
+        "--perceptual", make_backbone(tmp_path / "backbone.pth"),
         "--set", "validation.every=0", "--device", "cpu",
     )  # fmt: skip
     elsewhere(

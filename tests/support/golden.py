@@ -26,7 +26,12 @@ def picture(scale: int, cube: bool, folder: Path, *options: object) -> np.ndarra
     out = folder / f"x{scale}{'_cube' if cube else ''}.tif"
     hsi = ("--hsi", SAMPLE / "cube.tif") if cube else ()
     words = ("-x", scale, "--tile", 32, "--device", "cpu", "-o", out, "--overwrite", *options)
-    done = specgan("upscale", SAMPLE / "scene.tif", *hsi, *words)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums are ordered by how many there are
+    try:
+        done = specgan("upscale", SAMPLE / "scene.tif", *hsi, *words)
+    finally:
+        torch.set_num_threads(threads)
     assert done.code == 0, done.stderr
     with rasterio.open(out) as dataset:
         return dataset.read()

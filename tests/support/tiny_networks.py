@@ -13,16 +13,7 @@ from specgan.header import Header
 from specgan.published.network import PublishedNetwork
 from specgan.scene.network import SceneConfig, SceneNetwork
 
-TINY = SceneConfig(
-    channels=(8, 8, 8, 8, 4, 4),
-    bank_convs=(1, 1, 1, 1, 1),
-    encoder_channels=8,
-    growth=4,
-    dense_layers=1,
-    dense_blocks=1,
-    window=3,
-    code=8,
-)
+TINY = SceneConfig(channels=(8, 8, 8, 8, 4, 4), blocks=(1, 1, 1, 1, 1), guide=4, bank=4)
 
 
 def tiny_network(seed: int = 0) -> SceneNetwork:
@@ -32,9 +23,8 @@ def tiny_network(seed: int = 0) -> SceneNetwork:
         network = SceneNetwork(**dataclasses.asdict(TINY))
         with torch.no_grad():
             for octave in network.octave:
-                octave.to_rgb.weight.mul_(5)
-                for layer in octave.bank:
-                    layer.noise_strength.fill_(0.1)
+                octave.to_rgb.weight.normal_(std=0.1)
+                octave.bank.join.weight.normal_(std=0.3)
     return network.eval()
 
 

@@ -7,15 +7,16 @@ import pytest
 
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.load import config_from_dict, differences, load_config
-from specgan_cli.training.config.schema import DEFAULT_STAGES, StageConfig
+from specgan_cli.training.config.schema import StageConfig
 from specgan_cli.training.recipes.schedule import first_step, gan_weight, position, rate_share
 
 
-def test_the_default_plan_goes_octave_by_octave_then_all_together() -> None:
-    stages = config_from_dict({}).stages
-    assert [stage.octaves[1] for stage in stages[:5]] == [1, 2, 3, 4, 5]
-    assert stages[-1].octaves == (1, 5)
-    assert not stages[-1].teacher
+def test_the_default_plan_is_fidelity_then_texture() -> None:
+    fidelity, texture = config_from_dict({}).stages
+    assert (fidelity.method, fidelity.gan, fidelity.noise) == ("muon", 0.0, False)
+    assert (texture.method, texture.noise) == ("adam", True)
+    assert texture.gan > 0
+    assert fidelity.scales == texture.scales == (2, 4, 8, 16, 32)
 
 
 def test_overrides_reach_every_level(tmp_path: Path) -> None:
@@ -26,12 +27,12 @@ def test_overrides_reach_every_level(tmp_path: Path) -> None:
     )
     assert (config.seed, config.stages[0].steps, config.stages[0].lr) == (3, 5, 1e-3)
     assert (config.data.hsi_dropout, config.licence, config.network.size) == (0.5, "CC0", "base")
-    assert load_config(None, ("seed=1", "stages.2.steps=7")).stages[2].steps == 7
+    assert load_config(None, ("seed=1", "stages.1.steps=7")).stages[1].steps == 7
 
 
 def test_a_resolved_configuration_reads_back() -> None:
-    config = config_from_dict({"seed": 4, "stages": [{"octaves": [1, 2], "factors": [32, 8],
-                                                      "factor_weights": [1, 2]}]})  # fmt: skip
+    stage = {"scales": [32, 8], "scale_weights": [1, 2]}
+    config = config_from_dict({"seed": 4, "stages": [stage]})
     assert config_from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -39,21 +40,24 @@ def test_a_resolved_configuration_reads_back() -> None:
     ("override", "words"),
     [
         ("sead=1", "unknown key sead"),
-        ("stages.0.octave=1", r"unknown key stages\.0\.octave"),
+        ("stages.0.scale=1", r"unknown key stages\.0\.scale"),
         ("stages.9.steps=1", "no such key"),
         ("stages.0.steps=many", r"stages\.0\.steps.*should be int"),
         ("stages.0.steps=0", "at least 1"),
-        ("stages.0.octaves=[2, 1]", "first <= last"),
-        ("stages.0.octaves=[1]", "2 values"),
-        ("stages.3.factors=[8, 4, 2]", "reaches octave 4"),
+        ("data.betas=[1]", "unknown key"),
+        ("optimiser.betas=[1]", "2 values"),
+        ("stages.1.scales=[8, 4, 2]", "one number for each"),
+        ("stages.1.scales=[8, 4, 2, 3, 32]", "numbers out of 2, 4, 8"),
+        ("stages.1.scale_weights=[0, 0, 0, 0, 0]", "weight above 0"),
         ("recipe=other", "none of scene, published"),
         ("data.hsi_dropout=2", "between 0 and 1"),
         ("data.sources=[]", "at least one group"),
         ("validation.best=beauty", "none of l1"),
-        ("start_stage=9", "stages 1 to 6"),
-        ('discriminator.augment=["sing"]', "'sing' is none of"),
+        ("start_stage=9", "stages 1 to 2"),
+        ("stages.0.method=sing", "'sing' is none of"),
+        ("stages.0.l1=0.0", "all losses have weight 0"),
         ("stages.0.lr=0.0", "above 0"),
-        ('stages.1.context="halo"', "teacher"),
+        ("stages.0.coarser=2.0", "between 0 and 1"),
         ("seed", "key=value"),
     ],
 )
@@ -85,10 +89,11 @@ def test_differences_name_dotted_keys() -> None:
 
 
 def test_steps_fall_into_their_stages() -> None:
-    places = [position(DEFAULT_STAGES, step) for step in (0, 3999, 4000, 16999, 10**9)]
-    assert [(p.index, p.step) for p in places[:3]] == [(0, 0), (0, 3999), (1, 0)]
-    assert [p.index for p in places[3:]] == [5, 5]
-    assert first_step(DEFAULT_STAGES, 6) == 17000
+    stages = [StageConfig(steps=40), StageConfig(steps=30), StageConfig(steps=20)]
+    places = [position(stages, step) for step in (0, 39, 40, 89, 10**9)]
+    assert [(p.index, p.step) for p in places[:3]] == [(0, 0), (0, 39), (1, 0)]
+    assert [p.index for p in places[3:]] == [2, 2]
+    assert first_step(stages, 3) == 90
 
 
 def test_rates_warm_up_and_fall_on_a_cosine() -> None:

@@ -13,7 +13,7 @@ import torch
 
 from specgan_cli.training.checkpoint import newest_state
 from support.datasets import make_training_dataset
-from support.training_configs import STAGES
+from support.training_configs import STAGES, make_backbone
 
 ROOT = Path(__file__).parents[2]
 TESTS = Path(__file__).parents[1]
@@ -44,7 +44,8 @@ with contextlib.suppress(ImportError):
     import torch.utils.tensorboard
 dataset, folder, config = (Path(word) for word in sys.argv[1:4])
 loaded = load_config(config, ("data.workers=1", "checkpoint_every=1", "validation.every=0",
-                              "stages=[{octaves=[1, 2], steps=400, crop=1, batch=1, gan=0.1}]"))
+                              "stages=[{scales=[4], scale_weights=[1], steps=400, side=8,"
+                              " least=1, pixels=64}]"))
 wanted = session.Session(dataset, folder, loaded, resume=True)
 random.seed(4)
 for kill in range(20):
@@ -74,6 +75,7 @@ assert train(replace(wanted, limits=Limits(last)), "cpu").step == last
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("processes")
     make_training_dataset(folder / "ds")
+    make_backbone(folder / "backbone.pth")
     (folder / "config.toml").write_text(STAGES)
     return folder
 
@@ -106,6 +108,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 def test_a_bare_machine_can_train(place: Path) -> None:
     words = ["train", str(place / "ds"), "-o", str(place / "bare"), "--max-steps", "1"]
     words += ["--config", str(place / "config.toml"), "--json", "--set", "validation.every=1"]
+    words += ["--perceptual", str(place / "backbone.pth")]
     document = json.loads(finish(start(["-c", BARE, *words])))
     assert document["step"] == 1
     assert "x2/psnr" in document["validation"]
@@ -128,7 +131,9 @@ def test_twenty_sudden_deaths_leave_a_run_that_resumes(place: Path) -> None:
 def test_two_processes_equal_one_with_the_double_batch(place: Path) -> None:
     base = ["-m", "specgan_cli", "train", str(place / "ds"), "--config", str(place / "config.toml")]
     base += ["--device", "cpu", "--max-steps", "5", "--set", "validation.every=0", "-o"]
-    doubled = [word for i in (0, 1, 2) for word in ("--set", f"stages.{i}.batch={2 * (i < 2) + 2}")]
+    base[-1:-1] = ["--perceptual", str(place / "backbone.pth")]
+    pixels = (256, 1024, 2048)
+    doubled = [word for i in (0, 1, 2) for word in ("--set", f"stages.{i}.pixels={pixels[i]}")]
     alone = start([*base, str(place / "one"), *doubled])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -98,7 +98,7 @@ def test_one_step_follows_the_published_losses_and_order(dataset: Path, vgg: Pat
     losses = recipe.update(0, [batch])
 
     truth, state = batch.truths[-1], vgg16_state()
-    fake = network(batch.lr_rgb, batch.hsi, batch.hsi_mask)
+    fake = network(batch.lr_rgb, batch.hsi[0], batch.hsi_mask[0][:, :1])
     mse = ((fake - truth) ** 2).mean()
     seen = ((conv4_3(state, fake) - conv4_3(state, truth)) ** 2).mean()
     adversarial = bce(judge(fake), 1.0)
@@ -148,16 +148,16 @@ def test_the_rate_is_one_cosine_over_the_whole_run(vgg: Path) -> None:
         assert (recipe.steps, recipe.lr_end) == (steps, end)
         assert recipe.optimiser.defaults["betas"] == (0.9, 0.99)
         assert recipe.optimiser.defaults["lr"] == 1e-5
-        assert recipe.step_spec(0).sampling.crop == 256 // scale
+        assert recipe.step_spec(0).sampling.kinds[0].crop == 256 // scale
 
 
 def test_samples_are_whole_tiles_in_the_published_scaling(dataset: Path, vgg: Path) -> None:
     batch = batch_of(recipe_of(vgg), dataset)
     assert batch.lr_rgb.shape == (4, 3, 8, 8)
     assert batch.truths[-1].shape == (4, 3, 256, 256)
-    assert batch.hsi_mask.all()
+    assert batch.hsi_mask[0].all()
     # Reflectances of 0.05 to 0.75 become (reflectance - 0.5) / 2.
-    assert -0.25 <= batch.hsi.min() < batch.hsi.max() <= 0.25
+    assert -0.25 <= batch.hsi[0].min() < batch.hsi[0].max() <= 0.25
 
 
 def session_of(dataset: Path, folder: Path, **options: Any) -> Session:

@@ -107,6 +107,12 @@ class Trunk(nn.Module):
     def _keep(self, name: str, value: Tensor) -> None:
         self.register_buffer(name, value.clone(), persistent=False)
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each stage's features."""
+        last = [[key for kind, key, _ in stage if kind == "conv"][-1] for stage in self.stages]
+        return tuple(len(self.get_buffer(_buffer(key, "bias"))) for key in last)
+
     def forward(self, images: Tensor, stages: int = 5) -> list[Tensor]:
         """Compute the features of the first stages.
 
@@ -221,9 +227,22 @@ def distance(trunk: Trunk, first: Tensor, second: Tensor) -> Tensor:
             f"the perceptual distance needs images of one shape: {tuple(first.shape)} "
             f"against {tuple(second.shape)}"
         )
-    total = first.new_zeros(first.shape[0], dtype=torch.float32)
-    features = zip(_features(trunk, first), _features(trunk, second), strict=True)
-    for index, (a, b) in enumerate(features):
+    return feature_distance(trunk, _features(trunk, first), _features(trunk, second))
+
+
+def feature_distance(trunk: Trunk, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    """Compute the LPIPS distance from features that are there already.
+
+    Args:
+        trunk: What made them.
+        first: One tensor N x C x h x w a stage.
+        second: The same of the other images.
+
+    Returns:
+        N distances.
+    """
+    total = first[0].new_zeros(len(first[0]), dtype=torch.float32)
+    for index, (a, b) in enumerate(zip(first, second, strict=True)):
         difference = (_unit_length(a) - _unit_length(b)).square()
         if index < trunk.heads:
             difference = difference * trunk.get_buffer(f"head{index}")

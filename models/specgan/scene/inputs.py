@@ -10,6 +10,9 @@ from specgan.errors import ShapeError
 from specgan.layers import check_tensors, pad_edge
 from specgan.scene.config import OCTAVES
 
+Guides = Sequence[tuple[Tensor, Tensor]]
+"""For each grid from the LR one on: bands, 0 where unknown, and what is known of them."""
+
 # The LR pixel in metres that is assumed when the caller does not say.
 DEFAULT_GSD = 3.2
 # RGB values may leave [-1, 1] by rounding only.
@@ -52,41 +55,30 @@ def origin_pairs(
     """Return one absolute LR row and column for all of `count` images, or one for each.
 
     Raises:
-        ShapeError: If there are neither one nor `count`, or some are even where others are odd:
-            style codes lie at every second LR pixel, and images of a batch share their grid.
+        ShapeError: If there are neither one nor `count`.
     """
     rows = torch.as_tensor(origin_yx, dtype=torch.int64).reshape(-1, 2).tolist()
     pairs = tuple((row, col) for row, col in rows)
     if len(pairs) not in (1, count):
         raise ShapeError(f"origin_yx holds {len(pairs)} pairs, expected one or {count}")
-    if len({(row % 2, col % 2) for row, col in pairs}) > 1:
-        raise ShapeError(f"origin_yx is {list(pairs)}, expected rows and columns of equal parity")
     return pairs
 
 
 def fit(image: Tensor, held: int, wanted: int) -> Tensor:
-    """Bring an image that carries `held` pixels of context to `wanted`, or repeat its edges."""
-    return crop(image, held - wanted) if held >= wanted else pad_edge(image, wanted)
+    """Bring an image that carries `held` pixels of context to `wanted`, repeating its edges."""
+    return crop(image, held - wanted) if held >= wanted else pad_edge(image, wanted - held)
 
 
-def check_images(
-    rgb: Tensor, hsi: Tensor | None, mask: Tensor | None, bands: int
-) -> tuple[Tensor, Tensor]:
-    """Check the inputs of a scene network, and fill in what is not given.
+def check_rgb(rgb: Tensor) -> None:
+    """Raise unless an image can be super-resolved.
 
     Args:
-        rgb: What should be N x 3 x H x W in [-1, 1].
-        hsi: What should be N x bands x H x W; None for no cube.
-        mask: What should be N x 1 x H x W; None for a valid cube.
-        bands: Bands that the network takes.
-
-    Returns:
-        The cube, zero where invalid, and its mask, both as `rgb` in type.
+        rgb: What should be floating point N x 3 x H x W in [-1, 1].
 
     Raises:
         ShapeError: Says what was found and what was expected.
     """
-    check_tensors(rgb=rgb, hsi=hsi, hsi_mask=mask)
+    check_tensors(rgb=rgb)
     if rgb.ndim != 4 or rgb.shape[1] != 3 or not rgb.is_floating_point() or not rgb.numel():
         raise ShapeError(
             f"rgb is {rgb.dtype} {tuple(rgb.shape)}, expected floating point N x 3 x H x W"
@@ -95,21 +87,58 @@ def check_images(
     # Written so that NaN, which compares false, fails too.
     if not largest <= 1 + _SLACK:
         raise ShapeError(f"rgb holds values of magnitude {largest:.6g}, expected [-1, 1]")
-    if hsi is None:
-        zeros = rgb.new_zeros(len(rgb), bands, *rgb.shape[2:])
-        return zeros, zeros[:, :1]
-    expected = (len(rgb), bands, *rgb.shape[2:])
-    if tuple(hsi.shape) != expected or not hsi.is_floating_point():
-        raise ShapeError(
-            f"hsi is {hsi.dtype} {tuple(hsi.shape)}, expected floating point {expected} "
-            f"to go with rgb {tuple(rgb.shape)}"
-        )
-    if mask is None:
-        mask = torch.ones_like(hsi[:, :1])
-    expected = (len(rgb), 1, *rgb.shape[2:])
-    if tuple(mask.shape) != expected:
-        raise ShapeError(f"hsi_mask is {tuple(mask.shape)}, expected {expected}")
-    hsi = torch.where(mask > 0, hsi.to(rgb.dtype), 0.0)
-    if not bool(torch.isfinite(hsi).all()):
-        raise ShapeError("hsi holds NaN or infinity where hsi_mask says it is valid")
-    return hsi, mask.to(rgb.dtype)
+
+
+def check_guides(
+    rgb: Tensor,
+    hsi: Tensor | Sequence[Tensor] | None,
+    mask: Tensor | Sequence[Tensor] | None,
+    bands: int,
+) -> list[tuple[Tensor, Tensor]]:
+    """Check the guide on every grid that it is given on, and fill in its masks.
+
+    Args:
+        rgb: N x 3 x H x W.
+        hsi: What should be N x bands x H x W, or a list of it and N x bands x 2^k H x 2^k W.
+        mask: For each, what should be N x 1 or N x bands of the same size; None for all known.
+        bands: Bands that the network takes.
+
+    Returns:
+        For each grid the bands, 0 where unknown, and what is known of them, N x bands each.
+
+    Raises:
+        ShapeError: Says what was found and what was expected.
+    """
+    images = _listed(hsi, "hsi")
+    known_all = [torch.ones_like(image[:, :1]) for image in images]
+    masks = known_all if mask is None else _listed(mask, "hsi_mask")
+    if len(masks) != len(images):
+        raise ShapeError(f"hsi_mask is given for {len(masks)} grids, hsi for {len(images)}")
+    guides = []
+    for level, (image, known) in enumerate(zip(images, masks, strict=True)):
+        height, width = (side << level for side in rgb.shape[2:])
+        expected = (len(rgb), bands, height, width)
+        if tuple(image.shape) != expected or not image.is_floating_point():
+            raise ShapeError(
+                f"hsi is {image.dtype} {tuple(image.shape)}, expected floating point {expected} "
+                f"to go with rgb {tuple(rgb.shape)}"
+            )
+        if tuple(known.shape) not in (expected, (len(rgb), 1, height, width)):
+            raise ShapeError(
+                f"hsi_mask is {tuple(known.shape)}, expected {expected} or 1 in place of {bands}"
+            )
+        values = torch.where(known > 0, image.to(rgb.dtype), 0.0)
+        if not bool(torch.isfinite(values).all()):
+            raise ShapeError("hsi holds NaN or infinity where hsi_mask says it is known")
+        guides.append((values, known.to(rgb.dtype).expand(expected)))
+    return guides
+
+
+def _listed(images: Tensor | Sequence[Tensor] | None, name: str) -> list[Tensor]:
+    if images is None:
+        return []
+    if isinstance(images, list | tuple):
+        return list(images)
+    check_tensors(**{name: images})
+    assert isinstance(images, Tensor)
+    return [images]

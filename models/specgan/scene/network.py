@@ -1,25 +1,35 @@
 """The scene network: SpecGAN made fully convolutional and progressive, x2 to x32.
 
-A scene of any shape is computed as if in one piece.  Every doubling (an octave) proposes an RGB
-residual on the smoothly interpolated coarser image and is then made to keep the coarser image's
-pixels as its 2x2 means, so block means equal the input and coarser results are the finer ones'
-averages by construction.
+A scene of any shape is computed as if in one piece.  Two branches, RGB and whatever spectral bands
+there are, are fused on the LR grid.  Every doubling (an octave) then has its depth in residual
+blocks on its coarse grid, lets the latent bank add texture by place, and adds RGB detail to the
+smoothly interpolated coarser image, whose pixels are kept as 2x2 means.  So block means equal the
+input and coarser results are the finer ones' averages, by construction.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from specgan.consistency import crop
 from specgan.scene.config import BASE, OCTAVES, PRESETS, SMALL, SceneConfig
-from specgan.scene.context import plan_margins
-from specgan.scene.encoder import FusionEncoder
-from specgan.scene.inputs import check_images, fit, gsd_tensor, octave_count, origin_pairs
-from specgan.scene.layers import Border, Conv, SpatialStyledConv, leaky_
-from specgan.scene.octave import Frame, Octave, State, channels_last, styled
-from specgan.scene.style import STYLE_REACH, GsdEmbedding, StyleMap
+from specgan.scene.context import Margins, plan_margins
+from specgan.scene.inputs import (
+    Guides,
+    check_guides,
+    check_rgb,
+    fit,
+    gsd_tensor,
+    octave_count,
+    origin_pairs,
+)
+from specgan.scene.layers import Border, Conv
+from specgan.scene.noise import position_noise
+from specgan.scene.octave import Octave
+from specgan.scene.spectrum import Fusion, SpectralEncoder
 
 __all__ = ["BASE", "PRESETS", "SMALL", "SceneConfig", "SceneNetwork"]
 
@@ -36,44 +46,41 @@ class SceneNetwork(nn.Module):
         super().__init__()
         lists = {key: tuple(v) for key, v in config.items() if isinstance(v, list | tuple)}
         self.config = SceneConfig(**{**config, **lists})
-        widths = self.config.channels
-        self.encoder = FusionEncoder(
-            bands=self.config.bands,
-            channels=self.config.encoder_channels,
-            growth=self.config.growth,
-            layers=self.config.dense_layers,
-            blocks=self.config.dense_blocks,
-            window=self.config.window,
-        )
-        features, code = self.config.encoder_channels, self.config.code
-        self.style_map = StyleMap(inputs=features, code=code, count=OCTAVES + 1)
-        self.gsd_embedding = GsdEmbedding(code=code)
-        self.constant = nn.Parameter(torch.randn(widths[0]))
-        self.fuse = Conv(inputs=widths[0] + features, outputs=widths[0], size=1)
-        self.enter = SpatialStyledConv(
-            inputs=widths[0], outputs=widths[0], code=code, layer=0, up=False
-        )
-        self.enter_decoder = Conv(inputs=features, outputs=widths[0], size=1)
+        first, guide = self.config.channels[0], self.config.guide
+        self.spectrum = SpectralEncoder(bands=self.config.bands, features=guide)
+        self.head = Conv(inputs=4, outputs=first, size=3)
+        self.fusion = Fusion(guide=guide, channels=first)
         self.octave = nn.ModuleList(
             Octave(config=self.config, level=level) for level in range(1, OCTAVES + 1)
         )
         self._margins = {
-            (count, border): plan_margins(self.config.bank_convs[:count], border)
+            (count, border): plan_margins(self.config.blocks[:count], border)
             for count in range(1, OCTAVES + 1)
             for border in Border
         }
-        self.halo = self._margins[OCTAVES, Border.EXACT].encoder + self.encoder.reach
+        self.halo = max(self._margins[count, Border.EXACT].halo for count in range(1, OCTAVES + 1))
 
     @classmethod
     def preset(cls, name: str) -> "SceneNetwork":
         """Build a network of a named size, `small` or `base`, with fresh weights."""
         return cls(**asdict(PRESETS[name]))
 
+    @torch.no_grad()
+    def wake_noise(self, gain: float = 0.5) -> None:
+        """Give the latent banks of a network that was trained without noise first weights.
+
+        Started at zero, a short training finds its texture in the grid of pixels instead of in the
+        noise, and a lattice shows.  Banks that have a voice already keep it.
+        """
+        for octave in self.octave:
+            assert isinstance(octave, Octave)
+            octave.bank.wake(gain)
+
     def forward(
         self,
         rgb: Tensor,
-        hsi: Tensor | None = None,
-        hsi_mask: Tensor | None = None,
+        hsi: Tensor | Sequence[Tensor] | None = None,
+        hsi_mask: Tensor | Sequence[Tensor] | None = None,
         *,
         gsd: float | Sequence[float] | Tensor | None = None,
         scale: int | None = None,
@@ -85,12 +92,14 @@ class SceneNetwork(nn.Module):
         Args:
             rgb: N x 3 x H x W in [-1, 1], on the LR grid.
             hsi: N x bands x H x W on the same grid, standardised with the statistics of the
-                checkpoint's header; None where there is no cube.
-            hsi_mask: N x 1 x H x W, 1 where `hsi` is valid; all of it when None.
+                checkpoint's header; or a list of it and the same bands on the grids 2, 4, ... times
+                finer, as far as the cube resolves them; None where there is no cube.
+            hsi_mask: For each `hsi`, N x 1 or N x bands x H x W, 1 where it is known; all of it
+                when None.
             gsd: The LR pixel in metres, one number or N; 3.2 when None.
             scale: 2, 4, 8, 16 or 32 (the default).
-            origin_yx: Absolute row and column of the first LR pixel: anchors noise and styles, so
-                that windows of a scene agree. One pair, or N pairs that are all even or odd alike.
+            origin_yx: Absolute row and column of the first LR pixel: anchors the noise, so that
+                windows of a scene agree. One pair, or N.
             seed: Of the invented detail; one, or an integer tensor of N.
 
         Returns:
@@ -98,8 +107,7 @@ class SceneNetwork(nn.Module):
             scale x scale block is the input pixel.
 
         Raises:
-            ShapeError: If a tensor has the wrong shape, `scale` is not one of those above, or the
-                origins differ in parity.
+            ShapeError: If a tensor has the wrong shape, or `scale` is not one of those above.
         """
         return self.octaves(
             rgb, hsi, hsi_mask, gsd=gsd, scale=scale, origin_yx=origin_yx, seed=seed
@@ -108,33 +116,30 @@ class SceneNetwork(nn.Module):
     def octaves(
         self,
         rgb: Tensor,
-        hsi: Tensor | None = None,
-        hsi_mask: Tensor | None = None,
+        hsi: Tensor | Sequence[Tensor] | None = None,
+        hsi_mask: Tensor | Sequence[Tensor] | None = None,
         *,
         gsd: float | Sequence[float] | Tensor | None = None,
         scale: int | None = None,
         origin_yx: tuple[int, int] | Sequence[tuple[int, int]] = (0, 0),
-        seed: int | Tensor = 0,
+        seed: int | Tensor | None = 0,
         padded: bool = False,
         local: bool = False,
-        coarse: Sequence[Tensor | None] | None = None,
     ) -> list[Tensor]:
         """Compute every octave from x2 to `scale`; arguments as for `forward`, and these.
 
         Args:
             rgb: As for `forward`; with `padded`, N x 3 x (H + 2 halo) x (W + 2 halo).
-            hsi: As for `forward`, padded like `rgb`.
-            hsi_mask: As for `forward`, padded like `rgb`.
+            hsi: As for `forward`, padded like `rgb`, by `halo` LR pixels on every grid.
+            hsi_mask: As for `forward`, padded like `hsi`.
             gsd: As for `forward`.
             scale: As for `forward`.
             origin_yx: As for `forward`; with `padded` of the first pixel that is not halo.
-            seed: As for `forward`.
+            seed: As for `forward`; None for no noise (training for fidelity).
             padded: The inputs carry `halo` pixels of context on every side; the outputs do not.
-                Otherwise the images' edge pixels are repeated.
+                Otherwise the edge pixels of the images are repeated.
             local: Repeat edge pixels inside every layer instead (training on small crops: cheaper,
                 and the same away from the edges).
-            coarse: True images at x2, x4, ... (None to use the network's own): octave k + 1 is
-                then computed from the true octave k (teacher forcing). Not with `padded`.
 
         Returns:
             N x 3 x 2^k H x 2^k W in [-1, 1] for k = 1, 2, ...; each is the 2x2 mean of the next.
@@ -143,52 +148,85 @@ class SceneNetwork(nn.Module):
             ShapeError: As for `forward`.
         """
         count = octave_count(scale)
-        hsi, hsi_mask = check_images(rgb, hsi, hsi_mask, self.config.bands)
+        check_rgb(rgb)
+        guides = check_guides(rgb, hsi, hsi_mask, self.config.bands)[: count + 1]
+        metres = gsd_tensor(gsd, rgb)
         margins = self._margins[count, Border.LOCAL if local else Border.EXACT]
-        halo = 0 if local else margins.encoder + self.encoder.reach
         held = self.halo if padded else 0
         shape_yx = (rgb.shape[2] - 2 * held, rgb.shape[3] - 2 * held)
-        frame = Frame(shape_yx, origin_pairs(origin_yx, len(rgb)), seed, margins)
-        rgb, hsi, hsi_mask = (fit(image, held, halo) for image in (rgb, hsi, hsi_mask))
-        codes, state = self._enter(rgb, hsi, hsi_mask, gsd_tensor(gsd, rgb), frame)
+        origins = origin_pairs(origin_yx, len(rgb))
+        noises = None if seed is None else self._noises(rgb, seed, origins, shape_yx, margins)
+        rgb = fit(rgb, held, margins.halo)
+        guides = [
+            (
+                fit(hsi_level, held << level, margins.halo << level),
+                fit(known, held << level, margins.halo << level),
+            )
+            for level, (hsi_level, known) in enumerate(guides)
+        ]
+        return self.compute(rgb, guides, metres, noises, margins)
+
+    def compute(
+        self,
+        rgb: Tensor,
+        guides: Guides,
+        metres: Tensor,
+        noises: Sequence[Tensor] | None,
+        margins: Margins,
+    ) -> list[Tensor]:
+        """Compute the octaves of checked inputs: floating point alone, no choice by value.
+
+        Args:
+            rgb: N x 3 x (H + 2 halo) x (W + 2 halo), with the halo of `margins`.
+            guides: For each grid from the LR one on, the bands (0 where unknown) and what is known
+                of them, N x bands x h x w each, with the same halo.
+            metres: N LR pixel sizes.
+            noises: For each octave N x 1 x h x w (or 1 x 1), with `margins.noise`; None for none.
+            margins: Context of every part; says how many octaves there are.
+
+        Returns:
+            As `octaves`.
+        """
+        dtype, border, count = self.head.weight.dtype, margins.border, len(margins.feature) - 1
+        halo, feature = margins.halo, margins.feature
+        plane = (metres.log2() / OCTAVES)[:, None, None, None].expand(-1, 1, *rgb.shape[2:])
+        inputs = torch.cat((rgb.to(dtype), plane.to(dtype)), 1)  # [N 4 H W]
+        features = self.head(
+            channels_last(crop(inputs, halo - feature[0] - border.shrink(1))), border
+        )
+        spectral = [self.spectrum(*(channels_last(g.to(dtype)) for g in guide)) for guide in guides]
+        if spectral:
+            near = crop(spectral[0], halo - feature[0] - border.shrink(1))
+            features = self.fusion(features, near, border)
+        image = crop(rgb, halo - margins.image[0]).to(torch.promote_types(rgb.dtype, torch.float32))
         results = []
         for level, octave in enumerate(self.octave[:count], start=1):
-            state = octave(state, codes[level], frame)
-            results.append(frame.trim(state.image, level, 0))
-            given = coarse[level - 1] if coarse is not None and level <= len(coarse) else None
-            if given is not None:
-                state = replace(state, image=fit(given, 0, margins.image[level]))
+            finer = None
+            if level < len(spectral):
+                finer = crop(spectral[level], (halo << level) - 2 * feature[level - 1])
+            noise = None if noises is None else channels_last(noises[level - 1].to(dtype))
+            features, image = octave(features, image, margins, finer, noise)
+            results.append(crop(image, margins.image[level]))
         return results
 
-    def _enter(
-        self, rgb: Tensor, hsi: Tensor, mask: Tensor, metres: Tensor, frame: Frame
-    ) -> tuple[list[Tensor], State]:
-        """Run the encoder: each level's style codes, and the state on the LR grid."""
-        margins, border = frame.margins, frame.margins.border
-        metres = metres.to(self.constant.dtype)
-        scaled = metres.log2()[:, None, None, None] / OCTAVES
-        images = (image.to(self.constant.dtype) for image in (rgb, hsi, mask))
-        feature_x, feature_y = (
-            channels_last(feature) for feature in self.encoder(*images, scaled, border)
-        )
-        reach = margins.codes + STYLE_REACH
-        wide = border.pad(feature_x, reach)
-        codes = [
-            channels_last(code + self.gsd_embedding(metres / 2**level))
-            for level, code in enumerate(
-                self.style_map(wide, frame.margin(wide, 0), frame.origins_yx[0], margins.codes)
-            )
-        ]
-        inner = frame.trim(feature_x, 0, margins.feature[0] + border.shrink(1))
-        constant = self.constant[None, :, None, None].expand(
-            len(inner), -1, inner.shape[2], inner.shape[3]
-        )
-        bank = channels_last(self.fuse.join((constant, inner), border))
-        state = State(
-            bank=styled(self.enter, bank, codes[0], frame, 0),
-            decoder=leaky_(self.enter_decoder(frame.trim(feature_y, 0, margins.feature[0]))),
-            image=frame.trim(rgb, 0, margins.image[0]).to(
-                torch.promote_types(rgb.dtype, torch.float32)
-            ),
-        )
-        return codes, state
+    def _noises(
+        self,
+        rgb: Tensor,
+        seed: int | Tensor,
+        origins: tuple[tuple[int, int], ...],
+        shape_yx: tuple[int, int],
+        margins: Margins,
+    ) -> list[Tensor]:
+        """Return each octave's noise over the wanted pixels and the context that it needs."""
+        planes = []
+        for level in range(1, len(margins.noise)):
+            margin = margins.noise[level]
+            starts = [((row << level) - margin, (col << level) - margin) for row, col in origins]
+            height, width = ((side << level) + 2 * margin for side in shape_yx)
+            planes.append(position_noise(seed, level, starts, (height, width), device=rgb.device))
+        return planes
+
+
+def channels_last(image: Tensor) -> Tensor:
+    """Lay an image out pixel by pixel, which is what a CPU's convolutions like best."""
+    return image.contiguous(memory_format=torch.channels_last)

@@ -1,53 +1,58 @@
-"""One doubling of the scene network: latent bank, decoder, and an image that keeps the coarser."""
-
-from dataclasses import dataclass
+"""One doubling of the scene network: depth on the coarse grid, detail on the fine one."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specgan.consistency import REACH, crop, keep_coarse, smooth_upsample
+from specgan.consistency import REACH, block_fix, crop, smooth_upsample
+from specgan.layers import SLOPE
 from specgan.scene.config import SceneConfig
 from specgan.scene.context import Margins
-from specgan.scene.layers import Border, Conv, SpatialStyledConv, double, leaky_
-from specgan.scene.style import enlarge
+from specgan.scene.layers import Border, Conv, ResidualBlock, UpConv
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Where on the ground a call computes, and with which context and seed."""
+class LatentBank(nn.Module):
+    """Noise by place, filtered and let through where the features ask for it.
 
-    shape_yx: tuple[int, int]
-    """LR rows and columns that are wanted."""
-    origins_yx: tuple[tuple[int, int], ...]
-    """Absolute LR row and column of the first wanted pixel: one pair, or one a sample."""
-    seed: int | Tensor
-    """Of the noise: one, or N."""
-    margins: Margins
-    """Context of every part of the network."""
+    Args:
+        channels: Of the features.
+        width: Filters of the bank.
+    """
 
-    def margin(self, image: Tensor, level: int) -> int:
-        """Return the pixels around the wanted part that an image of a level carries."""
-        return (image.shape[-1] - (self.shape_yx[1] << level)) // 2
+    def __init__(self, *, channels: int, width: int) -> None:
+        super().__init__()
+        self.filter = Conv(inputs=4, outputs=width, size=3)
+        self.gate = Conv(inputs=channels, outputs=width, size=1, gain=0.1)
+        # Silent until training for texture wakes it: fidelity has no use for noise.
+        self.join = Conv(inputs=width, outputs=channels, size=1, gain=0.0)
 
-    def trim(self, image: Tensor, level: int, margin: int) -> Tensor:
-        """Crop an image of a level to `margin` pixels around the wanted part."""
-        return crop(image, self.margin(image, level) - margin)
+    def wake(self, gain: float) -> None:
+        """Draw first weights of this gain for a bank that is silent."""
+        if not self.join.weight.any():
+            nn.init.kaiming_normal_(self.join.weight, a=SLOPE, nonlinearity="leaky_relu")
+            self.join.weight.mul_(gain)
+            assert self.gate.bias is not None
+            nn.init.constant_(self.gate.bias, gain)
 
+    def forward(self, features: Tensor, noise: Tensor, border: Border) -> Tensor:
+        """Add texture to the features.
 
-@dataclass(frozen=True)
-class State:
-    """What one level hands to the next, on its own grid with its own margins."""
+        Args:
+            features: N x channels x H x W.
+            noise: N x 4 x H x W, the fine grid's noise folded onto the coarse one; with a pixel
+                more on every side when EXACT.
+            border: What happens at the border.
 
-    bank: Tensor
-    """Feature of the latent bank."""
-    decoder: Tensor
-    """Feature of the decoder."""
-    image: Tensor
-    """RGB in [-1, 1], in single precision at least."""
+        Returns:
+            N x channels x H x W.
+        """
+        texture = F.leaky_relu_(self.filter(noise, border), SLOPE)
+        result: Tensor = features + self.join(texture * self.gate(features))
+        return result
 
 
 class Octave(nn.Module):
-    """One doubling: the latent bank's layers, the decoder's, and the RGB residual.
+    """Residual blocks and latent bank on the coarse grid; features and RGB detail twice as fine.
 
     Args:
         config: The network's numbers.
@@ -58,103 +63,65 @@ class Octave(nn.Module):
         super().__init__()
         coarse, fine = config.channels[level - 1 : level + 1]
         self.level = level
-        self.smooth = config.consistency == "smooth"
-        self.bank = nn.ModuleList(
-            SpatialStyledConv(
-                inputs=coarse if i == 0 else fine,
-                outputs=fine,
-                code=config.code,
-                layer=2 * level + i,
-                up=i == 0,
-            )
-            for i in range(config.bank_convs[level - 1])
-        )
-        self.narrow = Conv(inputs=coarse, outputs=fine, size=1)
-        self.decode = nn.ModuleList(
-            (
-                Conv(inputs=2 * fine + 3, outputs=fine, size=3),
-                Conv(inputs=fine, outputs=fine, size=3),
-            )
-        )
-        self.to_rgb = Conv(inputs=fine, outputs=3, size=1, gain=0.1)
+        self.guide = Conv(inputs=4 * config.guide, outputs=coarse, size=1, gain=0.5, bias=False)
+        self.body = nn.ModuleList(ResidualBlock(coarse) for _ in range(config.blocks[level - 1]))
+        self.bank = LatentBank(channels=coarse, width=config.bank)
+        self.up = UpConv(inputs=coarse, outputs=fine)
+        self.to_rgb = Conv(inputs=fine, outputs=3, size=3, gain=0.0)
 
-    def forward(self, state: State, codes: Tensor, frame: Frame) -> State:
+    def forward(
+        self,
+        features: Tensor,
+        image: Tensor,
+        margins: Margins,
+        spectral: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Compute the level from the coarser one.
 
         Args:
-            state: Of the coarser level.
-            codes: N x code x h x w style codes on the LR grid.
-            frame: Where the call computes.
+            features: N x coarse x H x W with `margins.feature[level - 1]` pixels around.
+            image: N x 3 x H x W, in single precision at least, with `margins.image[level - 1]`.
+            margins: Context around the wanted pixels.
+            spectral: N x guide x 2H x 2W on the fine grid, over the ground of `features`; None
+                where the guide does not resolve it.
+            noise: N x 1 x 2H x 2W on the fine grid, with `margins.noise[level]` fine pixels; None
+                for no texture.
+
+        Returns:
+            N x fine x 2H x 2W with `margins.feature[level]` pixels around, and N x 3 x 2H x 2W with
+            `margins.image[level]`, whose 2x2 means are `image`.
         """
-        level, margins = self.level, frame.margins
-        bank = frame.trim(state.bank, level - 1, margins.bank_input[level])
-        for layer in self.bank:
-            assert isinstance(layer, SpatialStyledConv)
-            bank = styled(layer, bank, codes, frame, level)
-        coarse = state.image
-        base = frame.trim(coarse, level - 1, margins.image_before[level])
-        # Means are kept in single precision, whatever the layers compute in.
-        with torch.autocast(coarse.device.type, enabled=False):
-            base = smooth_upsample(margins.border.pad(base, REACH))
-        feature = self._decode(state.decoder, bank, base.to(bank.dtype), frame)
-        detail = self.to_rgb(feature).to(coarse.dtype).contiguous()
-        margin = margins.proposal[level]
-        with torch.autocast(coarse.device.type, enabled=False):
-            image = keep_coarse(
-                frame.trim(base, level, margin) + frame.trim(detail, level, margin),
-                frame.trim(coarse, level - 1, margin // 2),
-                smooth=self.smooth,
-                repeat_edge=margins.border is Border.LOCAL,
-            )
-        return State(
-            bank=frame.trim(bank, level, margins.feature[level]),
-            decoder=feature,
-            image=frame.trim(image, level, margins.image[level]),
+        border, level = margins.border, self.level
+        if spectral is not None:
+            features = features + self.guide(F.pixel_unshuffle(spectral, 2))
+        x = features
+        for block in self.body:
+            x = block(x, border)
+        x = x + crop(features, border.shrink(ResidualBlock.reach * len(self.body)))
+        if noise is not None:
+            x = self.bank(x, F.pixel_unshuffle(noise, 2), border)
+        fine = self.up(x, border)
+        held = margins.up[level]
+        detail = self.to_rgb(crop(fine, held - margins.detail[level] - border.shrink(1)), border)
+        return (
+            crop(fine, held - margins.feature[level]),
+            _keep_coarse(detail, image, margins, level),
         )
 
-    def _decode(self, coarser: Tensor, bank: Tensor, base: Tensor, frame: Frame) -> Tensor:
-        """Return the decoder's feature of this level."""
-        level, border = self.level, frame.margins.border
-        feature = frame.trim(coarser, level - 1, frame.margins.decoder_before[level])
-        feature = double(leaky_(self.narrow(feature)), border)
-        wanted = frame.margins.decoder_input[level]
-        parts = [frame.trim(part, level, wanted) for part in (feature, bank, base)]
-        join, refine = self.decode
-        assert isinstance(join, Conv)
-        result: Tensor = leaky_(refine(leaky_(join.join(parts, border)), border))
-        return result
 
+def _keep_coarse(detail: Tensor, coarse: Tensor, margins: Margins, level: int) -> Tensor:
+    """Add detail to the smoothly interpolated coarse image, whose 2x2 means the result keeps.
 
-def styled(
-    layer: SpatialStyledConv, image: Tensor, codes: Tensor, frame: Frame, level: int
-) -> Tensor:
-    """Run a styled layer that ends on a level's grid, its style maps enlarged to both grids.
-
-    Args:
-        layer: The layer; an up-convolution starts on the coarser grid.
-        image: Its input.
-        codes: Style codes on the LR grid.
-        frame: Where the call computes.
-        level: The level of the result.
+    Means are kept in single precision, whatever the layers compute in.
     """
-    style, demodulation = layer.styles(codes)
-    before = level - 1 if layer.up else level
-    border, held = frame.margins.border, frame.margins.codes
-    margin = frame.margin(image, before)
-    result = (2 * margin - border.shrink(2) if layer.up else margin) - border.shrink(1)
-    found: Tensor = layer(
-        image,
-        enlarge(style, before, held, margin),
-        enlarge(demodulation, level, held, result),
-        origins_yx=[
-            ((row << level) - result, (col << level) - result) for row, col in frame.origins_yx
-        ],
-        seed=frame.seed,
-        border=border,
-    )
-    return found
-
-
-def channels_last(image: Tensor) -> Tensor:
-    """Lay an image out pixel by pixel, which is what a CPU's convolutions like best."""
-    return image.contiguous(memory_format=torch.channels_last)
+    border = margins.border
+    with torch.autocast(coarse.device.type, enabled=False):
+        detail = detail.to(coarse.dtype).contiguous()
+        held = margins.image[level - 1]
+        rest = crop(coarse, held - margins.detail[level] // 2) - F.avg_pool2d(detail, 2)
+        proposal = smooth_upsample(border.pad(rest, REACH))
+        proposal = proposal + crop(detail, border.shrink(2 * REACH))
+        kept = margins.detail[level] // 2 - border.shrink(REACH)
+        fine = block_fix(proposal.clamp(-1, 1), crop(coarse, held - kept))
+    return crop(fine, 2 * kept - margins.image[level])

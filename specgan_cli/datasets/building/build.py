@@ -210,6 +210,7 @@ def describe(
         shape_yx=chip.window.shape_yx,
         shard=plan.name,
         index=index,
+        hsi_known=source.hsi_known if seen else None,
     )
 
 

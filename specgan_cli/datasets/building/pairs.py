@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from specgan_cli.cubes.wavelengths import inline_bands
 from specgan_cli.datasets.manifest import HSI_KINDS, SPLITS, HsiKind, Split
 from specgan_cli.errors import DatasetError
 
@@ -28,6 +29,7 @@ COLUMNS = (
     "hsi_kind",
     "wavelengths",
     "hsi_scale",
+    "hsi_gsd",
     "nodata",
 )
 """Columns of a list; only `rgb` is needed."""
@@ -57,9 +59,11 @@ class ImagePair:
     hsi_kind: HsiKind = "none"
     """Whether the cube was measured or simulated."""
     wavelengths: str | None = None
-    """Table of the cube's wavelengths, as the list names it."""
+    """Table of the cube's wavelengths, as the list names it, or the wavelengths themselves."""
     hsi_scale: float | None = None
     """Stored value of reflectance 1."""
+    hsi_gsd: float | None = None
+    """Pixel size in metres to which a finer cube is averaged in the dataset."""
     nodata: str | None = None
     """Value of missing RGB pixels instead of the file's, or `none`."""
 
@@ -155,6 +159,7 @@ def _parse_row(row: dict[str, str], base: Path, where: str) -> ImagePair:
         hsi_kind=kind,
         wavelengths=row.get("wavelengths") or None,
         hsi_scale=_positive(row.get("hsi_scale", ""), "hsi_scale", where),
+        hsi_gsd=_positive(row.get("hsi_gsd", ""), "hsi_gsd", where),
         nodata=row.get("nodata") or None,
     )
 
@@ -219,7 +224,8 @@ def _check_files(pairs: Iterable[ImagePair]) -> None:
         if path in seen:
             raise DatasetError(f"{pair.rgb} is named twice; each image may stand in one list once")
         seen.add(path)
-        names = (pair.rgb, pair.hsi, pair.wavelengths)
+        table = None if inline_bands(pair.wavelengths or "") else pair.wavelengths
+        names = (pair.rgb, pair.hsi, table)
         missing += [name for name in names if name and not _exists(pair.path(name))]
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")

@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 from specgan_cli.alignment import Alignment, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
+from specgan_cli.cubes.wavelengths import inline_bands
 from specgan_cli.datasets.building.pairs import ImagePair
 from specgan_cli.datasets.building.splits import Ground
 from specgan_cli.datasets.shards import ChipArrays
@@ -22,6 +23,7 @@ from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError, MismatchError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
+from specgan_cli.resampling.cube_on_grid import measured_bands
 from specgan_cli.types import Mask
 
 COMMON_PLANE = "EPSG:3857"
@@ -48,6 +50,8 @@ class SourceImage:
     """Size of an HR pixel, metres."""
     hsi_factor: int | None
     """HR pixels per HSI pixel in the dataset, a power of two; None without a cube."""
+    hsi_known: tuple[int, ...] | None = None
+    """Canonical bands, from 0, that the cube measures; None for all, or without a cube."""
 
     @property
     def crs_name(self) -> str | None:
@@ -73,11 +77,13 @@ def read_headers(
     """
     with open_scene(pair, assume_gsd) as (scene, grid):
         gsd = round(grid.gsd, 9)
-        factor = None
-        if pair.hsi is not None:
-            with open_cube(pair, grid, cubes) as cube:
-                factor = hsi_factor(gsd, cube_gsd(cube, gsd), scale)
-        return SourceImage(pair, grid, scene.dtype, gsd, factor)
+        if pair.hsi is None:
+            return SourceImage(pair, grid, scene.dtype, gsd, None)
+        with open_cube(pair, grid, cubes) as cube:
+            cube_pixel = max(cube_gsd(cube, gsd), pair.hsi_gsd or 0.0)
+            known = measured_bands(cube)
+        bands = None if known.all() else tuple(np.flatnonzero(known).tolist())
+        return SourceImage(pair, grid, scene.dtype, gsd, hsi_factor(gsd, cube_pixel, scale), bands)
 
 
 def cube_gsd(cube: Cube, gsd: float) -> float:
@@ -127,8 +133,10 @@ def open_cube(pair: ImagePair, grid: Grid, options: CubeOptions) -> Iterator[Cub
         MismatchError: Image and cube without a CRS differ in their proportions.
     """
     assert pair.hsi is not None
-    table = pair.path(pair.wavelengths) if pair.wavelengths else options.wavelengths
-    options = replace(options, wavelengths=table, scale=pair.hsi_scale or options.scale)
+    bands = options.wavelengths
+    if pair.wavelengths:
+        bands = inline_bands(pair.wavelengths) or pair.path(pair.wavelengths)
+    options = replace(options, wavelengths=bands, scale=pair.hsi_scale or options.scale)
     with Cube.open(pair.path(pair.hsi), options) as cube:
         if grid.crs is None:
             cube.grid = _spread(cube.grid, grid, cube.path)

@@ -89,7 +89,7 @@ class ScenePredictor:
         """See `Predictor`."""
         config = self._network.config
         finest = config.channels[scale.bit_length() - 1]
-        return _LR_BYTES_PER_CHANNEL * config.encoder_channels, _HR_BYTES_PER_CHANNEL * finest
+        return _LR_BYTES_PER_CHANNEL * config.channels[0], _HR_BYTES_PER_CHANNEL * finest
 
     def octaves(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device

@@ -1,13 +1,10 @@
 """Checks of a training configuration's values against each other."""
 
-from typing import get_args
-
-from specgan.objectives.augment import Change
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.schema import StageConfig, TrainConfig
 
 METRICS = ("l1", "psnr", "ssim", "lr_psnr", "perceptual")
-OCTAVES = 5
+SCALES = (2, 4, 8, 16, 32)
 
 
 def check(config: TrainConfig) -> None:
@@ -24,18 +21,14 @@ def check(config: TrainConfig) -> None:
     _positive("data.workers", config.data.workers)
     _share("data.hsi_dropout", config.data.hsi_dropout)
     _share("data.hsi_holes", config.data.hsi_holes)
+    _share("data.hsi_bands", config.data.hsi_bands)
+    _share("data.hsi_coarse", config.data.hsi_coarse)
     if not config.data.sources or min(s.weight for s in config.data.sources) < 0:
         raise TrainingError("data.sources: give at least one group, with weights of 0 or more")
     if not sum(source.weight for source in config.data.sources) > 0:
         raise TrainingError("data.sources: one weight at least must be above 0")
     if not 0 <= config.optimiser.ema < 1:
         raise TrainingError(f"optimiser.ema: {config.optimiser.ema} should be in [0, 1)")
-    for name in config.discriminator.augment:
-        if name not in get_args(Change):
-            known = ", ".join(get_args(Change))
-            raise TrainingError(f"discriminator.augment: {name!r} is none of {known}")
-    if len(config.discriminator.depths) != OCTAVES:
-        raise TrainingError(f"discriminator.depths: give {OCTAVES} numbers, one an octave")
     if config.validation.best not in METRICS:
         known = ", ".join(METRICS)
         raise TrainingError(f"validation.best: {config.validation.best!r} is none of {known}")
@@ -73,32 +66,21 @@ def _check_stages(config: TrainConfig) -> None:
 
 
 def _check_stage(name: str, stage: StageConfig) -> None:
-    first, last = stage.octaves
-    if not 1 <= first <= last <= OCTAVES:
-        raise TrainingError(f"{name}.octaves: {first} to {last}; give 1 <= first <= last <= 5")
-    for key in ("steps", "crop", "batch", "accumulate", "r1_every"):
+    for key in ("steps", "side", "least", "pixels", "accumulate"):
         _positive(f"{name}.{key}", getattr(stage, key))
     for key in ("lr", "discriminator_lr"):
         if not getattr(stage, key) > 0:
             raise TrainingError(f"{name}.{key}: {getattr(stage, key)} should be above 0")
-    if len(stage.factors) != len(stage.factor_weights):
-        raise TrainingError(f"{name}.factor_weights: give one number for each of factors")
-    usable = [
-        weight
-        for factor, weight in zip(stage.factors, stage.factor_weights, strict=True)
-        if factor >= 2**last
-    ]
-    if not set(stage.factors) <= {2, 4, 8, 16, 32} or not sum(usable) > 0:
+    _share(f"{name}.coarser", stage.coarser)
+    if len(stage.scales) != len(stage.scale_weights):
+        raise TrainingError(f"{name}.scale_weights: give one number for each of scales")
+    if not set(stage.scales) <= set(SCALES) or not sum(stage.scale_weights) > 0:
         raise TrainingError(
-            f"{name}.factors: {list(stage.factors)}; give numbers out of 2, 4, 8, 16, 32 of which "
-            f"one at least reaches octave {last} (x{2**last}) with a weight above 0"
+            f"{name}.scales: {list(stage.scales)}; give numbers out of 2, 4, 8, 16, 32, one at "
+            "least with a weight above 0"
         )
-    if stage.teacher and stage.context == "halo":
-        raise TrainingError(f'{name}.context: teacher forcing works with "local" and "edge"')
     if not any((stage.l1, stage.perceptual, stage.gan)):
         raise TrainingError(f"{name}: all losses have weight 0; give l1, perceptual or gan one")
-    if stage.feature_matching and not stage.gan:
-        raise TrainingError(f"{name}.feature_matching: needs gan above 0")
 
 
 def _positive(name: str, value: int) -> None:

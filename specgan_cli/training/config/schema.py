@@ -1,12 +1,14 @@
 """The configuration of a training run: one frozen dataclass a TOML table."""
 
 import dataclasses
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Recipe = Literal["scene", "published"]
 Size = Literal["small", "base"]
 Context = Literal["local", "edge", "halo"]
+Method = Literal["muon", "adam"]
+Precision = Literal["auto", "bfloat16", "float32"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,15 @@ class DataConfig:
     hsi_holes: float = 0.1
     """Probability that a sample loses a random rectangle of its cube."""
 
+    hsi_bands: float = 0.6
+    """Probability that a sample keeps only some bands of its cube: those of another sensor."""
+
+    hsi_coarse: float = 0.5
+    """Probability that a sample's cube is given on the LR grid alone, however fine it is."""
+
+    hsi_gain: float = 0.25
+    """Largest change of the cube's gain, as a natural logarithm: other units, other light."""
+
     random_phase: bool = True
     """Crops begin at any HR pixel, not only at the LR grid of the chip's corner."""
 
@@ -67,28 +78,20 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True)
-class DiscriminatorConfig:
-    """The octave discriminators of the scene recipe; `[discriminator]`."""
-
-    channels: int = 32
-    """Width of the first layer."""
-
-    depths: tuple[int, ...] = (2, 3, 3, 3, 3)
-    """Halvings, one number an octave from x2 on."""
-
-    augment: tuple[str, ...] = ("colour", "translation", "cutout")
-    """Differentiable changes of what the discriminator sees; empty for none."""
-
-
-@dataclass(frozen=True)
 class OptimiserConfig:
-    """Adam and the averaged weights; `[optimiser]`."""
+    """What all stages share of their optimisers, and the averaged weights; `[optimiser]`."""
 
     betas: tuple[float, float] = (0.5, 0.99)
-    """Decay of the moments, of generator and discriminators."""
+    """Decay of Adam's moments."""
+
+    momentum: float = 0.95
+    """Decay of Muon's momentum."""
+
+    weight_decay: float = 0.02
+    """Share of the learning rate by which Muon shrinks weights."""
 
     clip: float = 1.0
-    """Largest gradient norm of the generator; 0 for no limit."""
+    """Largest gradient norm of what Adam updates; 0 for no limit."""
 
     ema: float = 0.999
     """Decay of the averaged weights per step; grows to this from 0 over the first steps."""
@@ -98,23 +101,37 @@ class OptimiserConfig:
 class StageConfig:
     """One stage of the scene recipe; `[[stages]]`."""
 
-    octaves: tuple[int, int] = (1, 5)
-    """First and last octave that have losses; 1 is x2, 5 is x32."""
-
     steps: int = 1000
     """Generator steps."""
 
-    crop: int = 12
-    """LR pixels a side; smaller chips are used whole."""
+    scales: tuple[int, ...] = (2, 4, 8, 16, 32)
+    """Factors that are trained; each batch has one."""
 
-    batch: int = 4
-    """Samples a process and micro-batch."""
+    scale_weights: tuple[float, ...] = (0.1, 0.3, 0.3, 0.15, 0.15)
+    """Shares of the scales."""
+
+    coarser: float = 0.25
+    """Share of the batches whose truth is averaged to two or four times coarser pixels first: the
+    network meets more pixel sizes."""
+
+    side: int = 128
+    """Output pixels a side of a crop."""
+
+    least: int = 8
+    """LR pixels a side at least; smaller chips are used whole."""
+
+    pixels: int = 65536
+    """Output pixels a process and micro-batch, which decide how many crops there are."""
 
     accumulate: int = 1
     """Micro-batches a step."""
 
-    lr: float = 5e-4
-    """Peak learning rate of the generator."""
+    method: Method = "muon"
+    """Optimiser of the generator: "muon" learns several times faster for differences in place;
+    "adam" is steadier beside a discriminator."""
+
+    lr: float = 5e-3
+    """Peak learning rate of the generator: about 5e-3 for Muon, 2e-4 for Adam."""
 
     lr_end: float = 0.1
     """Learning rate at the end of the stage, as a share of the peak (cosine)."""
@@ -123,57 +140,32 @@ class StageConfig:
     """Steps of linear growth of the learning rate."""
 
     discriminator_lr: float = 5e-4
-    """Learning rate of the discriminators."""
-
-    factors: tuple[int, ...] = (32, 16, 8)
-    """Factors between LR and the stored truth; those that reach no octave of the stage are
-    not used."""
-
-    factor_weights: tuple[float, ...] = (0.6, 0.25, 0.15)
-    """Shares of the factors."""
-
-    teacher: bool = False
-    """Each octave is made from the true coarser image, not from the network's own."""
-
-    teacher_noise: float = 0.01
-    """Standard deviation of the noise on true coarser images, in [-1, 1] units."""
+    """Learning rate of the discriminator heads."""
 
     context: Context = "local"
     """What lies around a crop: "local" repeats edges in every layer (cheapest), "edge" repeats
-    the crop's as inference does a scene's, "halo" reads the real surroundings (no teacher)."""
+    the crop's as inference does a scene's, "halo" reads the real surroundings."""
+
+    noise: bool = False
+    """Whether the latent bank has noise to make texture of."""
 
     l1: float = 1.0
-    """Weight of the mean absolute difference."""
+    """Weight of the mean absolute difference of the finest octave."""
 
-    chroma: float = 0.0
-    """Weight of the mean absolute difference of colour without brightness."""
+    coarse: float = 0.1
+    """Weight of the same for each coarser octave."""
 
-    texture: float = 0.0
-    """Weight of the difference in the logarithms of the mean steps between neighbouring pixels,
-    across and inside 2x2 blocks."""
-
-    magnitude: float = 0.1
-    """Weight of features that are out of bounds, and of what octaves propose for the coarser image:
-    no other loss sees either."""
-
-    perceptual: float = 1.0
-    """Weight of the perceptual distance, where a trunk was given."""
+    perceptual: float = 0.0
+    """Weight of the perceptual distance; needs a backbone (`--perceptual`)."""
 
     gan: float = 0.0
-    """Weight of the adversarial loss; 0 trains no discriminator."""
+    """Weight of the adversarial loss, of heads on the backbone's features; needs a backbone."""
 
-    gan_ramp: int = 200
+    gan_ramp: int = 100
     """Steps over which the adversarial weight grows from 0."""
 
-    feature_matching: float = 0.0
-    """Weight of the difference of discriminator features; needs `gan`.  Without a perceptual trunk
-    it stands in for that term, with its weight, where it is 0 itself."""
-
-    r1: float = 0.05
-    """Weight of the R1 penalty on the discriminators."""
-
-    r1_every: int = 16
-    """Steps between R1 penalties, whose weight is multiplied by it."""
+    lattice: float = 0.0
+    """Weight of detail that every LR cell repeats."""
 
 
 @dataclass(frozen=True)
@@ -247,14 +239,14 @@ class TrainConfig:
     licence: str = "unknown"
     """Licence of the training data, kept in the weights' header."""
 
+    precision: Precision = "auto"
+    """Of forward passes: "auto" is bfloat16 where the device computes in it, else float32."""
+
     compile: bool = False
     """Compile the generator with `torch.compile`."""
 
     network: NetworkConfig = NetworkConfig()
     """The generator."""
-
-    discriminator: DiscriminatorConfig = DiscriminatorConfig()
-    """The octave discriminators."""
 
     data: DataConfig = DataConfig()
     """How samples are drawn."""
@@ -276,18 +268,17 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
 
-# The weights that the shipped ones were trained with.
-_STAGE = StageConfig(l1=2.0, chroma=2.0, texture=0.1, perceptual=0.5, gan=0.3)
-
-DEFAULT_STAGES = (
-    replace(_STAGE, octaves=(1, 1), steps=4000, crop=12, batch=16),
-    replace(_STAGE, octaves=(1, 2), steps=3000, crop=12, batch=8, teacher=True),
-    replace(_STAGE, octaves=(1, 3), steps=2500, crop=8, batch=8, teacher=True),
-    replace(_STAGE, octaves=(1, 4), steps=2000, crop=6, batch=4, teacher=True),
-    replace(_STAGE, octaves=(1, 5), steps=1500, crop=4, batch=4, teacher=True),
-    replace(_STAGE, octaves=(1, 5), steps=4000, crop=6, batch=4, lr=2e-4),
+ADVERSARIAL = StageConfig(
+    steps=4000,
+    method="adam",
+    lr=2e-4,
+    noise=True,
+    coarse=0.0,
+    perceptual=0.5,
+    gan=0.05,
+    lattice=0.3,
 )
-"""One octave more a stage, made from true coarser images, then all on the network's own.
+"""From fidelity to texture: what the shipped weights were trained with."""
 
-The octaves before it keep their losses: all share the encoder, which would drift away from them.
-"""
+DEFAULT_STAGES = (StageConfig(steps=20000), ADVERSARIAL)
+"""Differences in place until they stop paying, then the adversarial stage."""

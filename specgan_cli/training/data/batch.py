@@ -7,8 +7,14 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class SamplingSpec:
-    """How the samples of one micro-batch are drawn."""
+class Kind:
+    """One kind of micro-batch."""
+
+    factor: int
+    """Pixels of the stored truth an LR pixel."""
+
+    octaves: int
+    """Octaves that are computed and whose truths are needed: 3 for x8."""
 
     crop: int
     """LR pixels a side at most."""
@@ -16,26 +22,25 @@ class SamplingSpec:
     batch: int
     """Samples a process."""
 
-    factors: tuple[int, ...]
-    """Factors between LR and the stored truth that may be drawn."""
+    weight: float
+    """Share of the micro-batches."""
 
-    weights: tuple[float, ...]
-    """Their shares."""
 
-    last: int
-    """Finest octave whose truth is needed, counted from 1 = x2."""
+@dataclass(frozen=True)
+class SamplingSpec:
+    """How the samples of one micro-batch are drawn."""
+
+    kinds: tuple[Kind, ...]
+    """What may be drawn."""
 
     halo: int = 0
     """LR pixels of real surroundings on every side of the crop."""
-
-    noise: float = 0.0
-    """Standard deviation of the noise for true coarser images, in [-1, 1] units."""
 
     exact: bool = False
     """Only chips that hold a whole crop."""
 
     whole_cubes: bool = False
-    """No cube is dropped or cut into, whatever the configuration says."""
+    """No cube is dropped, cut into or given on finer grids, whatever the configuration says."""
 
     turns: int = 7
     """Which symmetries may be drawn: 1 transposes, 2 turns rows over, 4 columns; their sum."""
@@ -48,11 +53,12 @@ class Batch:
     lr_rgb: Tensor
     """N x 3 x p x q in [-1, 1]."""
 
-    hsi: Tensor
-    """N x 48 x p x q, standardised, 0 where invalid."""
+    hsi: tuple[Tensor, ...]
+    """N x 48 x 2^k p x 2^k q for k = 0, 1, ... as far as the cube resolves: standardised, 0 where
+    unknown."""
 
-    hsi_mask: Tensor
-    """N x 1 x p x q, 1 where the cube is valid."""
+    hsi_mask: tuple[Tensor, ...]
+    """Of the same shapes, 1 where a band is known."""
 
     gsd: Tensor
     """N: size of an LR pixel in metres."""
@@ -63,11 +69,8 @@ class Batch:
     masks: tuple[Tensor, ...]
     """Where they are known: N x 1 x 2h x 2w and so on, 1 or 0."""
 
-    noises: tuple[Tensor, ...]
-    """Noise for the true images but the finest, of their shapes; empty without noise."""
-
     draws: Tensor
-    """N x octaves x augment.DRAWS uniform numbers for the discriminators' augmentation."""
+    """N x 2 uniform numbers: where the perceptual backbone's lattice lies."""
 
     factor: int
     """Factor between LR and the stored truth."""
@@ -97,11 +100,10 @@ class Batch:
         return replace(
             self,
             lr_rgb=move(self.lr_rgb),
-            hsi=move(self.hsi),
-            hsi_mask=move(self.hsi_mask),
+            hsi=move_all(self.hsi),
+            hsi_mask=move_all(self.hsi_mask),
             gsd=move(self.gsd),
             truths=move_all(self.truths),
             masks=move_all(self.masks),
-            noises=move_all(self.noises),
             draws=move(self.draws),
         )

@@ -18,11 +18,11 @@ class CroppedSample:
     lr_rgb: F32
     """3 x p x q in [-1, 1], surroundings included."""
 
-    hsi: F32
-    """48 x p x q, standardised, 0 where invalid."""
+    hsi: tuple[F32, ...]
+    """48 x 2^k p x 2^k q for k = 0, 1, ... as far as the cube resolves; 0 where unknown."""
 
-    hsi_mask: F32
-    """1 x p x q."""
+    hsi_mask: tuple[F32, ...]
+    """Of the same shapes, 1 where a band is known."""
 
     truths: tuple[F32, ...]
     """3 x 2h x 2w, 3 x 4h x 4w ..., in [-1, 1]."""
@@ -93,7 +93,7 @@ def read_crop(
         rng: Source of the degradation's noise.
 
     Returns:
-        The sample; surroundings beyond the chip are reflections.
+        The sample; beyond the chip its edge pixels are repeated.
     """
     dataset = reader.dataset
     rows = _extent(window.row, window.shape_yx[0], window, record.shape_yx[0])
@@ -109,19 +109,27 @@ def read_crop(
         slice((rows[0] - top) // window.factor, (rows[1] - top) // window.factor),
         slice((columns[0] - left) // window.factor, (columns[1] - left) // window.factor),
     )
+    pads = [_margins(window.row, rows, window, 0), _margins(window.column, columns, window, 1)]
     lr_rgb, lr_mask = dataset.degradation.apply(
         rgb, sample.mask, window.factor, rng, value_range=2.0
     )
-    hsi, hsi_mask = _cube(reader.standardization, sample, window.factor, lr_mask.shape)
+    hsi, hsi_mask, bands = [], [], _known_bands(record, len(reader.standardization.mean))
+    for level in range(_resolved(sample, window.factor, last) + 1):
+        shape_yx = (lr_mask.shape[0] << level, lr_mask.shape[1] << level)
+        image, known = _cube(reader.standardization, sample, window.factor >> level, shape_yx)
+        known, image = known * bands, image * bands
+        fine = tuple(slice(part.start << level, part.stop << level) for part in part)
+        wide = [(before << level, after << level) for before, after in pads]
+        hsi.append(_surround(image[:, *fine], wide))
+        hsi_mask.append(_surround(known[:, *fine], wide))
     height, width = window.shape_yx[0] * window.factor, window.shape_yx[1] * window.factor
     row, column = window.row - top, window.column - left
     inner = (slice(row, row + height), slice(column, column + width))
     truths, masks = pyramid(rgb[:, *inner], sample.mask[inner], window.factor, last)
-    pads = [_margins(window.row, rows, window, 0), _margins(window.column, columns, window, 1)]
     return CroppedSample(
         lr_rgb=_surround(_filled(lr_rgb, lr_mask)[:, *part], pads),
-        hsi=_surround(hsi[:, *part], pads),
-        hsi_mask=_surround(hsi_mask[:, *part], pads),
+        hsi=tuple(hsi),
+        hsi_mask=tuple(hsi_mask),
         truths=truths,
         masks=masks,
         gsd=sample.gsd * window.factor,
@@ -208,15 +216,33 @@ def _filled(lr_rgb: F32, lr_mask: NDArray[np.uint8]) -> F32:
     return np.where(lr_mask[None] > 0, lr_rgb, mean[:, None, None]).astype(np.float32)
 
 
+def _known_bands(record: ChipRecord, count: int) -> F32:
+    """Return 1 for the bands that a chip's cube measures and 0 for others: count x 1 x 1."""
+    known = np.ones(count, np.float32)
+    if record.hsi_known is not None:
+        known[:] = 0
+        known[list(record.hsi_known)] = 1
+    return known[:, None, None]
+
+
+def _resolved(sample: ChipArrays, factor: int, last: int) -> int:
+    """Return the finest octave whose pixels are no smaller than the cube's; 0 for the LR grid."""
+    level = 0
+    while sample.hsi_factor and level < last and factor >> (level + 1) >= sample.hsi_factor:
+        level += 1
+    return level
+
+
 def _cube(
     standardization: Standardization, sample: ChipArrays, factor: int, shape_yx: tuple[int, ...]
 ) -> tuple[F32, F32]:
     reflectance = sample.reflectance
     if reflectance is None or sample.hsi_mask is None or sample.hsi_factor is None:
         bands = len(standardization.mean)
-        return np.zeros((bands, *shape_yx), np.float32), np.zeros((1, *shape_yx), np.float32)
+        empty = np.zeros((bands, *shape_yx), np.float32)
+        return empty, empty
     hsi, mask = hsi_to_lr(reflectance, sample.hsi_mask, sample.hsi_factor, factor)
     mean = np.asarray(standardization.mean, np.float32)[:, None, None]
     std = np.asarray(standardization.std, np.float32)[:, None, None]
-    known = mask[None].astype(np.float32)
+    known = np.broadcast_to(mask[None], hsi.shape).astype(np.float32)
     return (hsi - mean) / std * known, known

@@ -12,11 +12,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 import torch
 
-from specgan.objectives.augment import DRAWS
 from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.config.schema import DataConfig, SourceConfig
-from specgan_cli.training.data.batch import Batch, SamplingSpec
+from specgan_cli.training.data.batch import Batch, Kind, SamplingSpec
 from specgan_cli.training.data.crop import (
     CroppedSample,
     CropWindow,
@@ -25,8 +24,8 @@ from specgan_cli.training.data.crop import (
 )
 from specgan_cli.types import F32
 
-Bucket = tuple[float, int, tuple[int, int], list[int]]
-"""Share, factor, crop shape in LR pixels, and the chips that hold it."""
+Bucket = tuple[float, Kind, tuple[int, int], list[int]]
+"""Share, kind of batch, crop shape in LR pixels, and the chips that hold it."""
 
 _ORIGINS = 4096
 _SEEDS = 2**31 - 1
@@ -68,47 +67,45 @@ class Sampler:
             world: Processes together.
 
         Returns:
-            `spec.batch` samples of one shape.
+            Samples of one shape, as many as the kind that was drawn says.
 
         Raises:
             DatasetError: No chip is large enough for any factor, or a shard cannot be read.
         """
         common = np.random.default_rng([self.seed, step, micro])
-        factor, shape_yx, chosen = self._choose(spec, spec.batch * world, common)
-        last = min(spec.last, factor.bit_length() - 1)
+        kind, shape_yx, chosen = self._choose(spec, world, common)
         seed = int(common.integers(_SEEDS))
         origin = (int(common.integers(_ORIGINS)), int(common.integers(_ORIGINS)))
-        mine = range(rank * spec.batch, (rank + 1) * spec.batch)
+        mine = range(rank * kind.batch, (rank + 1) * kind.batch)
         generators = [np.random.default_rng([self.seed, step, micro, 1 + i]) for i in mine]
         crops = []
         for index, rng in zip(mine, generators, strict=True):
             record = self.chips[chosen[index]]
-            window = self._window(record, factor, shape_yx, spec.halo, rng)
-            crops.append(
-                self._changed(read_crop(self.reader, record, window, last, rng), spec, rng)
-            )
-        noises = _noises(crops, spec.noise, last, generators)
-        draws = np.stack([rng.random((last, DRAWS), np.float32) for rng in generators])
-        return _stack(crops, noises, draws, factor, seed, origin, spec.halo)
+            window = self._window(record, kind.factor, shape_yx, spec.halo, rng)
+            sample = read_crop(self.reader, record, window, kind.octaves, rng)
+            crops.append(self._changed(sample, spec, rng))
+        draws = np.stack([rng.random(2, np.float32) for rng in generators])
+        return _stack(crops, draws, kind.factor, seed, origin, spec.halo)
 
     def _choose(
-        self, spec: SamplingSpec, count: int, rng: np.random.Generator
-    ) -> tuple[int, tuple[int, int], list[int]]:
-        """Choose a factor, a shape of crops, and chips that hold it."""
+        self, spec: SamplingSpec, world: int, rng: np.random.Generator
+    ) -> tuple[Kind, tuple[int, int], list[int]]:
+        """Choose a kind of batch, a shape of crops, and chips that hold it."""
         if spec not in self._options:
             self._options[spec] = _buckets(self.chips, self.weights, spec)
         options = self._options[spec]
         shares = np.array([share for share, *_ in options])
         if not options:
+            least = min(kind.crop for kind in spec.kinds) if spec.exact else 1
             raise DatasetError(
                 f"{self.reader.dataset.path}: no chip of the split is large enough for "
-                f"{spec.crop if spec.exact else 1} LR pixels at the factors {list(spec.factors)}; "
+                f"{least} LR pixels at the factors {sorted({kind.factor for kind in spec.kinds})}; "
                 "prepare larger chips"
             )
-        _, factor, shape_yx, members = options[rng.choice(len(options), p=shares / shares.sum())]
+        _, kind, shape_yx, members = options[rng.choice(len(options), p=shares / shares.sum())]
         chances = np.array([self.weights[i] for i in members])
-        picks = rng.choice(len(members), size=count, p=chances / chances.sum())
-        return factor, shape_yx, [members[i] for i in picks]
+        picks = rng.choice(len(members), size=kind.batch * world, p=chances / chances.sum())
+        return kind, shape_yx, [members[i] for i in picks]
 
     def _window(
         self,
@@ -131,24 +128,19 @@ class Sampler:
     def _changed(
         self, sample: CroppedSample, spec: SamplingSpec, rng: np.random.Generator
     ) -> CroppedSample:
-        """Drop cubes, cut holes into them, turn and mirror."""
-        lose, hole, turn = rng.random(), rng.random(), int(rng.integers(8))
-        corner = rng.random(4)
+        """Make the cube another sensor's, or lose it; turn and mirror all."""
+        turn = int(rng.integers(8)) & spec.turns if self.config.dihedral else 0
         hsi, hsi_mask = sample.hsi, sample.hsi_mask
         if spec.whole_cubes:
-            pass
-        elif lose < self.config.hsi_dropout:
-            hsi, hsi_mask = np.zeros_like(hsi), np.zeros_like(hsi_mask)
-        elif hole < self.config.hsi_holes:
-            keep = _hole(hsi_mask.shape, corner)
-            hsi, hsi_mask = hsi * keep, hsi_mask * keep
-        turn = turn & spec.turns if self.config.dihedral else 0
-        if hsi.shape[1] != hsi.shape[2]:
+            hsi, hsi_mask = hsi[:1], hsi_mask[:1]
+        else:
+            hsi, hsi_mask = changed_cube(hsi, hsi_mask, self.config, rng)
+        if sample.lr_rgb.shape[1] != sample.lr_rgb.shape[2]:
             turn = turn // 2 * 2
         return CroppedSample(
             lr_rgb=turned(sample.lr_rgb, turn),
-            hsi=turned(hsi, turn),
-            hsi_mask=turned(hsi_mask, turn),
+            hsi=tuple(turned(image, turn) for image in hsi),
+            hsi_mask=tuple(turned(image, turn) for image in hsi_mask),
             truths=tuple(turned(image, turn) for image in sample.truths),
             masks=tuple(turned(image, turn) for image in sample.masks),
             gsd=sample.gsd,
@@ -191,6 +183,63 @@ def make_sampler(
     return Sampler(reader, tuple(chips), tuple(weights), config, seed)
 
 
+Grids = tuple[F32, ...]
+
+
+def changed_cube(
+    hsi: Grids, hsi_mask: Grids, config: DataConfig, rng: np.random.Generator
+) -> tuple[Grids, Grids]:
+    """Make a cube one of another sensor: none, with holes, fewer bands, coarser, in other units.
+
+    Args:
+        hsi: The cube on the LR grid and on finer ones, each bands x h x w.
+        hsi_mask: Of each, bands x h x w or 1 x h x w.
+        config: How often.
+        rng: Decides.
+
+    Returns:
+        Cubes and masks, bands x h x w each, on as many grids or the first alone.
+    """
+    lose, hole, some, coarse = rng.random(4)
+    gain, offset = rng.uniform(-1, 1, 2) * (config.hsi_gain, config.hsi_gain / 3)
+    corner = rng.random(4)
+    bands = len(hsi[0])
+    known = np.ones(bands, np.float32)
+    if some < config.hsi_bands:
+        known = sensor_bands(bands, rng)
+    if lose < config.hsi_dropout:
+        known[:] = 0
+    if coarse < config.hsi_coarse:
+        hsi, hsi_mask = hsi[:1], hsi_mask[:1]
+    masks = []
+    for mask in hsi_mask:
+        keep = _hole(mask.shape, corner) if hole < config.hsi_holes else np.float32(1)
+        masks.append((mask * keep * known[:, None, None]).astype(np.float32))
+    images = [
+        ((image * np.exp(gain) + offset) * mask).astype(np.float32)
+        for image, mask in zip(hsi, masks, strict=True)
+    ]
+    return tuple(images), tuple(masks)
+
+
+def sensor_bands(count: int, rng: np.random.Generator) -> F32:
+    """Choose the bands that another sensor has: `count` numbers, 1 or 0.
+
+    Near infrared alone (a fourth band), all from some wavelength on, or up to five pieces.
+    """
+    window = np.arange(count) / max(count - 1, 1)  # 0 at the first band, 1 at the last
+    kind = rng.random()
+    if kind < 0.3:  # 780 to 890 nm of 380 to 1050 nm
+        known = (window >= 0.6) & (window <= 0.76)
+    elif kind < 0.6:
+        known = window >= rng.uniform(0, 0.5)
+    else:
+        known = np.zeros(count, bool)
+        for _ in range(int(rng.integers(1, 6))):
+            known |= np.abs(window - rng.random()) <= rng.uniform(0.015, 0.09)
+    return known.astype(np.float32)
+
+
 def turned(image: F32, turn: int) -> F32:
     """Apply one of the eight symmetries of the square to C x H x W.
 
@@ -218,16 +267,15 @@ def _buckets(
     chips: Sequence[ChipRecord], weights: Sequence[float], spec: SamplingSpec
 ) -> list[Bucket]:
     """List every kind of batch that can be drawn."""
-    found: dict[tuple[int, tuple[int, int]], list[int]] = {}
-    for factor in spec.factors:
+    found: dict[tuple[Kind, tuple[int, int]], list[int]] = {}
+    for kind in spec.kinds:
         for index, chip in enumerate(chips):
-            height, width = (min(spec.crop, length // factor) for length in chip.shape_yx)
-            if height and width and not (spec.exact and min(height, width) < spec.crop):
-                found.setdefault((factor, (height, width)), []).append(index)
-    shares = dict(zip(spec.factors, spec.weights, strict=True))
+            height, width = (min(kind.crop, length // kind.factor) for length in chip.shape_yx)
+            if height and width and not (spec.exact and min(height, width) < kind.crop):
+                found.setdefault((kind, (height, width)), []).append(index)
     return [
-        (shares[factor] * sum(weights[i] for i in members), factor, shape_yx, members)
-        for (factor, shape_yx), members in found.items()
+        (kind.weight * sum(weights[i] for i in members), kind, shape_yx, members)
+        for (kind, shape_yx), members in found.items()
     ]
 
 
@@ -240,42 +288,33 @@ def _hole(shape: tuple[int, ...], corner: np.ndarray) -> F32:
     return keep
 
 
-def _noises(
-    crops: Sequence[CroppedSample],
-    sigma: float,
-    last: int,
-    generators: Sequence[np.random.Generator],
-) -> list[F32]:
-    if sigma == 0:
-        return []
-    shapes = [image.shape for image in crops[0].truths[: last - 1]]
-    return [
-        np.stack([sigma * rng.standard_normal(shape, np.float32) for rng in generators])
-        for shape in shapes
-    ]
-
-
 def _stack(
     crops: Sequence[CroppedSample],
-    noises: Sequence[F32],
     draws: F32,
     factor: int,
     seed: int,
     origin_yx: tuple[int, int],
     halo: int,
 ) -> Batch:
-    levels = range(len(crops[0].truths))
+    octaves = range(len(crops[0].truths))
+    grids = range(max(len(c.hsi) for c in crops))
     return Batch(
         lr_rgb=torch.from_numpy(np.stack([c.lr_rgb for c in crops])),
-        hsi=torch.from_numpy(np.stack([c.hsi for c in crops])),
-        hsi_mask=torch.from_numpy(np.stack([c.hsi_mask for c in crops])),
+        hsi=tuple(_stack_grid([c.hsi for c in crops], k) for k in grids),
+        hsi_mask=tuple(_stack_grid([c.hsi_mask for c in crops], k) for k in grids),
         gsd=torch.tensor([c.gsd for c in crops], dtype=torch.float32),
-        truths=tuple(torch.from_numpy(np.stack([c.truths[i] for c in crops])) for i in levels),
-        masks=tuple(torch.from_numpy(np.stack([c.masks[i] for c in crops])) for i in levels),
-        noises=tuple(torch.from_numpy(noise) for noise in noises),
+        truths=tuple(torch.from_numpy(np.stack([c.truths[i] for c in crops])) for i in octaves),
+        masks=tuple(torch.from_numpy(np.stack([c.masks[i] for c in crops])) for i in octaves),
         draws=torch.from_numpy(draws),
         factor=factor,
         seed=seed,
         origin_yx=origin_yx,
         halo=halo,
     )
+
+
+def _stack_grid(images: Sequence[Grids], level: int) -> torch.Tensor:
+    """Stack the images of one grid; what a sample's cube does not resolve is unknown: zeros."""
+    bands, height, width = images[0][0].shape
+    empty = np.zeros((bands, height << level, width << level), np.float32)
+    return torch.from_numpy(np.stack([i[level] if level < len(i) else empty for i in images]))

@@ -103,5 +103,5 @@ def check_finite(step: int, losses: Mapping[str, float], rate: float) -> None:
             raise TrainingError(
                 f"training diverged at step {step + 1}: {name} is {value:.4g} at learning rate "
                 f"{rate:.2g}; the last checkpoint is intact: continue from it by --init with half "
-                "the learning rate, a longer warmup, a smaller gan weight or a larger r1"
+                "the learning rate, a longer warmup or a smaller gan weight"
             )

@@ -1,92 +1,98 @@
-"""The octave discriminators of the scene recipe, with their optimiser."""
+"""The discriminator heads of the scene recipe, with their optimiser and the backbone they read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
-from specgan.objectives.augment import CHANGES
-from specgan.objectives.discriminator import OctaveDiscriminator
-from specgan_cli.training.config.schema import TrainConfig
+from specgan.objectives.feature_heads import (
+    FeatureHeads,
+    discriminator_hinge,
+    generator_hinge,
+    power,
+)
+from specgan.objectives.perceptual import Trunk, feature_distance
+from specgan_cli.training.config.schema import StageConfig, TrainConfig
 from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import check_finite
-from specgan_cli.training.recipes.octave_losses import (
-    Level,
-    Term,
-    adversarial_terms,
-    discriminator_terms,
-    gather,
-    total,
-)
-from specgan_cli.training.recipes.schedule import Position
+from specgan_cli.training.recipes.losses import Finest, Term
+
+Features = list[Tensor]
 
 
-class Adversary:
-    """One discriminator an octave; all are updated together, on detached images.
+class FeatureAdversary:
+    """One head a stage of the backbone; all are updated together, on detached features.
 
     Args:
         config: The run's configuration.
+        trunk: The frozen backbone, on this process's device.
         dist: The processes of the run.
     """
 
-    def __init__(self, config: TrainConfig, dist: DistributedContext) -> None:
+    def __init__(self, config: TrainConfig, trunk: Trunk, dist: DistributedContext) -> None:
+        self.config = config
         self.dist = dist
-        self.discriminators = nn.ModuleList(
-            OctaveDiscriminator(channels=config.discriminator.channels, depth=depth)
-            for depth in config.discriminator.depths
-        ).to(dist.device)
-        dist.broadcast(self.discriminators)
-        self.optimiser = torch.optim.Adam(
-            self.discriminators.parameters(), lr=1e-4, betas=config.optimiser.betas
-        )
-        self.changes = tuple(c for c in CHANGES if c in config.discriminator.augment)
+        self.trunk = trunk
+        self.heads = FeatureHeads(channels=trunk.channels).to(dist.device)
+        dist.broadcast(self.heads)
+        self.optimiser = torch.optim.Adam(self.heads.parameters(), lr=1e-4, betas=(0.0, 0.99))
+        self._seen: list[tuple[int, Features, Features, Features]] = []
 
-    def terms(self, levels: Sequence[Level], weight: float, matching: float) -> dict[str, Term]:
-        """Compute the generator's adversarial losses, the discriminators frozen.
+    def terms(self, finest: Finest, stage: StageConfig, weight: float) -> dict[str, Term]:
+        """Weigh the generator's perceptual distance and adversarial loss, the heads frozen.
 
         Args:
-            levels: The stage's octaves.
+            finest: The last octave of a micro-batch.
+            stage: The perceptual weight.
             weight: The adversarial weight at this step.
-            matching: The weight of feature matching.
         """
-        self.discriminators.requires_grad_(False)
-        return adversarial_terms(levels, weight, matching, self.discriminators, self.changes)
+        made: Features = self.trunk(finest.for_backbone(finest.output))
+        with torch.no_grad():
+            true: Features = self.trunk(finest.for_backbone(finest.truth))
+        name = f"x{2**finest.octave}"
+        far = feature_distance(self.trunk, made, true).mean()
+        terms = {f"perceptual/{name}": Term(far, stage.perceptual)}
+        if weight:
+            with torch.no_grad():
+                given: Features = self.trunk(finest.for_backbone(finest.given))
+            self.heads.requires_grad_(False)
+            self.heads.measure(self.dist.average_tensors([power(f) for f in true]))
+            logits = self.heads(made, given, finest.octave)
+            terms[f"gan/{name}"] = Term(generator_hinge(logits), weight)
+            self._seen.append((finest.octave, [f.detach() for f in made], true, given))
+        return terms
 
-    def update(
-        self, step: int, place: Position, made: Sequence[Sequence[Level]], rate: float
-    ) -> dict[str, float]:
-        """Make one step and return the losses.
+    def update(self, step: int, rate: float) -> dict[str, float]:
+        """Make one step on what `terms` has seen since the last, and return the losses.
 
         Args:
-            step: Step of the run, which decides whether R1 is due.
-            place: Where it lies in the stages.
-            made: The detached octaves of each micro-batch.
+            step: Step of the run, for messages.
             rate: Learning rate.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        self.discriminators.requires_grad_(True)
+        self.heads.requires_grad_(True)
         self.optimiser.zero_grad(set_to_none=True)
         losses: dict[str, float] = {}
-        penalise = place.stage.r1 > 0 and step % place.stage.r1_every == 0
-        for levels in made:
-            with self.dist.precision():
-                terms = discriminator_terms(
-                    levels, place.stage, self.discriminators, self.changes, penalise=penalise
+        seen, self._seen = self._seen, []
+        for octave, made, true, given in seen:
+            with self.dist.precision(self.config.precision):
+                loss = discriminator_hinge(
+                    self.heads(true, given, octave), self.heads(made, given, octave)
                 )
-            loss = total(terms) / len(made)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own stub
-            gather(losses, terms, len(made))
+            (loss / len(seen)).backward()  # type: ignore[no-untyped-call]  # torch's own stub
+            name = f"discriminator/x{2**octave}"
+            losses[name] = losses.get(name, 0.0) + float(loss.detach()) / len(seen)
         check_finite(step, losses, rate)
-        self.dist.average_gradients(self.discriminators.parameters())
+        self.dist.average_gradients(self.heads.parameters())
         self.optimiser.step()
         return losses
 
     def state(self) -> dict[str, Any]:
         """Return what later steps depend on."""
         return {
-            "discriminators": self.discriminators.state_dict(),
+            "discriminators": self.heads.state_dict(),
             "discriminator_optimiser": self.optimiser.state_dict(),
         }
 
@@ -96,5 +102,5 @@ class Adversary:
         self.optimiser.load_state_dict(state["discriminator_optimiser"])
 
     def warm_start(self, state: Mapping[str, Any]) -> None:
-        """Take over another run's discriminators, but not their optimiser."""
-        self.discriminators.load_state_dict(state["discriminators"])
+        """Take over another run's heads, but not their optimiser."""
+        self.heads.load_state_dict(state["discriminators"])

@@ -23,7 +23,7 @@ from specgan.published.network import PublishedNetwork
 from specgan_cli.datasets.manifest import Statistics
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.schema import PublishedConfig, TrainConfig
-from specgan_cli.training.data.batch import Batch, SamplingSpec
+from specgan_cli.training.data.batch import Batch, Kind, SamplingSpec
 from specgan_cli.training.data.crop import Standardization
 from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import StepSpec, check_finite
@@ -86,12 +86,15 @@ class PublishedRecipe:
     def step_spec(self, step: int) -> StepSpec:
         """Say how the samples of a step are drawn: whole tiles of the published size."""
         scale = self.network.scale
-        spec = SamplingSpec(
+        kind = Kind(
+            factor=scale,
+            octaves=scale.bit_length() - 1,
             crop=self.network.in_size,
             batch=self.config.batch,
-            factors=(scale,),
-            weights=(1.0,),
-            last=scale.bit_length() - 1,
+            weight=1.0,
+        )
+        spec = SamplingSpec(
+            kinds=(kind,),
             exact=True,
             whole_cubes=True,
             turns=FLIPS,
@@ -104,7 +107,7 @@ class PublishedRecipe:
         rate = self._set_rate(step)
         truth = batch.truths[-1]
         self.network.train()
-        output: Tensor = self.network(batch.lr_rgb, batch.hsi, batch.hsi_mask)
+        output: Tensor = self.network(batch.lr_rgb, batch.hsi[0], batch.hsi_mask[0][:, :1])
         self.discriminator.requires_grad_(False)
         terms = self.generator_terms(output, truth)
         losses = {name: float(term.detach()) for name, term in terms.items()}
@@ -140,7 +143,7 @@ class PublishedRecipe:
     def predict(self, batch: Batch, octaves: int) -> list[Tensor]:
         """Compute the generator's output of a tile, without gradients."""
         with torch.no_grad():
-            return [self.network(batch.lr_rgb, batch.hsi, batch.hsi_mask)]
+            return [self.network(batch.lr_rgb, batch.hsi[0], batch.hsi_mask[0][:, :1])]
 
     def state(self) -> dict[str, Any]:
         """Return everything that later steps depend on."""
