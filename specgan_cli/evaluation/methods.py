@@ -16,7 +16,7 @@ from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import Baseline, interpolate
 from specgan_cli.evaluation.chips import EvalChip, read_chip
-from specgan_cli.types import F64
+from specgan_cli.types import F64, Mask
 
 Variant = Literal["with", "without HSI", "shuffled HSI", "three bands"]
 VARIANTS: tuple[Variant, ...] = ("with", "without HSI", "shuffled HSI", "three bands")
@@ -127,10 +127,20 @@ class Network:
         valid = np.ones(values.shape[1:], bool) if source.hsi_valid is None else source.hsi_valid
         if self.variant == "three bands":
             values = keep_bands(values, header.bands.wavelengths_nm)
-        values, valid = _fit(values, chip), _fit(valid[None], chip)
+        values, valid = _fit(values, chip), _fit(known_bands(source) & valid, chip)
         cube = torch.from_numpy(np.where(valid, values, 0).astype(np.float32))
         mask = torch.from_numpy(valid.astype(np.float32))
         return cube[None].to(self.device), mask[None].to(self.device)
+
+
+def known_bands(chip: EvalChip) -> Mask:
+    """Return which bands a chip's cube measures: bands x 1 x 1."""
+    assert chip.hsi is not None
+    known = np.ones(len(chip.hsi), bool)
+    if chip.record.hsi_known is not None:
+        known[:] = False
+        known[list(chip.record.hsi_known)] = True
+    return known[:, None, None]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from specgan_cli.inference.predictors.output_values import quantise_tile
 from specgan_cli.inference.predictors.predictor import Predictor, Settings
 from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.raster.grid import Window
-from specgan_cli.types import Mask, Pixels
+from specgan_cli.types import F32, Mask, Pixels
 
 logger = logging.getLogger(__name__)
 
@@ -157,13 +157,27 @@ def split(tile: TileInput, halo: int) -> tuple[TileInput, TileInput]:
 
 def _part(tile: TileInput, halo: int, top: int, bottom: int, left: int, right: int) -> TileInput:
     inner = (..., slice(top, bottom), slice(left, right))
-    outer = (..., slice(top, bottom + 2 * halo), slice(left, right + 2 * halo))
+    outer = _outer(top, bottom, left, right, halo)
     row, col = tile.window.row + top, tile.window.col + left
     return TileInput(
         window=Window(row, col, bottom - top, right - left),
-        lr_unit=tile.lr_unit[outer],
+        lr_unit=tile.lr_unit[:, *outer],
         lr_values=tile.lr_values[inner],
         lr_valid=tile.lr_valid[inner],
-        hsi=None if tile.hsi is None else tile.hsi[outer],
-        hsi_mask=None if tile.hsi_mask is None else tile.hsi_mask[outer],
+        hsi=_finer_parts(tile.hsi, outer),
+        hsi_mask=_finer_parts(tile.hsi_mask, outer),
+    )
+
+
+def _outer(top: int, bottom: int, left: int, right: int, halo: int) -> tuple[slice, slice]:
+    """Return where a part and its halo lie in a tile with its halo."""
+    return slice(top, bottom + 2 * halo), slice(left, right + 2 * halo)
+
+
+def _finer_parts(images: Sequence[F32], where: tuple[slice, slice]) -> tuple[F32, ...]:
+    """Cut the same ground out of images on grids 1, 2, 4, ... times finer."""
+    rows, cols = where
+    return tuple(
+        image[:, rows.start << k : rows.stop << k, cols.start << k : cols.stop << k]
+        for k, image in enumerate(images)
     )

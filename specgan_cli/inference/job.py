@@ -147,7 +147,8 @@ def open_job(
         if inputs.hsi is not None:
             from specgan_cli.inference.guide import open_guide
 
-            guide, alignment = open_guide(stack, scene, inputs, networks.header, known)
+            octaves = request.compute.scale.bit_length() - 1
+            guide, alignment = open_guide(stack, scene, inputs, networks.header, known, octaves)
         mask, output = choose_output(scene, request.output)
         yield Job(
             request=request,

@@ -30,11 +30,12 @@ class TileInput:
     lr_valid: Mask
     """H x W: True where the scene has data."""
 
-    hsi: F32 | None
-    """Bands x (H + 2 halo) x (W + 2 halo), standardised, 0 where invalid; None without a cube."""
+    hsi: tuple[F32, ...] = ()
+    """Bands x 2^k (H + 2 halo) x 2^k (W + 2 halo) for k = 0, 1, ... as far as the cube resolves:
+    standardised, 0 where unknown; empty without a cube."""
 
-    hsi_mask: F32 | None
-    """1 x (H + 2 halo) x (W + 2 halo), 1 where the cube has data; None without a cube."""
+    hsi_mask: tuple[F32, ...] = ()
+    """Of the same shapes, 1 where a band is known."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class TileReader:
         values, valid = self.scene.read_padded(window, self.halo + FILL_RADIUS)
         filled = _inner(fill_invalid(values, valid), FILL_RADIUS)
         unit = self.radiometry.to_unit(filled).clip(-1, 1)
-        hsi, hsi_mask = self._guide(window) if valid.any() else (None, None)
+        hsi, hsi_mask = self._guide(window) if valid.any() else ((), ())
         return TileInput(
             window=window,
             lr_unit=unit,
@@ -89,9 +90,9 @@ class TileReader:
             hsi_mask=hsi_mask,
         )
 
-    def _guide(self, window: Window) -> tuple[F32 | None, F32 | None]:
+    def _guide(self, window: Window) -> tuple[tuple[F32, ...], tuple[F32, ...]]:
         if self.guide is None:
-            return None, None
+            return (), ()
         return self.guide.read(window.padded(self.halo))
 
 

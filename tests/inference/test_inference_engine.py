@@ -43,8 +43,6 @@ def make_tile(
         EIGHT_BIT.to_unit(values),
         values[:, inner, inner],
         np.ones((height, width), bool),
-        None,
-        None,
     )
 
 
@@ -90,9 +88,7 @@ def test_split_parts_lie_where_they_were() -> None:
 def test_a_tile_without_data_costs_no_network() -> None:
     engine = make_engine(0)
     tile = make_tile(engine)
-    empty = TileInput(
-        tile.window, tile.lr_unit, tile.lr_values, np.zeros((7, 10), bool), None, None
-    )
+    empty = TileInput(tile.window, tile.lr_unit, tile.lr_values, np.zeros((7, 10), bool))
     (result,) = engine.predict([empty])
     assert not result.valid.any()
     assert result.values.shape == (3, 28, 40)

@@ -1,6 +1,7 @@
 """Small rasters: places on the ground, values that tell where they are, files."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 UTM = "EPSG:32618"
 COMPOUND = "EPSG:32618+5773"
+CAMERA_NM = [380 + 14.25 * band for band in range(1, 49)]
 
 NORTH_UP = Affine(3.2, 0, 726491.0, 0, -3.2, 4699078.4)
 SOUTH_UP = Affine(3.2, 0, 726491.0, 0, 3.2, 4699000.0)
@@ -64,11 +66,12 @@ def tag_bands(path: Path, **lists: list[Any]) -> Path:
     return path
 
 
-def write_cube(path: Path, *, left: float, noise: bool = False) -> Path:
-    """Write a cube of 48 bands with wavelengths on a 20 x 20 grid of 3.2 m."""
-    values = np.random.default_rng(0).integers(500, 4000, (48, 20, 20)).astype("int16")
+def write_cube(
+    path: Path, *, left: float, nm: Sequence[float] = CAMERA_NM, noise: bool = False
+) -> Path:
+    """Write a cube with a band at each wavelength on a 20 x 20 grid of 3.2 m."""
+    values = np.random.default_rng(0).integers(500, 4000, (len(nm), 20, 20)).astype("int16")
     if not noise:
         values[:] = np.arange(20)[:, None] * 100 + 500
     write_raster(path, values, transform=Affine(3.2, 0, left, 0, -3.2, 4699080.0))
-    wavelengths = [str(380 + 14.25 * band) for band in range(1, 49)]
-    return tag_bands(path, wavelength=wavelengths, wavelength_units=["nm"] * 48)
+    return tag_bands(path, wavelength=[str(each) for each in nm], wavelength_units=["nm"] * len(nm))

@@ -147,4 +147,5 @@ def test_two_processes_equal_one_with_the_double_batch(place: Path) -> None:
     for part in ("network", "average", "discriminators"):
         one, two = (state["recipe"][part] for state in states)
         for key, value in one.items():
-            torch.testing.assert_close(two[key], value, rtol=0, atol=1e-5, msg=f"{part} {key}")
+            # Adam turns rounding in gradients near zero into 1e-5; unshared gradients make 3e-4.
+            torch.testing.assert_close(two[key], value, rtol=0, atol=4e-5, msg=f"{part} {key}")

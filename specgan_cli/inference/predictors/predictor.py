@@ -97,11 +97,8 @@ class ScenePredictor:
         """See `Predictor`."""
         rgb = stack([tile.lr_unit for tile in tiles], device, self._dtype)
         hsi, mask = (
-            stack(present, device, self._dtype) if present else None
-            for present in (
-                [tile.hsi for tile in tiles if tile.hsi is not None],
-                [tile.hsi_mask for tile in tiles if tile.hsi_mask is not None],
-            )
+            [stack(grid, device, self._dtype) for grid in zip(*images, strict=True)]
+            for images in ([tile.hsi for tile in tiles], [tile.hsi_mask for tile in tiles])
         )
         with torch.inference_mode():
             octaves: list[Tensor] = self._network.octaves(

@@ -73,7 +73,7 @@ class PublishedPredictor:
         return [torch.cat(level) for level in zip(*each, strict=True)]
 
     def _octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
-        if tile.hsi is None:
+        if not tile.hsi:
             raise MismatchError("the published weights need a cube; give --hsi CUBE")
         with torch.inference_mode():
             blend = self._blend(tile, device)
@@ -127,9 +127,8 @@ class PublishedPredictor:
         self, tile: TileInput, row: int, col: int, device: torch.device
     ) -> tuple[Tensor, Tensor, Tensor]:
         where = (..., slice(row, row + self._size), slice(col, col + self._size))
-        assert tile.hsi is not None
-        assert tile.hsi_mask is not None
-        arrays = (tile.lr_unit[where], tile.hsi[where], tile.hsi_mask[where])
+        known = tile.hsi_mask[0].max(axis=0, keepdims=True)
+        arrays = (tile.lr_unit[where], tile.hsi[0][where], known[where])
         rgb, hsi, mask = (stack([array], device, self._dtype) for array in arrays)
         return rgb, hsi, mask
 
