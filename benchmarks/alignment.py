@@ -32,11 +32,13 @@ import rasterio.warp
 from affine import Affine
 
 import displaced_pairs as pairs
-from specgan_cli.alignment import Alignment, AlignOptions, align
+from specgan_cli.alignment.estimate import align
+from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.scene import Scene
+from specgan_cli.resampling.model import Alignment
 
 TILES = ("HARV_001", "HARV_010", "HARV_023", "OSBS_013", "TEAK_050", "JERC_049")
 GSD = 0.1

@@ -83,8 +83,10 @@ def make_request(
 def bare_seconds(request: UpscaleRequest) -> tuple[float, float]:
     """Return wall and processor time of the network alone on the run's own tiles."""
     networks = load_networks(request.compute)
-    with open_job(request, networks) as job:
-        tiles = [job.reader.read(window) for window in plan_job(job, networks).tiles]
+    with open_job(request, networks.weights) as job:
+        tiles = [
+            job.reader.read(window, halo=networks.halo) for window in plan_job(job, networks).tiles
+        ]
         (engine,) = make_engines(job, networks)
         start, processor = time.monotonic(), time.process_time()
         for tile in tiles:
@@ -104,7 +106,7 @@ def print_overhead(folder: Path, arguments: argparse.Namespace) -> None:
     upscale_small(folder, arguments)
     networks = load_networks(request.compute)
     start = time.process_time()
-    report = upscale(request, networks=networks)
+    report = upscale(request, load=lambda compute: networks)
     processor = time.process_time() - start
     bare, bare_processor = bare_seconds(request)
     size = (folder / "out.tif").stat().st_size

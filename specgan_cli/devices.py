@@ -1,11 +1,30 @@
 """The devices that the networks run on."""
 
-import torch
+import re
+from typing import TYPE_CHECKING
 
 from specgan_cli.errors import SpecganError
 
+if TYPE_CHECKING:
+    import torch
 
-def parse_devices(text: str) -> list[torch.device]:
+
+def check_devices(text: str) -> list[str]:
+    """Return the words of `--device`, in which no GPU has been looked for yet.
+
+    Raises:
+        SpecganError: An unknown word, or one that stands there twice.
+    """
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if text != "auto" and not re.fullmatch(r"cpu|cuda(:\d+)?", word):
+            raise SpecganError(f"unknown device {word!r}; give auto, cpu, cuda or cuda:N")
+    if len({"cuda:0" if word == "cuda" else word for word in words}) != len(words):
+        raise SpecganError(f"--device {text} names a device twice; give each once")
+    return words
+
+
+def parse_devices(text: str) -> "list[torch.device]":
     """Turn `--device` into devices that are there.
 
     Args:
@@ -15,15 +34,15 @@ def parse_devices(text: str) -> list[torch.device]:
     Raises:
         SpecganError: An unknown device, or a GPU that this machine does not have.
     """
+    import torch
+
+    words = check_devices(text)
     if text == "auto":
         return [torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")]
-    devices = [_device(word.strip()) for word in text.split(",")]
-    if len(set(devices)) != len(devices):
-        raise SpecganError(f"--device {text} names a device twice; give each once")
-    return devices
+    return [_device(torch.device(word)) for word in words]
 
 
-def parse_device(text: str) -> torch.device:
+def parse_device(text: str) -> "torch.device":
     """Turn `--device` into the one device of a command that computes on one.
 
     Raises:
@@ -35,18 +54,14 @@ def parse_device(text: str) -> torch.device:
     return devices[0]
 
 
-def _device(word: str) -> torch.device:
-    try:
-        device = torch.device(word)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise SpecganError(f"unknown device {word!r}; give auto, cpu, cuda or cuda:N")
+def _device(device: "torch.device") -> "torch.device":
+    import torch
+
     if device.type == "cpu":
-        return torch.device("cpu")
+        return device
     count = torch.cuda.device_count()
     index = device.index or 0
     if index >= count:
         there = f"cuda:0 to cuda:{count - 1}" if count else "none"
-        raise SpecganError(f"device {word} is not here (GPUs: {there}); use --device cpu or auto")
+        raise SpecganError(f"device {device} is not here (GPUs: {there}); use --device cpu or auto")
     return torch.device("cuda", index)

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from specgan.errors import ShapeError
 
 if TYPE_CHECKING:
-    from specgan_cli.alignment import Alignment as Alignment
-    from specgan_cli.alignment import AlignOptions as AlignOptions
+    from specgan_cli.alignment.options import AlignOptions as AlignOptions
     from specgan_cli.cubes.cube import Cube as Cube
     from specgan_cli.cubes.options import CubeOptions as CubeOptions
     from specgan_cli.inference.report import UpscaleReport as UpscaleReport
     from specgan_cli.inference.request import UpscaleRequest
     from specgan_cli.raster.arrays import GeoArray as GeoArray
+    from specgan_cli.resampling.model import Alignment as Alignment
 
 AnyPath = str | os.PathLike[str]
 
@@ -215,8 +215,8 @@ def align(
         RasterError: One of them cannot be read.
         MismatchError: They share no ground, or no reliable displacement was found.
     """
-    from specgan_cli.alignment import AlignOptions
-    from specgan_cli.alignment import align as measure
+    from specgan_cli.alignment.estimate import align as measure
+    from specgan_cli.alignment.options import AlignOptions
     from specgan_cli.cubes.cube import Cube
     from specgan_cli.raster.arrays import as_path
     from specgan_cli.raster.scene import Scene

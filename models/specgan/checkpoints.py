@@ -1,4 +1,7 @@
-"""Weights files: safetensors with a JSON header, from which a network is rebuilt."""
+"""Weights files: safetensors with a JSON header, from which a network is rebuilt.
+
+What is asked about a file (`names`, `read_header`, `sha256`) is answered without torch.
+"""
 
 import os
 import pickle
@@ -8,11 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from safetensors.torch import save as serialize
-from torch import Tensor, nn
 
 from specgan import files
 from specgan._version import __version__
@@ -20,6 +19,9 @@ from specgan.errors import WeightsError
 from specgan.header import Header
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
     from specgan.published.network import PublishedNetwork
     from specgan.scene.network import SceneNetwork
 
@@ -99,7 +101,7 @@ def read_layout(path: Path) -> Layout:
         WeightsError: Unreadable, not safetensors (a pickle is named as one), truncated or damaged.
     """
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "np") as file:
             slices = {key: file.get_slice(key) for key in file.keys()}
             return Layout(
                 shapes={key: tuple(each.get_shape()) for key, each in slices.items()},
@@ -144,10 +146,10 @@ def read_header(name_or_path: str | os.PathLike[str]) -> Header:
 
 def save(
     path: str | os.PathLike[str],
-    network: nn.Module,
+    network: "nn.Module",
     header: Header,
     *,
-    dtype: torch.dtype | None = None,
+    dtype: "torch.dtype | None" = None,
 ) -> Path:
     """Write a network's weights and header; the same inputs give the same bytes.
 
@@ -167,6 +169,8 @@ def save(
         WeightsError: The header is not valid, a tensor is not finite in `dtype`, or the file
             cannot be written.
     """
+    from safetensors.torch import save as serialize
+
     path = Path(path)
     if not header.version:
         header = Header(**{**vars(header), "version": __version__})
@@ -181,8 +185,8 @@ def save(
 
 def load(
     name_or_path: str | os.PathLike[str] = "specgan-scene",
-    device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
+    device: "torch.device | str | None" = None,
+    dtype: "torch.dtype | None" = None,
     *,
     fidelity: float = 0.0,
 ) -> "SceneNetwork | PublishedNetwork":
@@ -225,7 +229,7 @@ def _means_of(path: Path) -> Path:
     return means
 
 
-def _mix(network: nn.Module, other: nn.Module, share: float) -> None:
+def _mix(network: "nn.Module", other: "nn.Module", share: float) -> None:
     """Move a network's weights towards those of another, of the same design."""
     theirs = other.state_dict()
     for key, value in network.state_dict().items():
@@ -236,6 +240,8 @@ def _mix(network: nn.Module, other: nn.Module, share: float) -> None:
 
 def _build(path: Path, header: Header) -> "SceneNetwork | PublishedNetwork":
     """Make the header's network; the caller's random state is left as it is."""
+    import torch
+
     with _constructing(path, header):
         if header.architecture == "published":
             from specgan.published.network import PublishedNetwork
@@ -267,9 +273,15 @@ def _constructing(path: Path, header: Header) -> Iterator[None]:
 
 
 def _fill(
-    path: Path, network: nn.Module, device: torch.device | str | None, dtype: torch.dtype | None
+    path: Path,
+    network: "nn.Module",
+    device: "torch.device | str | None",
+    dtype: "torch.dtype | None",
 ) -> None:
     """Read the tensors of a file into a network that may be on the meta device."""
+    import torch
+    from safetensors.torch import load_file
+
     dtype = dtype or torch.float32
     _check_shapes(path, network, read_layout(path).shapes)
     tensors = load_file(path)
@@ -282,7 +294,7 @@ def _fill(
     network.to(device=device, dtype=dtype)
 
 
-def _check_shapes(path: Path, network: nn.Module, found: dict[str, tuple[int, ...]]) -> None:
+def _check_shapes(path: Path, network: "nn.Module", found: dict[str, tuple[int, ...]]) -> None:
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     problems = [
         f"{key} has shape {found[key]}, expected {expected[key]}"
@@ -299,7 +311,9 @@ def _check_shapes(path: Path, network: nn.Module, found: dict[str, tuple[int, ..
         )
 
 
-def _plain(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
+def _plain(key: str, value: "Tensor", dtype: "torch.dtype | None") -> "Tensor":
+    import torch
+
     value = value.detach().cpu()
     if value.is_floating_point() and dtype is not None:
         value = value.to(dtype)

@@ -7,7 +7,7 @@ import click
 from specgan_cli.cli import options
 
 if TYPE_CHECKING:
-    from specgan_cli.alignment import AlignOptions
+    from specgan_cli.alignment.options import AlignOptions
     from specgan_cli.cubes.options import CubeOptions
 
 _OPTIONS: tuple[options.Decorator, ...] = (
@@ -55,6 +55,6 @@ def cube_options(given: dict[str, Any]) -> "CubeOptions":
 
 def align_options(given: dict[str, Any]) -> "AlignOptions":
     """Return how the user wants cubes to be aligned."""
-    from specgan_cli.alignment import AlignOptions
+    from specgan_cli.alignment.options import AlignOptions
 
     return options.from_options(AlignOptions, given)

@@ -69,21 +69,23 @@ def train(**given: Any) -> int:
     weights.  SIGTERM, Ctrl-C and --max-minutes end a session after a checkpoint; the same command
     with --resume goes on to the bit.
     """
+    from specgan_cli.datasets.dataset import Dataset
+    from specgan_cli.devices import check_devices
     from specgan_cli.training.config.load import load_config
+
+    # What can be refused is refused before the imports below, which bring torch.
+    config = load_config(given["config_path"], given["overrides"], _defaults(given))
+    check_devices(given["device"])
+    Dataset.open(given["dataset"])
+
     from specgan_cli.training.loop import Limits
     from specgan_cli.training.session import Session
     from specgan_cli.workflows import train as workflow
 
-    chosen = {
-        "recipe": given["recipe"],
-        "network.scale": int(given["scale"]) if given["scale"] else None,
-        "network.size": given["size"],
-    }
-    defaults = {key: value for key, value in chosen.items() if value is not None}
     session = options.from_options(
         Session,
         given,
-        config=load_config(given["config_path"], given["overrides"], defaults),
+        config=config,
         limits=Limits(given["max_steps"], given["max_minutes"]),
     )
     with Progress("step") as progress:
@@ -91,6 +93,16 @@ def train(**given: Any) -> int:
     if outcome.is_main:
         _show_outcome(outcome, as_json=given["as_json"])
     return int(outcome.code)
+
+
+def _defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the options say in place of the configuration's own defaults."""
+    chosen = {
+        "recipe": given["recipe"],
+        "network.scale": int(given["scale"]) if given["scale"] else None,
+        "network.size": given["size"],
+    }
+    return {key: value for key, value in chosen.items() if value is not None}
 
 
 def _show_losses(progress: Progress, record: Mapping[str, Any]) -> None:

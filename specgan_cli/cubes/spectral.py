@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
 
 from specgan.bands import Bands
 from specgan_cli.errors import MismatchError, ShapeError
@@ -149,6 +148,8 @@ def _interpolation_row(centres: F64, at: float) -> F64:
 
 def _gaussian_row(centres: F64, centre: float, sigma: float, reach: float) -> F64:
     """Closed integrals of each hat function times the Gaussian, cut at `reach` on both sides."""
+    from scipy.special import ndtr
+
     low = np.clip((centres[:-1] - centre) / sigma, -reach / sigma, reach / sigma)
     high = np.clip((centres[1:] - centre) / sigma, -reach / sigma, reach / sigma)
     mass = ndtr(high) - ndtr(low)
@@ -167,6 +168,8 @@ def _density(z: F64) -> F64:
 
 def _coverage(centres: F64, widths: F64, target: Bands) -> F64:
     """Share of each target response inside the union of the source bands' own intervals."""
+    from scipy.special import ndtr
+
     gap = np.diff(centres)
     joined = (gap <= widths[:-1] + widths[1:]) & (gap <= _WIDEST_GAP_NM)
     after = np.append(np.where(joined, gap / 2, widths[:-1] / 2), widths[-1] / 2)

@@ -7,13 +7,16 @@ or they stay, and a VRT shows them as one.
 
 import functools
 import importlib
+import importlib.util
 import logging
 import shutil
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import rasterio
 from rasterio.errors import RasterioError
@@ -26,18 +29,19 @@ from specgan_cli.errors import (
     writing,
 )
 from specgan_cli.geotiff.writer import RasterWriter
-from specgan_cli.inference.engine import make_engines
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.output import Progress, TileSink, job_key, make_part_writer
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan
-from specgan_cli.inference.predictors.networks import Networks, load_networks
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.grid import Window
 
+if TYPE_CHECKING:
+    from specgan_cli.inference.predictors.networks import Networks
+
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 5
 """How long a scheduler may take to answer."""
 
 RETRIES = 3
@@ -64,6 +68,36 @@ class RowTask:
     """Of the driver's weights; a worker's must be the same."""
 
 
+def check_cluster(address: str) -> None:
+    """Raise unless an address makes sense and something listens there; imports nothing of Dask.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        SpecganError: Nothing listens there, or the address makes no sense.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise MissingExtraError(
+            'a cluster needs Dask, which is not installed; pip install "specgan[distributed]"'
+        )
+    kind, _, rest = address.partition(":")
+    if kind == "local":
+        if not rest.isdigit() or int(rest) < 1:
+            raise SpecganError(f"--dask {address}: give local:N with N worker processes")
+        return
+    try:
+        parts = urlsplit(address)
+        socket.create_connection((parts.hostname, parts.port), CONNECT_SECONDS).close()
+    except (OSError, ValueError, TypeError) as error:
+        raise _unreachable(address) from error
+
+
+def _unreachable(address: str) -> SpecganError:
+    return SpecganError(
+        f"--dask {address}: no scheduler answers; start one with `dask scheduler`, "
+        "or give local:N for workers on this machine"
+    )
+
+
 @contextmanager
 def open_cluster(address: str) -> Iterator[Any]:
     """Connect to a scheduler, or start workers on this machine.
@@ -75,21 +109,13 @@ def open_cluster(address: str) -> Iterator[Any]:
         A `distributed.Client`.
 
     Raises:
-        MissingExtraError: Dask is not installed.
-        SpecganError: The scheduler cannot be reached, or the address makes no sense.
+        SpecganError: The scheduler cannot be reached.
     """
-    try:
-        distributed: Any = importlib.import_module("distributed")
-    except ImportError as error:
-        raise MissingExtraError(
-            'a cluster needs Dask, which is not installed; pip install "specgan[distributed]"'
-        ) from error
+    distributed: Any = importlib.import_module("distributed")
     if not logger.isEnabledFor(logging.INFO):
         logging.getLogger("distributed").setLevel(logging.ERROR)
     kind, _, rest = address.partition(":")
     if kind == "local":
-        if not rest.isdigit() or int(rest) < 1:
-            raise SpecganError(f"--dask {address}: give local:N with N worker processes")
         with (
             distributed.LocalCluster(
                 n_workers=int(rest), threads_per_worker=1, dashboard_address=":0"
@@ -101,23 +127,20 @@ def open_cluster(address: str) -> Iterator[Any]:
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
-        raise SpecganError(
-            f"--dask {address}: no scheduler answers; start one with `dask scheduler`, "
-            "or give local:N for workers on this machine"
-        ) from error
+        raise _unreachable(address) from error
     with client:
         yield client
 
 
 def compute_parts(
-    job: Job, plan: RunPlan, networks: Networks, client: Any, progress: Progress | None
+    job: Job, plan: RunPlan, weights_sha256: str, client: Any, progress: Progress | None
 ) -> list[Path]:
     """Have every row of tiles computed by the workers.
 
     Args:
         job: The opened inputs; the driver has aligned the cube and chosen the range.
         plan: The tiles of the whole.
-        networks: The driver's weights.
+        weights_sha256: Of the driver's weights.
         client: The cluster.
         progress: Told after each row.
 
@@ -133,7 +156,7 @@ def compute_parts(
         remove_parts(job.request.output.path)
     with writing(folder):
         folder.mkdir(exist_ok=True)
-    tasks = row_tasks(job, plan, networks.sha256, folder)
+    tasks = row_tasks(job, plan, weights_sha256, folder)
     todo = [task for task in tasks if not task.path.exists()]
     done = sum(task.plan.tile_count for task in tasks) - sum(t.plan.tile_count for t in todo)
     counts = {str(task.path): task.plan.tile_count for task in todo}
@@ -182,18 +205,21 @@ def upscale_row(task: RowTask) -> str:
     Raises:
         SpecganError: The inputs or the weights are not the driver's.
     """
+    from specgan_cli.inference.engine import make_engines
+
     networks = _networks(task.request.compute)
-    if networks.sha256 != task.weights_sha256:
+    found = networks.weights.sha256
+    if found != task.weights_sha256:
         raise WeightsError(
             f"{task.request.compute.weights}: a worker has other weights of this name "
-            f"({networks.sha256[:12]}, not {task.weights_sha256[:12]}); copy the driver's there"
+            f"({found[:12]}, not {task.weights_sha256[:12]}); copy the driver's there"
         )
-    with open_job(task.request, networks, task.alignment) as job:
+    with open_job(task.request, networks.weights, task.alignment) as job:
         engines = make_engines(job, networks)
         with make_part_writer(job, task.plan, task.path) as writer:
             run_pipeline(
                 task.plan.tiles,
-                job.reader.read,
+                functools.partial(job.reader.read, halo=networks.halo),
                 [engine.predict for engine in engines],
                 TileSink(writer, task.plan, 0, None).write,
                 batch=task.plan.batch,
@@ -202,8 +228,10 @@ def upscale_row(task: RowTask) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _networks(compute: ComputeOptions) -> Networks:
+def _networks(compute: ComputeOptions) -> "Networks":
     """Load the weights once for each worker."""
+    from specgan_cli.inference.predictors.networks import load_networks
+
     return load_networks(compute)
 
 

@@ -120,7 +120,7 @@ def _probe(job: Job, side: int) -> Window:
 
 
 def _time(job: Job, engine: Engine, window: Window) -> float:
-    tile = job.reader.read(window)
+    tile = job.reader.read(window, halo=engine.halo)
     start = time.monotonic()
     engine.octaves([tile])
     return time.monotonic() - start

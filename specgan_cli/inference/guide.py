@@ -1,20 +1,19 @@
 """The hyperspectral guide: a cube, brought onto the scene's grid window by window."""
 
 from collections import OrderedDict
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
 from specgan.header import Header
 from specgan.serde import from_plain, to_plain
-from specgan_cli.alignment import UNALIGNED, Alignment, align, cube_on_grid
+from specgan_cli.alignment.estimate import align
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.errors import MismatchError
 from specgan_cli.inference.request import InputOptions
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.scene import Scene, redact, within
-from specgan_cli.resampling.cube_on_grid import measured_bands
+from specgan_cli.raster.scene import Scene, within
+from specgan_cli.resampling.cube_on_grid import cube_on_grid, measured_bands
+from specgan_cli.resampling.model import UNALIGNED, Alignment
 from specgan_cli.types import F32, Mask
 
 CHUNK = 32
@@ -126,19 +125,19 @@ def resolved_grids(grid: Grid, cube_gsd: float, octaves: int) -> tuple[Grid, ...
 
 
 def open_guide(
-    stack: ExitStack,
+    cube: Cube,
     scene: Scene,
     inputs: InputOptions,
     header: Header,
     known: dict[str, Any] | None = None,
     octaves: int = 0,
 ) -> tuple[Guide, dict[str, Any]]:
-    """Open the cube, and find where it lies on the scene.
+    """Find where the cube lies on the scene.
 
     Args:
-        stack: Closes the cube in the end.
+        cube: The open cube.
         scene: The open scene.
-        inputs: Names the cube, and says whether and how far it may be moved.
+        inputs: Say whether and how far the cube may be moved.
         header: What the network expects.
         known: Where the cube lies, as JSON values, when that was found before.
         octaves: Doublings that the network computes, which a fine cube guides.
@@ -148,30 +147,10 @@ def open_guide(
 
     Raises:
         RasterError: The cube cannot be read.
-        MismatchError: The two do not overlap, or no reliable place was found.
+        MismatchError: No reliable place was found.
     """
-    assert inputs.hsi is not None
-    cube = stack.enter_context(Cube.open(inputs.hsi, inputs.cube))
-    check_overlap(scene, cube)
     if known is not None:
         alignment = from_plain(Alignment, known)
     else:
         alignment = align(scene, cube, inputs.alignment)
     return Guide(cube, scene.grid, header, alignment, octaves), to_plain(alignment)
-
-
-def check_overlap(scene: Scene, cube: Cube) -> None:
-    """Raise unless scene and cube share ground.
-
-    Raises:
-        MismatchError: They do not, or only one of them has a CRS.
-    """
-    try:
-        shared = scene.grid.intersection(cube.grid)
-    except ValueError as error:
-        raise MismatchError(f"{redact(cube.path)}: has no CRS; give it with --hsi-crs") from error
-    if shared is None:
-        raise MismatchError(
-            f"{redact(cube.path)} does not overlap {scene.name}; check the CRSs, or give the "
-            "cube's place with --hsi-crs and --hsi-origin"
-        )

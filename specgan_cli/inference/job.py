@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, OutputError, RasterError
 from specgan_cli.geotiff.output import check_output
-from specgan_cli.inference.predictors.networks import Networks
-from specgan_cli.inference.predictors.output_values import OutputType
+from specgan_cli.inference.predictors.output_type import OutputType
+from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
 from specgan_cli.raster.grid import Grid, Window
@@ -118,13 +119,13 @@ class Job:
 
 @contextmanager
 def open_job(
-    request: UpscaleRequest, networks: Networks, known: dict[str, Any] | None = None
+    request: UpscaleRequest, weights: Weights, known: dict[str, Any] | None = None
 ) -> Iterator[Job]:
     """Open the scene and the cube, find the cube's place, and choose range and nodata.
 
     Args:
         request: What was asked.
-        networks: The loaded weights, which say what they need.
+        weights: The weights, which say what they need.
         known: Where the cube lies, as JSON values, when that was found before.
 
     Raises:
@@ -132,7 +133,7 @@ def open_job(
         MismatchError: They do not overlap, or the cube cannot be placed reliably.
     """
     inputs = request.inputs
-    check_weights(request, networks)
+    check_weights(request, weights)
     with ExitStack() as stack:
         scene = stack.enter_context(
             Scene.open(
@@ -145,15 +146,18 @@ def open_job(
         radiometry = choose_radiometry(scene, inputs)
         guide, alignment = None, None
         if inputs.hsi is not None:
+            cube = stack.enter_context(Cube.open(inputs.hsi, inputs.cube))
+            check_overlap(scene, cube)
+            # Brings scipy, which takes longer than to look whether there is a cube.
             from specgan_cli.inference.guide import open_guide
 
             octaves = request.compute.scale.bit_length() - 1
-            guide, alignment = open_guide(stack, scene, inputs, networks.header, known, octaves)
+            guide, alignment = open_guide(cube, scene, inputs, weights.header, known, octaves)
         mask, output = choose_output(scene, request.output)
         yield Job(
             request=request,
             scene=scene,
-            reader=TileReader(scene, radiometry, networks.halo, guide),
+            reader=TileReader(scene, radiometry, guide),
             crop=crop_window(scene.grid, inputs),
             output=output,
             mask=mask,
@@ -161,21 +165,38 @@ def open_job(
         )
 
 
-def check_weights(request: UpscaleRequest, networks: Networks) -> None:
+def check_weights(request: UpscaleRequest, weights: Weights) -> None:
     """Raise unless the weights can do what is asked.
 
     Raises:
         MismatchError: They need a cube and there is none, or a spread and know no chance.
     """
-    if networks.needs_cube and request.inputs.hsi is None:
+    if weights.published and request.inputs.hsi is None:
         raise MismatchError(
             f"{redact(request.inputs.scene)}: the published weights need a cube; "
             "give --hsi CUBE, or use the scene network"
         )
-    if request.output.uncertainty and not networks.random:
+    if request.output.uncertainty and weights.published:
         raise MismatchError(
             f"{request.output.uncertainty}: the published weights have no chance in them, so there "
             "is no spread over seeds; leave --uncertainty out, or use the scene network"
+        )
+
+
+def check_overlap(scene: Scene, cube: Cube) -> None:
+    """Raise unless scene and cube share ground.
+
+    Raises:
+        MismatchError: They do not, or only one of them has a CRS.
+    """
+    try:
+        shared = scene.grid.intersection(cube.grid)
+    except ValueError as error:
+        raise MismatchError(f"{redact(cube.path)}: has no CRS; give it with --hsi-crs") from error
+    if shared is None:
+        raise MismatchError(
+            f"{redact(cube.path)} does not overlap {scene.name}; check the CRSs, or give the "
+            "cube's place with --hsi-crs and --hsi-origin"
         )
 
 

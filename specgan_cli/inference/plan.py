@@ -2,16 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from specgan.serde import to_plain
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.predictors.networks import Networks
 from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.tiles import plan_tiles
+
+if TYPE_CHECKING:
+    from specgan_cli.inference.predictors.networks import Networks
 
 TILES = {2: 256, 4: 128, 8: 64, 16: 64, 32: 32}
 """Side in LR pixels of the usual tile at each scale: whole blocks of 512 output pixels, and a halo
@@ -130,7 +132,7 @@ def make_plan(
     )
 
 
-def plan_job(job: Job, networks: Networks) -> RunPlan:
+def plan_job(job: Job, networks: "Networks") -> RunPlan:
     """Choose tile and batch for a job, within its memory."""
     compute = job.request.compute
     return make_plan(
@@ -144,7 +146,7 @@ def plan_job(job: Job, networks: Networks) -> RunPlan:
     )
 
 
-def network_costs(networks: Networks, scale: int) -> Costs:
+def network_costs(networks: "Networks", scale: int) -> Costs:
     """Return what the loaded network takes at a scale."""
     lr_bytes, hr_bytes = networks.copies[0][0].bytes_per_pixel(scale)
     return Costs(_FIXED_BYTES + networks.weight_bytes, lr_bytes, hr_bytes, networks.halo)

@@ -62,30 +62,28 @@ class TileReader:
     radiometry: Radiometry
     """How the scene's units become [-1, 1]."""
 
-    halo: int
-    """LR pixels of context on every side of a tile."""
-
     guide: "Guide | None" = None
     """The cube, if there is one."""
 
-    def read(self, window: Window) -> TileInput:
+    def read(self, window: Window, *, halo: int) -> TileInput:
         """Read one tile with its halo; what is invalid is filled from near valid pixels.
 
         Args:
             window: A window within the scene, without halo.
+            halo: LR pixels of context on every side.
 
         Raises:
             RasterError: The scene or the cube is damaged there.
         """
-        values, valid = self.scene.read_padded(window, self.halo + FILL_RADIUS)
+        values, valid = self.scene.read_padded(window, halo + FILL_RADIUS)
         filled = _inner(fill_invalid(values, valid), FILL_RADIUS)
         unit = self.radiometry.to_unit(filled).clip(-1, 1)
-        hsi, hsi_mask = self._guide(window) if valid.any() else ((), ())
+        hsi, hsi_mask = self._guide(window.padded(halo)) if valid.any() else ((), ())
         return TileInput(
             window=window,
             lr_unit=unit,
-            lr_values=_inner(filled, self.halo),
-            lr_valid=_inner(valid, self.halo + FILL_RADIUS),
+            lr_values=_inner(filled, halo),
+            lr_valid=_inner(valid, halo + FILL_RADIUS),
             hsi=hsi,
             hsi_mask=hsi_mask,
         )
@@ -93,7 +91,7 @@ class TileReader:
     def _guide(self, window: Window) -> tuple[tuple[F32, ...], tuple[F32, ...]]:
         if self.guide is None:
             return (), ()
-        return self.guide.read(window.padded(self.halo))
+        return self.guide.read(window)
 
 
 def _inner(array: NDArray[Any], margin: int) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from specgan_cli.errors import SpecganError
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
-from specgan_cli.inference.predictors.networks import Networks
+from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.memory import peak_memory
 from specgan_cli.raster.scene import redact
@@ -98,12 +98,12 @@ class RunStats:
     """Time that the networks were busy here, summed over devices."""
 
 
-def make_report(job: Job, networks: Networks, done: RunStats, *, seconds: float) -> UpscaleReport:
+def make_report(job: Job, weights: Weights, done: RunStats, *, seconds: float) -> UpscaleReport:
     """Gather what was done.
 
     Args:
         job: The scene.
-        networks: The weights.
+        weights: The weights.
         done: The tiles.
         seconds: Wall time of the whole run.
     """
@@ -118,7 +118,7 @@ def make_report(job: Job, networks: Networks, done: RunStats, *, seconds: float)
         dtype=job.output.dtype,
         nodata=job.output.nodata,
         rgb_range=(job.radiometry.low, job.radiometry.high),
-        weights_sha256=networks.sha256,
+        weights_sha256=weights.sha256,
         hsi=redact(inputs.hsi) if inputs.hsi else None,
         alignment=job.alignment,
         tile=plan.tile,

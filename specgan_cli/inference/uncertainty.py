@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -88,6 +89,7 @@ def write_uncertainty(
         if progress is not None:
             progress(done, plan.tile_count)
 
+    read = partial(job.reader.read, halo=engines[0].halo)
     with writer:
         predictors = [SpreadEngine(engine, options.samples).predict for engine in engines]
-        run_pipeline(plan.tiles, job.reader.read, predictors, write, batch=plan.batch)
+        run_pipeline(plan.tiles, read, predictors, write, batch=plan.batch)

@@ -9,7 +9,6 @@ import pyproj
 from affine import Affine
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
-from scipy.interpolate import RectBivariateSpline
 
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid
@@ -92,6 +91,8 @@ class PixelMap:
         r, c = self.exact(*np.broadcast_arrays(coarse_rows[:, None], coarse_cols[None, :]))
         if not (np.isfinite(r).all() and np.isfinite(c).all()):
             return self.exact(*np.broadcast_arrays(rows[:, None], cols[None, :]))
+        from scipy.interpolate import RectBivariateSpline
+
         return (
             np.asarray(RectBivariateSpline(coarse_rows, coarse_cols, r)(rows, cols)),
             np.asarray(RectBivariateSpline(coarse_rows, coarse_cols, c)(rows, cols)),

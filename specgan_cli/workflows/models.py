@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from specgan import checkpoints, files
 from specgan.header import Header
-from specgan.published.importer import import_published, read_checkpoint
 from specgan.serde import to_plain
 from specgan_cli.errors import OutputError
 
@@ -100,6 +97,10 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
         OutputError: The output exists already, or its folder does not.
     """
     _check_output(request.output, request)
+    import torch
+
+    from specgan.published.importer import import_published, read_checkpoint
+
     imported = import_published(read_checkpoint(request.source), _source(request.source))
     dtype = torch.float16 if request.half else None
     checkpoints.save(request.output, imported.network, imported.header, dtype=dtype)

@@ -14,7 +14,6 @@ from specgan import files
 from specgan._version import __version__
 from specgan.bands import CANONICAL_BANDS
 from specgan.serde import from_plain, to_plain
-from specgan_cli.alignment import Alignment
 from specgan_cli.datasets.building.build import (
     DatasetOptions,
     ShardPlan,
@@ -47,6 +46,7 @@ from specgan_cli.datasets.statistics import statistics, sum_totals
 from specgan_cli.errors import DatasetError
 from specgan_cli.pictures.contact_sheet import contact_sheet
 from specgan_cli.raster.radiometry import PERCENTILES, WIDENING
+from specgan_cli.resampling.model import Alignment
 from specgan_cli.workers import Workers
 
 Progress = Callable[[str, int, int], None]

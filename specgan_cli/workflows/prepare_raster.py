@@ -16,7 +16,7 @@ from specgan._version import __version__
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.serde import to_plain
 from specgan_cli import png
-from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
+from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import resampling_matrix
@@ -27,6 +27,8 @@ from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.pictures.quicklook import draw_quicklook
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
+from specgan_cli.resampling.cube_on_grid import cube_on_grid
+from specgan_cli.resampling.model import Alignment
 
 __all__ = ["AlignedCubeOptions", "align_cube", "wavelength_metadata"]
 
@@ -91,6 +93,8 @@ def align_cube(
     if output is not None and not dry_run:
         check_output(Path(output), overwrite=overwrite)
     with Scene.open(scene_path) as scene, Cube.open(cube_path, chosen.cube) as cube:
+        from specgan_cli.alignment.estimate import align
+
         found = align(scene, cube, chosen.alignment)
         if quicklook is not None:
             png.write(Path(quicklook), draw_quicklook(scene, cube, found))

@@ -1,13 +1,22 @@
-"""Upscale scenes: read, predict, make consistent, write; tile by tile."""
+"""Upscale scenes: read, predict, make consistent, write; tile by tile.
 
+Whatever can be refused is refused before torch is imported, which takes longer than to look.
+"""
+
+import functools
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from specgan_cli.devices import check_devices
 from specgan_cli.errors import SpecganError
-from specgan_cli.inference.cluster import compute_parts, copy_parts, open_cluster, remove_parts
-from specgan_cli.inference.engine import make_engines
-from specgan_cli.inference.estimate import Estimate, estimate
+from specgan_cli.inference.cluster import (
+    check_cluster,
+    compute_parts,
+    copy_parts,
+    open_cluster,
+    remove_parts,
+)
 from specgan_cli.inference.job import Job, check_batch, check_outputs, open_job
 from specgan_cli.inference.output import (
     ArraySink,
@@ -20,23 +29,47 @@ from specgan_cli.inference.output import (
 )
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan, plan_job
-from specgan_cli.inference.predictors.networks import Networks, load_networks
+from specgan_cli.inference.predictors.weights import Weights, read_weights
 from specgan_cli.inference.report import RunStats, UpscaleReport, failure, make_report, skipped
-from specgan_cli.inference.request import UpscaleRequest
-from specgan_cli.inference.uncertainty import write_uncertainty
-from specgan_cli.pictures.preview import write_preview
+from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.arrays import GeoArray
 from specgan_cli.raster.vrt import write_vrt
 
+if TYPE_CHECKING:
+    from specgan_cli.inference.estimate import Estimate
+    from specgan_cli.inference.predictors.networks import Networks
+
+Load = Callable[[ComputeOptions], "Networks"]
+"""Loads the weights that a run asks for."""
+
+
+def load_networks(compute: ComputeOptions) -> "Networks":
+    """Load the weights that a run asks for, and torch with them."""
+    from specgan_cli.inference.predictors import networks
+
+    return networks.load_networks(compute)
+
+
+def check(request: UpscaleRequest) -> Weights:
+    """Raise unless devices, cluster and weights can do what is asked; return the weights' facts.
+
+    Raises:
+        SpecganError: What cannot be, and what to do.
+    """
+    check_devices(request.compute.device)
+    if request.compute.dask:
+        check_cluster(request.compute.dask)
+    return read_weights(request.compute)
+
 
 def upscale(
-    request: UpscaleRequest, *, networks: Networks | None = None, progress: Progress | None = None
+    request: UpscaleRequest, *, load: Load = load_networks, progress: Progress | None = None
 ) -> UpscaleReport:
     """Upscale one scene into one georeferenced file.
 
     Args:
         request: What the user asks.
-        networks: Loaded weights, to use them for several scenes; loaded here when None.
+        load: Loads the weights; one that remembers serves several scenes.
         progress: Told after each tile.
 
     Returns:
@@ -47,18 +80,22 @@ def upscale(
     """
     start = time.monotonic()
     check_outputs(request)
-    networks = networks or load_networks(request.compute)
-    with open_job(request, networks) as job:
+    weights = check(request)
+    with open_job(request, weights) as job:
+        networks = load(request.compute)
         plan = plan_job(job, networks)
         run = run_on_cluster if request.compute.dask else run_here
         done = run(job, plan, networks, progress)
-        report = make_report(job, networks, done, seconds=time.monotonic() - start)
+        report = make_report(job, weights, done, seconds=time.monotonic() - start)
         if request.output.preview:
+            from specgan_cli.pictures.preview import write_preview
+
             write_preview(job, plan)
         if request.output.uncertainty:
-            write_uncertainty(
-                job, done.plan, make_engines(job, networks), networks.sha256, progress
-            )
+            from specgan_cli.inference.engine import make_engines
+            from specgan_cli.inference.uncertainty import write_uncertainty
+
+            write_uncertainty(job, done.plan, make_engines(job, networks), weights.sha256, progress)
     return report
 
 
@@ -72,24 +109,29 @@ def upscale_array(request: UpscaleRequest, *, progress: Progress | None = None) 
     Raises:
         SpecganError: As `upscale` would.
     """
-    networks = load_networks(request.compute)
-    with open_job(request, networks) as job:
+    with open_job(request, check(request)) as job:
+        from specgan_cli.inference.engine import make_engines
+
+        networks = load_networks(request.compute)
         plan = plan_job(job, networks)
         sink = ArraySink(job, plan, progress)
         predictors = [engine.predict for engine in make_engines(job, networks)]
-        run_pipeline(plan.tiles, job.reader.read, predictors, sink.write, batch=plan.batch)
+        read = functools.partial(job.reader.read, halo=networks.halo)
+        run_pipeline(plan.tiles, read, predictors, sink.write, batch=plan.batch)
         return GeoArray(sink.masked(), job.grid.transform, job.grid.crs)
 
 
-def run_here(job: Job, plan: RunPlan, networks: Networks, progress: Progress | None) -> RunStats:
+def run_here(job: Job, plan: RunPlan, networks: "Networks", progress: Progress | None) -> RunStats:
     """Compute a job's tiles in this process, and write its output."""
+    from specgan_cli.inference.engine import make_engines
+
     engines = make_engines(job, networks)
-    writer = make_writer(job, plan, networks.sha256)
+    writer = make_writer(job, plan, networks.weights.sha256)
     with hint_resume(writer.path), writer:
         plan, resumed = resumed_plan(plan, writer.committed)
         run_pipeline(
             plan.tiles[resumed:],
-            job.reader.read,
+            functools.partial(job.reader.read, halo=networks.halo),
             [engine.predict for engine in engines],
             TileSink(writer, plan, resumed, progress).write,
             batch=plan.batch,
@@ -98,34 +140,37 @@ def run_here(job: Job, plan: RunPlan, networks: Networks, progress: Progress | N
 
 
 def run_on_cluster(
-    job: Job, plan: RunPlan, networks: Networks, progress: Progress | None
+    job: Job, plan: RunPlan, networks: "Networks", progress: Progress | None
 ) -> RunStats:
     """Have a job's tiles computed by Dask workers, and put their parts together."""
     address, path = str(job.request.compute.dask), job.request.output.path
     with open_cluster(address) as client:
-        parts = compute_parts(job, plan, networks, client, progress)
+        parts = compute_parts(job, plan, networks.weights.sha256, client, progress)
     if job.request.output.of == "VRT":
-        write_vrt(path, job.grid, parts, job_tags(job, networks.sha256))
+        write_vrt(path, job.grid, parts, job_tags(job, networks.weights.sha256))
     else:
-        with make_writer(job, plan, networks.sha256) as writer:
+        with make_writer(job, plan, networks.weights.sha256) as writer:
             copy_parts(parts, plan, writer)
         remove_parts(path)
     return RunStats(plan, [f"dask {address}"], 0, 0.0)
 
 
-def plan_upscale(request: UpscaleRequest, *, networks: Networks | None = None) -> Estimate:
+def plan_upscale(request: UpscaleRequest, *, load: Load = load_networks) -> "Estimate":
     """Say what `upscale` would make and take, and write nothing.
 
     Args:
         request: What the user asks.
-        networks: Loaded weights; loaded here when None.
+        load: As for `upscale`.
 
     Raises:
         SpecganError: As `upscale` would before it computes.
     """
     check_outputs(request)
-    networks = networks or load_networks(request.compute)
-    with open_job(request, networks) as job:
+    with open_job(request, check(request)) as job:
+        from specgan_cli.inference.engine import make_engines
+        from specgan_cli.inference.estimate import estimate
+
+        networks = load(request.compute)
         plan = plan_job(job, networks)
         return estimate(job, plan, make_engines(job, networks))
 
@@ -152,15 +197,16 @@ def upscale_all(
         SpecganError: What concerns all scenes: the weights, two scenes with one output.
     """
     check_batch(requests)
-    networks = load_networks(requests[0].compute)
+    check(requests[0])
+    load = functools.cache(load_networks)
     for request in requests:
         if skip_existing and request.output.path.exists():
             yield skipped(request)
             continue
         try:
             if dry_run:
-                yield plan_upscale(request, networks=networks).to_json()
+                yield plan_upscale(request, load=load).to_json()
             else:
-                yield upscale(request, networks=networks, progress=progress).to_json()
+                yield upscale(request, load=load, progress=progress).to_json()
         except SpecganError as error:
             yield failure(request, error)

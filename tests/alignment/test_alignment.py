@@ -11,7 +11,8 @@ from affine import Affine
 
 import displaced_pairs as pairs
 from specgan.serde import from_plain, to_plain
-from specgan_cli.alignment import Alignment, AlignOptions, align, cube_on_grid
+from specgan_cli.alignment.estimate import align
+from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.alignment.pair import MatchPair
 from specgan_cli.alignment.refine import blur_variance, refine
 from specgan_cli.alignment.search import reliability
@@ -20,7 +21,9 @@ from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.scene import Scene
+from specgan_cli.resampling.cube_on_grid import cube_on_grid
 from specgan_cli.resampling.field import DisplacementField
+from specgan_cli.resampling.model import Alignment
 
 SIZE, RATIO, PAD = 400, 10, 40
 

@@ -10,11 +10,12 @@ from rasterio.crs import CRS
 
 from displaced_pairs import UTM, write_cube
 from specgan.bands import CANONICAL_BANDS
-from specgan_cli.alignment import Alignment, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.resampling.cube_on_grid import cube_on_grid
 from specgan_cli.resampling.field import DisplacementField
+from specgan_cli.resampling.model import Alignment
 
 NM = np.asarray(CANONICAL_BANDS.wavelengths_nm)
 ORIGIN = (726500.0, 4699100.0)

@@ -18,6 +18,8 @@ from specgan_cli import errors
 from specgan_cli.cli.main import COMMANDS, main
 from support.command import specgan
 
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+
 LEAVES = ["prepare", "train", "upscale", "evaluate", "models list", "models show", "models import"]
 
 Probe = Callable[[Callable[[], None]], None]
@@ -93,6 +95,40 @@ def test_no_help_loads_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "models list"),
+        (1, "upscale nothing.tif -o out.tif"),
+        (1, "upscale SCENE -o nowhere/out.tif"),
+        (1, "upscale SCENE -o out.tif --hsi nothing.tif"),
+        (1, "upscale SCENE -o out.tif --bands 1,2,9"),
+        (1, "upscale SCENE -o out.tif --weights nothing"),
+        (1, "upscale SCENE -o out.tif --device abacus"),
+        (1, "upscale SCENE -o out.tif --dask tcp://127.0.0.1:9"),
+        (3, "upscale SCENE -o out.tif --window 900,900,8,8"),
+        (1, "prepare nothing.tif --hsi CUBE -o out.tif"),
+        (1, "train nothing -o run"),
+        (1, "train nothing -o run --device abacus"),
+    ],
+)
+def test_refusals_load_no_torch(tmp_path: Path, code: int, words: str) -> None:
+    paths = {"SCENE": str(SAMPLE / "scene.tif"), "CUBE": str(SAMPLE / "cube.tif")}
+    given = [paths.get(word, word) for word in words.split()]
+    script = (
+        "import sys\n"
+        "from specgan_cli.cli.main import main\n"
+        "try:\n"
+        f"    main({given!r})\n"
+        "finally:\n"
+        "    assert 'torch' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert "AssertionError" not in done.stderr
 
 
 @pytest.mark.parametrize("words", LEAVES)

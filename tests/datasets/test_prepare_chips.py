@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from specgan_cli.alignment import AlignOptions
+from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.datasets.building.pairs import read_pairs
 from specgan_cli.datasets.building.source import hsi_factor
 from specgan_cli.datasets.building.splits import Shares

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from specgan_cli.inference.engine import Engine, is_out_of_memory, split
-from specgan_cli.inference.predictors.output_values import OutputType, quantise_tile
+from specgan_cli.inference.predictors.output_type import OutputType
+from specgan_cli.inference.predictors.output_values import quantise_tile
 from specgan_cli.inference.predictors.predictor import ScenePredictor, Settings
 from specgan_cli.inference.reader import TileInput
 from specgan_cli.raster.grid import Window

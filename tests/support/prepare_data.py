@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from specgan_cli.alignment import AlignOptions
+from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.workflows.prepare_dataset import DatasetOptions
 from support.rasters import UTM, write_raster
 

@@ -12,11 +12,13 @@ from rasterio.errors import NotGeoreferencedWarning
 import displaced_pairs as pairs
 from specgan.bands import CANONICAL_BANDS
 from specgan.serde import from_plain
-from specgan_cli.alignment import Alignment, AlignOptions, cube_on_grid
+from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, OutputError
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.raster.scene import Scene
+from specgan_cli.resampling.cube_on_grid import cube_on_grid
+from specgan_cli.resampling.model import Alignment
 from specgan_cli.workflows.prepare_raster import AlignedCubeOptions, align_cube
 from support.command import specgan
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from specgan import files
 from specgan.serde import from_plain, to_plain
-from specgan_cli.alignment import Alignment, AlignOptions, align
+from specgan_cli.alignment.estimate import align
+from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.datasets.building.pairs import ImagePair
 from specgan_cli.datasets.building.source import (
@@ -32,6 +33,7 @@ from specgan_cli.datasets.manifest import (
 from specgan_cli.datasets.shards import ChipArrays, write_shard
 from specgan_cli.datasets.statistics import BandTotals, sum_totals
 from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.resampling.model import Alignment
 
 
 @dataclass(frozen=True)

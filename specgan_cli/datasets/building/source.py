@@ -12,7 +12,6 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from specgan_cli.alignment import Alignment, cube_on_grid
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.wavelengths import inline_bands
@@ -23,7 +22,8 @@ from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError, MismatchError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
-from specgan_cli.resampling.cube_on_grid import measured_bands
+from specgan_cli.resampling.cube_on_grid import cube_on_grid, measured_bands
+from specgan_cli.resampling.model import Alignment
 from specgan_cli.types import Mask
 
 COMMON_PLANE = "EPSG:3857"

@@ -1,40 +1,17 @@
 """From the network's octaves to values of the output file: units, exact means, whole numbers."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from specgan.quantise import quantise
+from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.types import Mask, Pixels
 
 # float32 holds every whole number up to this one, with room for the sum of a 2x2 block.
 _FLOAT32_WHOLE = 2**22
-
-
-@dataclass(frozen=True)
-class OutputType:
-    """The values that an output file can hold."""
-
-    dtype: str
-    """A numpy type name; the input's."""
-
-    nodata: float | None
-    """The value that means no data in the file; None where a mask says it, or nothing."""
-
-    @property
-    def integer(self) -> bool:
-        """True where the file holds whole numbers."""
-        return np.dtype(self.dtype).kind in "iu"
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """The lowest and highest whole number that the type holds."""
-        info = np.iinfo(self.dtype)
-        return float(info.min), float(info.max)
 
 
 def quantise_tile(

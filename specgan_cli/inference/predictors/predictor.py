@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from specgan.scene.network import SceneNetwork
-from specgan_cli.inference.predictors.output_values import OutputType
+from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.inference.reader import TileInput
 from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.types import F32
@@ -43,10 +43,6 @@ class Predictor(Protocol):
         """LR pixels of context that a tile needs on every side."""
 
     @property
-    def random(self) -> bool:
-        """Whether the result depends on the seed."""
-
-    @property
     def weight_bytes(self) -> int:
         """Memory of the weights."""
 
@@ -73,8 +69,6 @@ _HR_BYTES_PER_CHANNEL = 32
 
 class ScenePredictor:
     """The scene network: every tile is computed as a part of the whole scene."""
-
-    random = True
 
     def __init__(self, network: SceneNetwork) -> None:
         self._network = network

@@ -37,8 +37,6 @@ TOGETHER = 8
 class PublishedPredictor:
     """The published network, its tiles blended and made consistent."""
 
-    random = False
-
     def __init__(self, network: PublishedNetwork) -> None:
         self._network = network
         self._dtype = dtype_of(network)
