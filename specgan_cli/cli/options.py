@@ -163,6 +163,46 @@ class KeyValue(ParamType):
         return key.strip().upper(), content.strip()
 
 
+def area_options(
+    option: Callable[..., Decorator] = click.option, form: str = ""
+) -> tuple[Decorator, ...]:
+    """Return the options that choose a part of a scene by its place on the ground.
+
+    Args:
+        option: Makes an option.
+        form: The form of the command that they belong to, for the help.
+    """
+    return (
+        option(
+            "--aoi",
+            metavar="FILE|WKT",
+            help=f"{form}Polygons of the part, nodata outside: GeoJSON, GeoPackage or WKT.",
+        ),
+        option(
+            "--bounds",
+            type=Numbers(4),
+            help=f"{form}Part by left,bottom,right,top in the scene's CRS, or --bounds-crs.",
+        ),
+        option(
+            "--bounds-crs",
+            metavar="CRS",
+            help=f"{form}CRS of --bounds and of a WKT --aoi, such as EPSG:4326.",
+        ),
+    )
+
+
+def check_area(given: Mapping[str, Any]) -> None:
+    """Raise unless the options of `area_options` fit together.
+
+    Raises:
+        click.UsageError: As said.
+    """
+    if given["bounds"] and given["aoi"]:
+        raise click.UsageError("give --bounds or --aoi, not both")
+    if given["bounds_crs"] and not (given["bounds"] or given["aoi"]):
+        raise click.UsageError("--bounds-crs goes with --bounds, or with WKT as --aoi")
+
+
 overwrite: Decorator = click.option(
     "--overwrite", is_flag=True, help="Replace an output that exists already."
 )

@@ -81,6 +81,7 @@ def _check_usage(ctx: click.Context, inputs: tuple[str, ...], given: dict[str, A
         raise click.UsageError(f"--overlap {given['overlap']} must be less than --chip")
     if given["val"] + given["test"] >= 1:
         raise click.UsageError("--val and --test leave nothing to train")
+    options.check_area(given)
     if given["rgb_range"] and given["rgb_range"][0] >= given["rgb_range"][1]:
         raise click.UsageError("--rgb-range takes the lower value first")
 

@@ -28,6 +28,7 @@ _ONE_SCENE: tuple[options.Decorator, ...] = (
         type=options.Numbers(2),
         help="One scene: outer corner x,y of the cube.",
     ),
+    *options.area_options(_one_scene, "One scene: "),
     _one_scene(
         "--local/--no-local",
         default=True,

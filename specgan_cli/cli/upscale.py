@@ -26,11 +26,7 @@ Examples:
 
 
 _OPTIONS: tuple[options.Decorator, ...] = (
-    click.option(
-        "--bounds",
-        type=options.Numbers(4),
-        help="Part to upscale: left,bottom,right,top in the scene's CRS.",
-    ),
+    *options.area_options(),
     click.option(
         "--window",
         type=options.Numbers(4, int),
@@ -201,6 +197,7 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("--hsi-dir goes with --out-dir; give --hsi CUBE for one scene")
     if given["bounds"] and given["window"]:
         raise click.UsageError("give --bounds or --window, not both")
+    options.check_area(given)
     if given["out_dir"] is not None and (given["preview"] or given["uncertainty"]):
         raise click.UsageError("--preview and --uncertainty go with -o, for one scene")
     if given["of"] == "VRT" and not given["dask"]:

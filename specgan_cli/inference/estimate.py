@@ -5,6 +5,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from affine import Affine
+
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.output import expected_bytes
@@ -12,7 +14,7 @@ from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.memory import free_memory
-from specgan_cli.raster.grid import Window
+from specgan_cli.raster.grid import Grid, Window
 
 PROBE = 12
 """LR pixels of the side of the tile that is timed."""
@@ -30,6 +32,9 @@ class Estimate:
 
     plan: RunPlan
     """Size and tiles."""
+
+    tiles_inside: int
+    """Tiles that touch the area of interest; the others cost nothing."""
 
     disk_bytes: int
     """Disk that the output takes while it is made, about."""
@@ -60,7 +65,7 @@ class Estimate:
                 f"{self.scene} -> {self.output}",
                 f"  size    {cols} x {rows} pixels, {_bytes(self.plan.output_bytes)} of values",
                 f"  disk    about {_bytes(self.disk_bytes)}, {_bytes(self.free_disk_bytes)} free",
-                f"  tiles   {self.plan.tile_count} of {side} x {side} input pixels",
+                f"  tiles   {self.tiles_inside} of {side} x {side} input pixels",
                 f"  memory  about {_bytes(self.plan.memory_bytes)}, "
                 f"limit {_bytes(self.memory_limit_bytes)}",
                 f"  time    about {_duration(self.seconds)} on {', '.join(self.devices)}",
@@ -82,6 +87,7 @@ def estimate(job: Job, plan: RunPlan, engines: list[Engine]) -> Estimate:
         scene=job.scene.name,
         output=str(options.path),
         plan=plan,
+        tiles_inside=tiles_inside(job, plan),
         disk_bytes=expected_bytes(
             Description(job.grid, dtype=job.output.dtype, nodata=job.output.nodata, mask=job.mask),
             WriteOptions("COG" if options.of == "COG" else "GTiff", options.co, options.overviews),
@@ -108,8 +114,20 @@ def _seconds(job: Job, plan: RunPlan, engines: list[Engine]) -> float:
     tile = Window(0, 0, plan.tile, plan.tile)
     hr_tile = plan.tile**2 * scale**2
     share = plan.crop.height * plan.crop.width / (plan.tile_count * plan.tile**2)
+    count = tiles_inside(job, plan)
     each = per_lr * _padded(tile, engine.halo) + per_hr * hr_tile * share
-    return plan.tile_count * each / len(engines)
+    return count * each / len(engines)
+
+
+def tiles_inside(job: Job, plan: RunPlan) -> int:
+    """Return how many tiles touch the area of interest; the others cost nothing."""
+    area = job.reader.area
+    if area is None:
+        return plan.tile_count
+    grid = job.scene.grid.window(plan.crop)
+    shape = (plan.tile_rows, plan.tile_count // plan.tile_rows)
+    tiles = Grid(grid.crs, grid.transform @ Affine.scale(plan.tile), shape)
+    return int(area.mask(tiles).sum())
 
 
 def _probe(job: Job, side: int) -> Window:

@@ -18,6 +18,7 @@ from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
+from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry
@@ -143,6 +144,13 @@ def open_job(
                 georeferenced=inputs.georeferenced,
             )
         )
+        crop, area = select(
+            scene.grid,
+            aoi=inputs.aoi,
+            bounds=inputs.bounds,
+            crs=inputs.bounds_crs,
+            window=inputs.window,
+        )
         radiometry = choose_radiometry(scene, inputs)
         guide, alignment = None, None
         if inputs.hsi is not None:
@@ -153,12 +161,12 @@ def open_job(
 
             octaves = request.compute.scale.bit_length() - 1
             guide, alignment = open_guide(cube, scene, inputs, weights.header, known, octaves)
-        mask, output = choose_output(scene, request.output)
+        mask, output = choose_output(scene, request.output, area)
         yield Job(
             request=request,
             scene=scene,
-            reader=TileReader(scene, radiometry, guide),
-            crop=crop_window(scene.grid, inputs),
+            reader=TileReader(scene, radiometry, guide, area),
+            crop=crop,
             output=output,
             mask=mask,
             alignment=alignment,
@@ -214,11 +222,13 @@ def choose_radiometry(scene: Scene, inputs: InputOptions) -> Radiometry:
         raise RasterError(f"{scene.name}: {error}; see --rgb-range") from error
 
 
-def choose_output(scene: Scene, options: OutputOptions) -> tuple[MaskKind, OutputType]:
+def choose_output(
+    scene: Scene, options: OutputOptions, area: Area | None
+) -> tuple[MaskKind, OutputType]:
     """Return how the output marks missing pixels, and the values that it can hold.
 
     A given `dst_nodata` wins; else it is as in the scene; a floating-point scene without a mark
-    gets NaN, since its pixels may be NaN.
+    gets NaN, since its pixels may be NaN; another one gets a mask band if an area is cut out.
 
     Raises:
         MismatchError: The type cannot hold the nodata value.
@@ -234,35 +244,5 @@ def choose_output(scene: Scene, options: OutputOptions) -> tuple[MaskKind, Outpu
     if scene.mask_kind == "none" and dtype.kind == "f":
         return "nodata", OutputType(scene.dtype, float("nan"))
     nodata = scene.nodata if scene.mask_kind == "nodata" else None
-    return scene.mask_kind, OutputType(scene.dtype, nodata)
-
-
-def crop_window(grid: Grid, inputs: InputOptions) -> Window:
-    """Return the LR pixels that `--bounds` or `--window` ask for; all of them without either.
-
-    Bounds are widened to whole LR pixels and cut at the scene's edges, so the result is a part of
-    the scene's own result.
-
-    Args:
-        grid: The whole scene's grid.
-        inputs: The options.
-
-    Raises:
-        MismatchError: The part lies outside the scene.
-    """
-    rows, cols = grid.shape_yx
-    if inputs.window is not None:
-        col, row, width, height = inputs.window
-        window = Window(row, col, height, width)
-        asked = f"--window {','.join(map(str, inputs.window))}"
-        there = f"{cols} columns and {rows} rows"
-    elif inputs.bounds is not None:
-        window = grid.window_of(inputs.bounds)
-        asked = f"--bounds {','.join(f'{x:g}' for x in inputs.bounds)}"
-        there = "bounds " + ",".join(f"{x:.10g}" for x in grid.bounds)
-    else:
-        return grid.full_window
-    part = window.intersection(grid.full_window)
-    if part is None:
-        raise MismatchError(f"{asked} lies outside the scene, which has {there}")
-    return part
+    kind = "mask" if area is not None and scene.mask_kind == "none" else scene.mask_kind
+    return kind, OutputType(scene.dtype, nodata)

@@ -125,6 +125,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
         "inputs": asdict(inputs),
         "scene": identity(inputs.scene),
         "hsi": identity(inputs.hsi),
+        "aoi": identity(inputs.aoi),
         "weights": weights_sha256,
         "tile": tile,
         "scale": compute.scale,
@@ -240,6 +241,8 @@ def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
     }
     if request.inputs.hsi is not None:
         tags["SPECGAN_HSI"] = redact(request.inputs.hsi)
+    if request.inputs.aoi is not None:
+        tags["SPECGAN_AOI"] = request.inputs.aoi
     if job.alignment is not None:
         tags["SPECGAN_ALIGNMENT"] = json.dumps(job.alignment, sort_keys=True)
     return {key: value for key, value in tags.items() if value}

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from specgan_cli.raster.area import Area
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import FILL_RADIUS, Radiometry, fill_invalid
 from specgan_cli.raster.scene import Scene
@@ -65,6 +67,9 @@ class TileReader:
     guide: "Guide | None" = None
     """The cube, if there is one."""
 
+    area: Area | None = None
+    """Outside it results are missing; what is read around a tile is the scene's all the same."""
+
     def read(self, window: Window, *, halo: int) -> TileInput:
         """Read one tile with its halo; what is invalid is filled from near valid pixels.
 
@@ -75,6 +80,9 @@ class TileReader:
         Raises:
             RasterError: The scene or the cube is damaged there.
         """
+        inside = self._inside(window)
+        if not inside.any():
+            return self._outside(window, halo)
         values, valid = self.scene.read_padded(window, halo + FILL_RADIUS)
         filled = _inner(fill_invalid(values, valid), FILL_RADIUS)
         unit = self.radiometry.to_unit(filled).clip(-1, 1)
@@ -83,9 +91,23 @@ class TileReader:
             window=window,
             lr_unit=unit,
             lr_values=_inner(filled, halo),
-            lr_valid=_inner(valid, halo + FILL_RADIUS),
+            lr_valid=_inner(valid, halo + FILL_RADIUS) & inside,
             hsi=hsi,
             hsi_mask=hsi_mask,
+        )
+
+    def _inside(self, window: Window) -> Mask:
+        if self.area is None:
+            return np.ones(window.shape_yx, bool)
+        return self.area.mask(self.scene.grid.window(window))
+
+    def _outside(self, window: Window, halo: int) -> TileInput:
+        """Return a tile without a valid pixel, of which nothing was read."""
+        return TileInput(
+            window=window,
+            lr_unit=np.zeros((3, *window.padded(halo).shape_yx), np.float32),
+            lr_values=np.zeros((3, *window.shape_yx), self.scene.dtype),
+            lr_valid=np.zeros(window.shape_yx, bool),
         )
 
     def _guide(self, window: Window) -> tuple[tuple[F32, ...], tuple[F32, ...]]:

@@ -37,7 +37,13 @@ class InputOptions:
     """File units that become -1 and 1; None for 0..255 in uint8, and an estimate otherwise."""
 
     bounds: tuple[float, float, float, float] | None = None
-    """left, bottom, right, top in the scene's CRS; None for the whole scene."""
+    """left, bottom, right, top; None for the whole scene."""
+
+    bounds_crs: str | None = None
+    """CRS of the bounds, and of an area that is WKT; None for the scene's."""
+
+    aoi: str | None = None
+    """The area outside which pixels are missing: GeoJSON, GeoPackage or WKT; None for all."""
 
     georeferenced: bool = True
     """Whether the scene must say where it lies; else its transform tells the pixel size in metres,

@@ -172,7 +172,7 @@ class Grid:
             count as lying on it.
         """
         left, bottom, right, top = bounds
-        return self._window_around(itertools.product((left, right), (bottom, top)))
+        return self.window_around(itertools.product((left, right), (bottom, top)))
 
     def intersection(self, other: "Grid") -> Window | None:
         """Return the window of this grid that covers the ground it shares with `other`.
@@ -185,7 +185,7 @@ class Grid:
         """
         if (self.crs is None) != (other.crs is None):
             raise ValueError("grids with and without a CRS cannot be compared; give the CRS")
-        window = self._window_around(self._outline_of(other))
+        window = self.window_around(self._outline_of(other))
         return window.intersection(self.full_window)
 
     def _bounds_of(self, window: Window) -> Bounds:
@@ -196,7 +196,8 @@ class Grid:
         )
         return Bounds(min(xs), min(ys), max(xs), max(ys))
 
-    def _window_around(self, points: Iterable[tuple[float, float]]) -> Window:
+    def window_around(self, points: Iterable[tuple[float, float]]) -> Window:
+        """Return the smallest window of whole pixels around points in this grid's CRS units."""
         inverse = ~self.transform
         cols, rows = zip(*(inverse @ point for point in points), strict=True)
         row, col = math.floor(min(rows) + SNAP), math.floor(min(cols) + SNAP)

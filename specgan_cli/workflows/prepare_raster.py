@@ -25,6 +25,8 @@ from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.output import check_output
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.pictures.quicklook import draw_quicklook
+from specgan_cli.raster.area import Area, select
+from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
 from specgan_cli.resampling.cube_on_grid import cube_on_grid
@@ -52,6 +54,12 @@ class AlignedCubeOptions:
     """How its displacement is looked for."""
     dtype: Literal["int16", "float32"] = "int16"
     """int16 holds reflectance x 10000, float32 reflectance."""
+    aoi: str | None = None
+    """The area outside which pixels are missing: GeoJSON, GeoPackage or WKT; None for all."""
+    bounds: tuple[float, float, float, float] | None = None
+    """left, bottom, right, top of the part that is written; None for the whole scene."""
+    bounds_crs: str | None = None
+    """CRS of the bounds, and of an area that is WKT; None for the scene's."""
     of: Literal["GTiff", "COG"] = "GTiff"
     """Output format."""
     co: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +101,7 @@ def align_cube(
     if output is not None and not dry_run:
         check_output(Path(output), overwrite=overwrite)
     with Scene.open(scene_path) as scene, Cube.open(cube_path, chosen.cube) as cube:
+        part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
         from specgan_cli.alignment.estimate import align
 
         found = align(scene, cube, chosen.alignment)
@@ -100,8 +109,9 @@ def align_cube(
             png.write(Path(quicklook), draw_quicklook(scene, cube, found))
         valid = None
         if output is not None and not dry_run:
-            valid = _write(scene, cube, found, Path(output), chosen, overwrite, progress)
-        return _report(scene, cube, found, output, chosen, valid, dry_run, quicklook)
+            valid = _write(scene, cube, found, part, Path(output), chosen, overwrite, progress)
+        shape_yx = part[0].shape_yx
+        return _report(scene, cube, found, shape_yx, output, chosen, valid, dry_run, quicklook)
 
 
 def wavelength_metadata(bands: Bands) -> list[BandMetadata]:
@@ -131,14 +141,17 @@ def _write(
     scene: Scene,
     cube: Cube,
     alignment: Alignment,
+    part: tuple[Window, Area | None],
     output: Path,
     options: AlignedCubeOptions,
     overwrite: bool,
     progress: Callable[[str, int, int], None] | None,
 ) -> float:
     """Write the raster window by window; returns the share of pixels that the cube fills."""
+    crop, area = part
+    grid = scene.grid.window(crop)
     description = Description(
-        scene.grid,
+        grid,
         len(CANONICAL_BANDS),
         options.dtype,
         NODATA[options.dtype],
@@ -148,14 +161,17 @@ def _write(
     writing = WriteOptions(options.of, options.co, overwrite=overwrite)
     filled = 0
     with RasterWriter(output, description, writing) as writer:
-        tiles = plan_tiles(scene.grid.shape_yx, writer.block)
+        tiles = plan_tiles(crop.shape_yx, writer.block)
         for done, window in enumerate(tiles, start=1):
-            values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL_BANDS, window)
+            source = window.shifted(crop.row, crop.col)
+            values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL_BANDS, source)
+            if area is not None:
+                valid &= area.mask(grid.window(window))
             writer.write(_stored(values, options.dtype), window, valid)
             filled += int(valid.sum())
             if progress is not None:
                 progress("write", done, len(tiles))
-    rows, cols = scene.grid.shape_yx
+    rows, cols = crop.shape_yx
     return filled / (rows * cols)
 
 
@@ -182,6 +198,7 @@ def _report(
     scene: Scene,
     cube: Cube,
     alignment: Alignment,
+    shape_yx: tuple[int, int],
     output: str | Path | None,
     options: AlignedCubeOptions,
     valid: float | None,
@@ -189,7 +206,7 @@ def _report(
     quicklook: str | Path | None,
 ) -> dict[str, Any]:
     _, coverage = resampling_matrix(cube.bands, CANONICAL_BANDS, cube.bad)
-    rows, cols = scene.grid.shape_yx
+    rows, cols = shape_yx
     width = {"int16": 2, "float32": 4}[options.dtype]
     return {
         "scene": scene.name,

@@ -3,10 +3,10 @@
 import pytest
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.inference.job import crop_window
 from specgan_cli.inference.output import SMALLEST_BLOCK, fitting_block
 from specgan_cli.inference.plan import SMALLEST_TILE, TILES, Costs, make_plan
-from specgan_cli.inference.request import SCALES, InputOptions
+from specgan_cli.inference.request import SCALES
+from specgan_cli.raster.area import select
 from specgan_cli.raster.grid import Grid, Window
 
 COSTS = Costs(fixed_bytes=10**8, bytes_per_lr_pixel=1e4, bytes_per_hr_pixel=1e3, halo=29)
@@ -61,15 +61,15 @@ def grid() -> Grid:
 
 
 def test_bounds_are_widened_to_whole_pixels() -> None:
-    window = crop_window(grid(), InputOptions("s", bounds=(1005, 1975, 1019, 1990)))
+    window = select(grid(), bounds=(1005, 1975, 1019, 1990))[0]
     assert window == Window(1, 0, 2, 2)
 
 
 def test_a_window_is_cut_at_the_edge() -> None:
-    window = crop_window(grid(), InputOptions("s", window=(55, 30, 20, 20)))
+    window = select(grid(), window=(55, 30, 20, 20))[0]
     assert window == Window(30, 55, 10, 5)
 
 
 def test_a_window_elsewhere_is_refused() -> None:
     with pytest.raises(MismatchError, match="60 columns and 40 rows"):
-        crop_window(grid(), InputOptions("s", window=(60, 0, 5, 5)))
+        select(grid(), window=(60, 0, 5, 5))

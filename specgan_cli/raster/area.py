@@ -1,0 +1,275 @@
+"""Areas of interest: polygons from GeoJSON, GeoPackage or WKT, and the pixels that they touch."""
+
+import itertools
+import json
+import re
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rasterio.features
+import rasterio.warp
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
+
+from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.types import Mask
+
+Ring = Sequence[tuple[float, float]]
+Polygon = Sequence[Ring]
+
+PIECES = 21
+"""Parts of an edge before it goes into another CRS, where it is no straight line."""
+
+_LONLAT = "OGC:CRS84"
+
+
+@dataclass(frozen=True)
+class Area:
+    """Polygons on the ground."""
+
+    name: str
+    """What the user gave, for messages."""
+
+    polygons: tuple[Polygon, ...]
+    """Each one its outer ring and its holes, x before y."""
+
+    crs: CRS | None
+    """Their CRS; None for that of the scene."""
+
+    def on(self, grid: Grid) -> "Area":
+        """Return the area in a grid's CRS.
+
+        Raises:
+            MismatchError: It does not lie where the CRS is defined.
+        """
+        if self.crs is None or self.crs == grid.crs:
+            return Area(self.name, self.polygons, grid.crs)
+        if grid.crs is None:
+            raise MismatchError(f"{self.name}: has a CRS, and the scene has none")
+        moved = [[_moved(ring, self.crs, grid.crs) for ring in each] for each in self.polygons]
+        if any(abs(value) == float("inf") for value in itertools.chain(*_points(moved))):
+            raise MismatchError(f"{self.name}: cannot be brought into the scene's CRS; check its")
+        return Area(self.name, tuple(moved), grid.crs)
+
+    def window(self, grid: Grid) -> Window:
+        """Return the whole pixels around the area, which must be in the grid's CRS."""
+        return grid.window_around(_points(self.polygons))
+
+    def mask(self, grid: Grid) -> Mask:
+        """Return H x W: true where a pixel touches the area, which must be in the grid's CRS."""
+        shapes = [{"type": "Polygon", "coordinates": polygon} for polygon in self.polygons]
+        touched = rasterio.features.rasterize(
+            shapes, out_shape=grid.shape_yx, transform=grid.transform, all_touched=True
+        )
+        mask: Mask = touched > 0
+        return mask
+
+
+def box_area(bounds: tuple[float, float, float, float], crs: str | None) -> Area:
+    """Return a rectangle as an area.
+
+    Args:
+        bounds: left, bottom, right, top.
+        crs: Their CRS; None for that of the scene.
+    """
+    left, bottom, right, top = bounds
+    ring = ((left, bottom), (right, bottom), (right, top), (left, top), (left, bottom))
+    return Area(f"--bounds {','.join(f'{x:g}' for x in bounds)}", ((ring,),), parse_crs(crs))
+
+
+def read_area(text: str, crs: str | None = None) -> Area:
+    """Read the polygons of a file, or of WKT.
+
+    Args:
+        text: Path of a GeoJSON file or a GeoPackage, or WKT (with `SRID=4326;` before it, if so).
+        crs: CRS of WKT; None for that of the scene.
+
+    Raises:
+        RasterError: There is no polygon in it.
+    """
+    wkt = re.fullmatch(r"(?is)\s*(?:SRID=(\d+);)?\s*(MULTI)?POLYGON\s*Z?\s*(\(.*\))\s*", text)
+    name = f"--aoi {text[:57] + '...' if wkt and len(text) > 60 else text}"
+    try:
+        if wkt:
+            polygons, found = _wkt(wkt[3], bool(wkt[2])), f"EPSG:{wkt[1]}" if wkt[1] else crs
+        elif Path(text).read_bytes()[:16] == b"SQLite format 3\0":
+            polygons, found = _geopackage(Path(text))
+        else:
+            polygons, found = _geojson(json.loads(Path(text).read_bytes()))
+    except OSError as error:
+        raise RasterError(f"{name}: neither WKT nor a file: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
+        raise RasterError(
+            f"{name}: {error}; give polygons as GeoJSON, GeoPackage or WKT"
+        ) from error
+    except sqlite3.Error as error:
+        raise RasterError(f"{name}: is a damaged GeoPackage: {error}") from error
+    if not polygons or any(len(ring) < 4 for polygon in polygons for ring in polygon):
+        raise RasterError(f"{name}: holds no polygon; give one, of closed rings")
+    return Area(name, tuple(polygons), parse_crs(found))
+
+
+def parse_crs(text: str | None) -> CRS | None:
+    """Return a CRS that the user names.
+
+    Raises:
+        RasterError: It is unknown.
+    """
+    if text is None:
+        return None
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise RasterError(f"unknown CRS {text!r}; give one such as EPSG:4326") from error
+
+
+def select(
+    grid: Grid,
+    *,
+    aoi: str | None = None,
+    bounds: tuple[float, float, float, float] | None = None,
+    crs: str | None = None,
+    window: tuple[int, int, int, int] | None = None,
+) -> tuple[Window, Area | None]:
+    """Return the part of a grid that a user asks for; all of it when nothing is asked.
+
+    Areas and bounds are widened to whole pixels and cut at the grid's edges, so that the result is
+    a part of the whole's own result.
+
+    Args:
+        grid: The whole grid.
+        aoi: As for `read_area`; outside it the result is missing.
+        bounds: left, bottom, right, top.
+        crs: CRS of the bounds, and of WKT; None for the grid's.
+        window: column, row, width, height in pixels.
+
+    Returns:
+        The pixels, and the area in the grid's CRS, if there is one.
+
+    Raises:
+        RasterError: The area or its CRS cannot be read.
+        MismatchError: The part lies outside the grid.
+    """
+    area = read_area(aoi, crs).on(grid) if aoi else None
+    rows, cols = grid.shape_yx
+    there = "bounds " + ",".join(f"{x:.10g}" for x in grid.bounds)
+    if window is not None:
+        col, row, width, height = window
+        wanted, asked = Window(row, col, height, width), f"--window {','.join(map(str, window))}"
+        there = f"{cols} columns and {rows} rows"
+    elif bounds is not None:
+        box = box_area(bounds, crs)
+        wanted, asked = box.on(grid).window(grid), box.name
+    elif area is not None:
+        wanted, asked = area.window(grid), area.name
+    else:
+        return grid.full_window, None
+    part = wanted.intersection(grid.full_window)
+    if part is None or (area is not None and not area.mask(grid.window(part)).any()):
+        raise MismatchError(f"{asked} lies outside the scene, which has {there}")
+    return part, area
+
+
+def _points(polygons: Sequence[Polygon]) -> Iterator[tuple[float, float]]:
+    return (point for polygon in polygons for ring in polygon for point in ring)
+
+
+def _moved(ring: Ring, source: CRS, target: CRS) -> Ring:
+    """Cut the edges of a ring into pieces, and transform them."""
+    fine = [
+        (x0 + (x1 - x0) * i / PIECES, y0 + (y1 - y0) * i / PIECES)
+        for (x0, y0), (x1, y1) in itertools.pairwise(ring)
+        for i in range(PIECES)
+    ]
+    xs, ys = zip(*fine, ring[-1], strict=True)
+    try:
+        moved = rasterio.warp.transform(source, target, xs, ys)
+    except RasterioError:
+        return [(float("inf"), float("inf"))]
+    return list(zip(moved[0], moved[1], strict=True))
+
+
+def _geojson(document: dict[str, Any]) -> tuple[list[Polygon], str]:
+    """Return polygons and CRS; lon/lat unless the document has the `crs` of old."""
+    crs = (document.get("crs") or {}).get("properties", {}).get("name", _LONLAT)
+    return list(_geojson_polygons(document)), crs
+
+
+def _geojson_polygons(node: dict[str, Any]) -> Iterator[Polygon]:
+    for child in node.get("features", ()) or node.get("geometries", ()):
+        yield from _geojson_polygons(child)
+    if node.get("type") == "Feature" and node["geometry"]:
+        yield from _geojson_polygons(node["geometry"])
+    several: dict[str, list[Any]] = {
+        "Polygon": [node.get("coordinates")],
+        "MultiPolygon": node.get("coordinates", []),
+    }
+    for polygon in several.get(node["type"], ()):
+        yield [[(float(p[0]), float(p[1])) for p in ring] for ring in polygon]
+
+
+def _wkt(text: str, multi: bool) -> list[Polygon]:
+    """Turn the brackets and numbers of WKT into lists."""
+    points = re.sub(
+        r"([^(),\s]+)\s+([^(),\s]+)[^(),]*", lambda m: f"[{float(m[1])!r},{float(m[2])!r}]", text
+    )
+    nested = json.loads(points.replace("(", "[").replace(")", "]"))
+    return [
+        [[(x, y) for x, y in ring] for ring in each] for each in (nested if multi else [nested])
+    ]
+
+
+def _geopackage(path: Path) -> tuple[list[Polygon], str]:
+    """Return the polygons of the first layer that has any, and its CRS."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        layers = connection.execute(
+            "SELECT table_name, column_name, c.srs_id, organization, organization_coordsys_id, "
+            "definition FROM gpkg_geometry_columns c JOIN gpkg_spatial_ref_sys USING (srs_id)"
+        ).fetchall()
+        for table, column, srs_id, organization, code, wkt in layers:
+            rows = connection.execute(f'SELECT "{column}" FROM "{table}"')
+            polygons = [p for (blob,) in rows if blob for p in _geopackage_blob(blob)]
+            if polygons:
+                known = organization.upper() == "EPSG" and srs_id > 0
+                return polygons, f"EPSG:{code}" if known else wkt
+    finally:
+        connection.close()
+    return [], _LONLAT
+
+
+def _geopackage_blob(blob: bytes) -> list[Polygon]:
+    envelope = (0, 32, 48, 48, 64)[blob[3] >> 1 & 7]
+    return _wkb(blob, 8 + envelope)[0]
+
+
+def _wkb(blob: bytes, at: int) -> tuple[list[Polygon], int]:
+    """Return the polygons of a (multi)polygon that begins at a byte, and where it ends."""
+    order = "<" if blob[at] else ">"
+    kind, count = struct.unpack_from(f"{order}II", blob, at + 1)
+    at += 9
+    extra = (
+        {0: 0, 1: 1, 2: 1, 3: 2}[kind // 1000] if kind < 4000 else (kind >> 31) + (kind >> 30 & 1)
+    )
+    kind = kind % 1000 if kind < 4000 else kind & 0xFF
+    polygons: list[Polygon] = []
+    if kind == 6:
+        for _ in range(count):
+            part, at = _wkb(blob, at)
+            polygons += part
+        return polygons, at
+    if kind != 3:
+        return [], at
+    rings: list[Ring] = []
+    for _ in range(count):
+        (length,) = struct.unpack_from(f"{order}I", blob, at)
+        step = 2 + extra
+        values = struct.unpack_from(f"{order}{length * step}d", blob, at + 4)
+        rings.append(list(zip(values[::step], values[1::step], strict=True)))
+        at += 4 + 8 * length * step
+    return [rings], at

@@ -1,0 +1,156 @@
+"""Areas of interest: what files and WKT hold, and which pixels they touch."""
+
+import json
+import sqlite3
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+
+from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.raster.area import Area, read_area, select
+from specgan_cli.raster.grid import Grid, Window
+
+TRIANGLE = [[1000.0, 2000.0], [1030.0, 2000.0], [1000.0, 1970.0], [1000.0, 2000.0]]
+GRID = Grid(CRS.from_epsg(32618), Affine(10, 0, 1000, 0, -10, 2000), (6, 8))
+
+
+def polygon(*rings: list[list[float]]) -> dict[str, object]:
+    return {"type": "Polygon", "coordinates": list(rings)}
+
+
+def geopackage(path: Path, wkb: bytes, epsg: int) -> Path:
+    """Write what a GeoPackage needs for one polygon."""
+    blob = b"GP\x00\x01" + struct.pack("<i", epsg) + wkb
+    with sqlite3.connect(path) as database:
+        database.executescript(
+            "CREATE TABLE gpkg_spatial_ref_sys (srs_id, organization, organization_coordsys_id,"
+            " definition); CREATE TABLE gpkg_geometry_columns (table_name, column_name, srs_id);"
+            "CREATE TABLE fields (fid, geom)"
+        )
+        database.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (?, 'EPSG', ?, '')", (epsg, epsg))
+        database.execute("INSERT INTO gpkg_geometry_columns VALUES ('fields', 'geom', ?)", (epsg,))
+        database.execute("INSERT INTO fields VALUES (1, ?)", (blob,))
+    database.close()
+    return path
+
+
+def wkb_polygon(ring: list[list[float]]) -> bytes:
+    head = struct.pack("<BIII", 1, 3, 1, len(ring))
+    return head + b"".join(struct.pack("<dd", *point) for point in ring)
+
+
+def points(area: Area) -> list[list[float]]:
+    return [list(point) for point in area.polygons[0][0]]
+
+
+def test_every_form_of_one_polygon_is_the_same(tmp_path: Path) -> None:
+    old = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32618"}}
+    collection = {
+        "type": "FeatureCollection",
+        "crs": old,
+        "features": [{"type": "Feature", "properties": {}, "geometry": polygon(TRIANGLE)}],
+    }
+    geojson = tmp_path / "a.geojson"
+    geojson.write_text(json.dumps(collection))
+    words = ", ".join(f"{x} {y}" for x, y in TRIANGLE)
+    gpkg = geopackage(tmp_path / "a.gpkg", wkb_polygon(TRIANGLE), 32618)
+    for text in (str(geojson), str(gpkg), f"SRID=32618;POLYGON (({words}))"):
+        area = read_area(text)
+        assert points(area) == TRIANGLE
+        assert area.crs == CRS.from_epsg(32618)
+
+
+def test_geojson_is_lon_lat_and_wkt_is_the_scenes(tmp_path: Path) -> None:
+    geojson = tmp_path / "a.json"
+    geojson.write_text(json.dumps(polygon([[0, 0], [1, 0], [1, 1], [0, 0]])))
+    crs = read_area(str(geojson)).crs
+    assert crs is not None
+    assert crs.is_geographic
+    wkt = "MULTIPOLYGON Z (((0 0 5, 1 0 5, 1 1 5, 0 0 5)), ((2 2 5, 3 2 5, 3 3 5, 2 2 5)))"
+    assert read_area(wkt).crs is None
+    assert [len(each[0]) for each in read_area(wkt).polygons] == [4, 4]
+    assert read_area(wkt, "EPSG:4326").crs == CRS.from_epsg(4326)
+
+
+def test_a_pixel_that_is_touched_belongs_to_the_area() -> None:
+    window, area = select(GRID, aoi="POLYGON ((1012 1988, 1031 1988, 1012 1969, 1012 1988))")
+    assert window == Window(1, 1, 3, 3)
+    assert area is not None
+    expected = [[1, 1, 1], [1, 1, 0], [1, 0, 0]]
+    assert area.mask(GRID.window(window)).astype(int).tolist() == expected
+
+
+def test_holes_are_outside() -> None:
+    outer, hole = "0 0, 80 0, 80 -60, 0 -60, 0 0", "20 -20, 60 -20, 60 -40, 20 -40, 20 -20"
+    grid = Grid(None, Affine(10, 0, 0, 0, -10, 0), (6, 8))
+    _, area = select(grid, aoi=f"POLYGON (({outer}), ({hole}))")
+    assert area is not None
+    assert not area.mask(grid)[3, 4]
+    assert area.mask(grid)[0].all()
+
+
+def test_bounds_in_another_crs_cover_the_ground_that_they_name() -> None:
+    import rasterio.warp
+
+    grid = Grid(CRS.from_epsg(32618), Affine(10, 0, 500000, 0, -10, 4000000), (100, 100))
+    lonlat = rasterio.warp.transform_bounds(
+        grid.crs, "EPSG:4326", 500200, 3999500, 500400, 3999700, densify_pts=50
+    )
+    window, area = select(grid, bounds=lonlat, crs="EPSG:4326")
+    assert area is None
+    inner = Window(30, 20, 20, 20)
+    assert window.intersection(inner) == inner
+    assert window.height <= 22
+    assert window.width <= 22
+
+
+def test_rotated_grids_mask_the_pixels_that_lie_there() -> None:
+    grid = Grid(None, Affine.rotation(30) @ Affine.scale(1, -1), (20, 20))
+    x, y = grid.transform @ (10.5, 6.5)
+    ring = ", ".join(f"{x + dx} {y + dy}" for dx, dy in ((-1, -1), (1, -1), (1, 1), (-1, -1)))
+    window, area = select(grid, aoi=f"POLYGON (({ring}))")
+    assert area is not None
+    inside = np.argwhere(area.mask(grid.window(window))) + np.array((window.row, window.col))
+    assert [6, 10] in inside.tolist()
+    assert len(inside) < 12
+
+
+@pytest.mark.parametrize(
+    ("aoi", "message"),
+    [
+        ("POINT (1 2)", "neither WKT nor a file"),
+        ("POLYGON ((1 2, 3", "neither WKT nor a file"),
+        ("POLYGON ((1 2, 3 4))", "holds no polygon"),
+        ("POLYGON ((1 2, 3 x, 5 6, 1 2))", "give polygons as GeoJSON"),
+    ],
+)
+def test_what_is_no_polygon_is_refused(aoi: str, message: str) -> None:
+    with pytest.raises(RasterError, match=message):
+        read_area(aoi)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"type": "Point"}', "[]", '{"type": "Polygon"}'])
+def test_what_is_no_geojson_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(content)
+    with pytest.raises(RasterError, match=r"a\.geojson"):
+        read_area(str(path))
+
+
+def test_damaged_geopackages_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.gpkg"
+    path.write_bytes(b"SQLite format 3\0" + b"x" * 500)
+    with pytest.raises(RasterError, match="damaged GeoPackage"):
+        read_area(str(path))
+    cut = geopackage(tmp_path / "b.gpkg", wkb_polygon(TRIANGLE)[:-20], 32618)
+    with pytest.raises(RasterError, match=r"b\.gpkg"):
+        read_area(str(cut))
+
+
+def test_an_area_elsewhere_is_refused() -> None:
+    with pytest.raises(MismatchError, match="lies outside the scene, which has bounds 1000,1940"):
+        select(GRID, aoi="POLYGON ((0 0, 1 0, 1 1, 0 0))")
