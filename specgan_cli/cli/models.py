@@ -1,4 +1,4 @@
-"""The `models` command: list, show and import weights."""
+"""The `models` command: list, show, import and export weights."""
 
 import json
 from pathlib import Path
@@ -27,11 +27,17 @@ Examples:
   specgan models import specgan_x32.pth -o x32.safetensors
   specgan models import specgan_x32.pth -o half.safetensors --half
 """
+EXPORT_EPILOG = """\b
+Examples:
+  specgan models export specgan-scene -x 8 -o net.onnx
+  specgan models export specgan-scene -x 8 --gsd 10 -o net.onnx
+  specgan models export specgan-scene -x 32 --full -o net.pt2
+"""
 
 
 @click.group()
 def models() -> None:
-    """List, show and import weights."""
+    """List, show, import and export weights."""
 
 
 @models.command("list", epilog=LIST_EPILOG)
@@ -100,6 +106,47 @@ def import_model(
         f"{network['values'] / 1e6:.1f} M values, {network['bytes'] / 1e6:.1f} MB; "
         f"{len(report['unused'])} tensors that the network never uses left out"
     )
+
+
+@models.command(epilog=EXPORT_EPILOG)
+@click.argument("weights", metavar="NAME|FILE")
+@click.option(
+    "-o", "--output", type=options.LocalPath(), required=True, help="NAME.onnx or NAME.pt2."
+)
+@click.option(
+    "-x",
+    "--scale",
+    type=options.Factor(),
+    default=32,
+    show_default=True,
+    help="Output pixels per input pixel along one axis.",
+)
+@click.option(
+    "--gsd",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3.2,
+    show_default=True,
+    help="The input pixel in metres.",
+)
+@click.option("--full", is_flag=True, help="Take cube, pixel size, noise and context as inputs.")
+@click.option(
+    "--fidelity",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="0 full detail, 1 the second set of weights, trained for means.",
+)
+@options.overwrite
+@options.json_output
+def export(**given: Any) -> None:
+    """Write the scene network as a graph for ONNX Runtime, QGIS Deepness, TensorRT or torch."""
+    from specgan_cli.workflows.models import ExportRequest, export_weights
+
+    report = export_weights(options.from_options(ExportRequest, given))
+    if given["as_json"]:
+        write_json(report)
+        return
+    say(f"{report['path']}: x{given['scale']}; takes {', '.join(report['inputs'])}")
 
 
 def _lines(facts: "WeightsFacts") -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
-"""What `specgan models` does: list, show and import weights."""
+"""What `specgan models` does: list, show, import and export weights."""
 
+import importlib.util
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from specgan import checkpoints, files
 from specgan.header import Header
 from specgan.serde import to_plain
-from specgan_cli.errors import OutputError
+from specgan_cli.errors import MissingExtraError, OutputError, WeightsError, writing
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,32 @@ class ImportRequest:
     """Replace outputs that exist."""
 
 
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export, and to where."""
+
+    weights: str
+    """A shipped name or a file."""
+
+    output: Path
+    """The graph to write: its ending, .onnx or .pt2, says which kind."""
+
+    scale: int = 32
+    """Output pixels per LR pixel along one axis."""
+
+    gsd: float = 3.2
+    """The LR pixel in metres; an input of the full graph."""
+
+    full: bool = False
+    """Whether cube, pixel size, noise and context are inputs too."""
+
+    fidelity: float = 0.0
+    """As for `upscale`."""
+
+    overwrite: bool = False
+    """Replace an output that exists."""
+
+
 def list_weights() -> list[WeightsFacts]:
     """Return the facts of all shipped weights, by name."""
     return [show_weights(name) for name in checkpoints.names()]
@@ -96,7 +123,7 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
             of the wrong shape.
         OutputError: The output exists already, or its folder does not.
     """
-    _check_output(request.output, request)
+    _check_output(request.output, request.source, request.overwrite)
     import torch
 
     from specgan.published.importer import import_published, read_checkpoint
@@ -108,12 +135,55 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
     return {"network": to_plain(network), "unused": list(imported.unused)}
 
 
-def _check_output(path: Path, request: ImportRequest) -> None:
+def export_weights(request: ExportRequest) -> dict[str, Any]:
+    """Write a network as a graph that other runtimes compute.
+
+    Args:
+        request: What and where.
+
+    Returns:
+        The file, its inputs, and the metadata that it holds, as JSON values.
+
+    Raises:
+        WeightsError: No such weights, weights of the published network, or another scale.
+        MissingExtraError: The package `onnx` is not installed.
+        OutputError: The output exists already, cannot be written, or ends otherwise.
+    """
+    path = request.output
+    if path.suffix not in (".onnx", ".pt2"):
+        raise OutputError(f"cannot write {path}: name it NAME.onnx or NAME.pt2")
+    if path.suffix == ".onnx" and importlib.util.find_spec("onnx") is None:
+        raise MissingExtraError(
+            'an ONNX file needs the package onnx; pip install "specgan[onnx]", or write NAME.pt2'
+        )
+    header = checkpoints.read_header(request.weights)
+    if header.architecture != "scene":
+        raise WeightsError(f"{request.weights}: only the scene network can be exported")
+    _check_output(path, checkpoints.resolve(request.weights), request.overwrite)
+    from specgan.scene import graph as graphs
+
+    network: Any = checkpoints.load(request.weights, fidelity=request.fidelity)
+    graph: graphs.ImageGraph | graphs.FullGraph = (
+        graphs.FullGraph(network, request.scale)
+        if request.full
+        else graphs.ImageGraph(network, request.scale, request.gsd)
+    )
+    metadata = {
+        **graphs.describe(graph, request.scale, request.gsd),
+        "weights_sha256": checkpoints.sha256(request.weights, fidelity=request.fidelity),
+    }
+    convert = graphs.to_onnx if path.suffix == ".onnx" else graphs.to_pt2
+    with writing(path):
+        files.write(path, convert(graph.eval(), metadata))
+    return {"path": str(path), "inputs": list(graph.inputs), "metadata": metadata}
+
+
+def _check_output(path: Path, source: Path, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.exists() and request.source.exists() and path.samefile(request.source):
-        raise OutputError(f"cannot write {path}: it is the checkpoint that is imported")
-    if path.exists() and not request.overwrite:
+    if path.exists() and source.exists() and path.samefile(source):
+        raise OutputError(f"cannot write {path}: it is the input")
+    if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already; give --overwrite to replace it")
 
 

@@ -20,7 +20,10 @@ from support.command import specgan
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 
-LEAVES = ["prepare", "train", "upscale", "evaluate", "models list", "models show", "models import"]
+LEAVES = [
+    *("prepare", "train", "upscale", "evaluate"),
+    *("models list", "models show", "models import", "models export"),
+]
 
 Probe = Callable[[Callable[[], None]], None]
 

@@ -65,6 +65,10 @@ class SceneNetwork(nn.Module):
         """Build a network of a named size, `small` or `base`, with fresh weights."""
         return cls(**asdict(PRESETS[name]))
 
+    def margins(self, octaves: int) -> Margins:
+        """Return the context that `octaves` doublings need where tiles have to agree."""
+        return self._margins[octaves, Border.EXACT]
+
     @torch.no_grad()
     def wake_noise(self, gain: float = 0.5) -> None:
         """Give the latent banks of a network that was trained without noise first weights.
