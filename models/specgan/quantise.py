@@ -1,79 +1,66 @@
-"""Whole numbers out of octaves, without losing that each octave is the mean of the next."""
+"""Whole numbers out of a real image, with block means that are exactly the input."""
 
-import itertools
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 # Remainders nearer than this, in whole units, are taken for equal.
 _STEP = 1 / 64
 
 
-def quantise(octaves: list[Tensor], lr: Tensor, low: float, high: float) -> list[Tensor]:
-    """Round octaves to integers so that every level is the exact 2x2 mean of the next.
+def quantise(image: Tensor, lr: Tensor, low: float, high: float) -> Tensor:
+    """Round an image to integers whose block means are exactly the input.
 
-    Rounding each pixel for itself breaks scale coherence by up to three quarters of a grey level.
-    Here a block's four integers always sum to four times the coarser integer: fractions are rounded
-    down and the units that are missing go to the largest remainders.
+    Every pixel is rounded to the nearest whole number.  What a block then has too much or too
+    little is taken from, or given to, the pixels that were nearest to being rounded the other way:
+    on a slope the steps between two grey levels move a little, and flat ground stays flat.
 
     Args:
-        octaves: N x C x 2^k H x 2^k W for k = 1, 2, ... in file units, each the 2x2 mean of the
-            next.
-        lr: N x C x H x W, whole numbers in [low, high], the mean of each block.
+        image: N x C x sH x sW in file units, with block means of about `lr`.
+        lr: N x C x H x W, whole numbers in [low, high].
         low: Smallest value of the output type.
         high: Largest value of the output type.
 
     Returns:
-        Whole numbers in [low, high], of the shapes of `octaves`; at every level
-        `4 * coarser == sum of the 2x2 block`, exactly.
+        Whole numbers in [low, high], of the image's shape; the mean of each block is `lr` exactly.
     """
-    rounded: list[Tensor] = []
-    exact, whole = lr, lr
-    for octave in octaves:
-        shift = F.interpolate(whole - exact, scale_factor=2, mode="nearest")
-        children = _share_out((octave + shift).clamp(low, high), 4 * whole, low, high)
-        rounded.append(children)
-        exact, whole = octave, children
-    return rounded
+    factor = image.shape[-1] // lr.shape[-1]
+    values = _to_blocks(image.clamp(low, high), factor)
+    whole = values.round()
+    # Sums of differences are small, and exact in single precision.
+    level = lr.reshape(-1, 1)
+    missing = (level - whole).sum(1)
+    _move(whole, values, missing, low, high)
+    missing = (level - whole).sum(1)
+    odd = missing != 0
+    if bool(odd.any()):
+        whole[odd] = _share_rest(whole[odd], values[odd], missing[odd], low, high)
+    return _from_blocks(whole, lr.shape, factor)
 
 
-def _share_out(values: Tensor, totals: Tensor, low: float, high: float) -> Tensor:
-    """Round 2x2 blocks to whole numbers in [low, high] that sum to `totals`.
+def _move(whole: Tensor, values: Tensor, missing: Tensor, low: float, high: float) -> None:
+    """Move pixels of M x n blocks by one unit, in place: the M missing ones, by remainder.
 
     Remainders are compared in steps of `_STEP`, so that what differs by rounding errors alone (flat
     ground, computed in another tiling) is a tie, and ties go to the first of the block.
     """
-    quarters = [values[..., row::2, col::2] for row in (0, 1) for col in (0, 1)]
-    wholes = [quarter.floor() for quarter in quarters]
-    keys = [
-        torch.where(whole < high, ((quarter - whole) / _STEP).round_(), -1.0)
-        for quarter, whole in zip(quarters, wholes, strict=True)
-    ]
-    missing = totals - (wholes[0] + wholes[1] + wholes[2] + wholes[3])
-    ranks = [torch.zeros_like(missing) for _ in range(4)]
-    for i, j in itertools.combinations(range(4), 2):
-        later_first = (keys[j] > keys[i]).to(missing.dtype)
-        ranks[i] += later_first
-        ranks[j] += 1 - later_first
-    for whole, key, rank in zip(wholes, keys, ranks, strict=True):
-        whole += ((rank < missing) & (key >= 0)).to(missing.dtype)
-    rest = totals - (wholes[0] + wholes[1] + wholes[2] + wholes[3])
-    odd = rest != 0
-    if bool(odd.any()):
-        blocks = torch.stack([whole[odd] for whole in wholes], 1)
-        parts = torch.stack([quarter[odd] for quarter in quarters], 1)
-        for whole, settled in zip(
-            wholes, _share_rest(blocks, parts, rest[odd], low, high).unbind(1), strict=True
-        ):
-            whole[odd] = settled
-    return F.pixel_shuffle(torch.stack(wholes, 2).flatten(1, 2), 2)
+    most, size = int(missing.abs().max()), whole.shape[1]
+    if most == 0:
+        return
+    direction = missing.sign()[:, None]
+    steps = (values - whole).mul_(direction / _STEP).round_()
+    key = steps.mul_(size).sub_(torch.arange(size, dtype=whole.dtype, device=whole.device))
+    key.masked_fill_(whole == torch.where(direction > 0, high, low), -math.inf)
+    best, pixels = key.topk(min(most, size), dim=1)
+    rank = torch.arange(best.shape[1], device=whole.device)
+    chosen = (rank < missing.abs()[:, None]) & (best > -math.inf)
+    whole.scatter_add_(1, pixels, chosen * direction)
 
 
 def _share_rest(whole: Tensor, values: Tensor, missing: Tensor, low: float, high: float) -> Tensor:
-    """Share out what is still missing in single blocks: M x 4 and M; limits stop some of it."""
-    for _ in range(4):
+    """Share out what is still missing in single blocks: M x n and M; limits stop some of it."""
+    for _ in range(whole.shape[1]):
         open_up = (missing[:, None] > 0) & (whole < high)
         open_down = (missing[:, None] < 0) & (whole > low)
         remainder = values - whole
@@ -88,3 +75,16 @@ def _share_rest(whole: Tensor, values: Tensor, missing: Tensor, low: float, high
         if not bool(missing.any()):
             break
     return whole
+
+
+def _to_blocks(image: Tensor, factor: int) -> Tensor:
+    count, channels, height, width = image.shape
+    rows, cols = height // factor, width // factor
+    parts = image.reshape(count, channels, rows, factor, cols, factor)
+    return parts.transpose(3, 4).reshape(-1, factor**2)
+
+
+def _from_blocks(blocks: Tensor, shape: torch.Size, factor: int) -> Tensor:
+    count, channels, rows, cols = shape
+    parts = blocks.reshape(count, channels, rows, cols, factor, factor).transpose(3, 4)
+    return parts.reshape(count, channels, rows * factor, cols * factor)

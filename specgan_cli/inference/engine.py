@@ -81,10 +81,10 @@ class Engine:
 
     def _compute(self, tiles: Sequence[TileInput]) -> list[Pixels]:
         s = self.settings
-        octaves = self.octaves(tiles)
+        finest = self.octaves(tiles)[-1]
         return [
             quantise_tile(
-                [octave[i : i + 1] for octave in octaves],
+                finest[i : i + 1],
                 tile.lr_values,
                 tile.lr_valid,
                 s.radiometry,

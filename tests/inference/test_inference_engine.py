@@ -95,11 +95,6 @@ def test_a_tile_without_data_costs_no_network() -> None:
     assert result.values.shape == (3, 28, 40)
 
 
-def pyramid(finest: torch.Tensor, count: int) -> list[torch.Tensor]:
-    average = torch.nn.functional.avg_pool2d
-    return [average(finest, 2**k) for k in range(count - 1, 0, -1)] + [finest]
-
-
 @pytest.mark.parametrize("nodata", [0, 255])
 def test_valid_pixels_never_take_the_nodata_value_in_all_bands(nodata: int) -> None:
     lr = np.full((3, 2, 2), 1 if nodata == 0 else 254, "uint8")
@@ -107,9 +102,9 @@ def test_valid_pixels_never_take_the_nodata_value_in_all_bands(nodata: int) -> N
     unit = torch.from_numpy(EIGHT_BIT.to_unit(lr))[None]
     random = torch.Generator().manual_seed(0)
     detail = torch.randn(1, 3, 8, 8, generator=random) * 0.02
-    octaves = pyramid((unit.repeat_interleave(4, 2).repeat_interleave(4, 3) + detail), 2)
+    finest = unit.repeat_interleave(4, 2).repeat_interleave(4, 3) + detail
     output = OutputType("uint8", float(nodata))
-    values = quantise_tile(octaves, lr, np.ones((2, 2), bool), EIGHT_BIT, output)
+    values = quantise_tile(finest, lr, np.ones((2, 2), bool), EIGHT_BIT, output)
     assert not (values == nodata).all(axis=0).any()
     means = values.reshape(3, 2, 4, 2, 4).mean((2, 4))
     assert np.array_equal(means, lr)
@@ -119,9 +114,9 @@ def test_whole_numbers_beyond_float32_stay_exact() -> None:
     lr = np.array([[[3_000_000_001, 17], [4_000_000_123, 2]]] * 3, "uint32")
     radiometry = Radiometry("uint32", 0.0, 4_294_967_295.0)
     unit = torch.from_numpy(radiometry.to_unit(lr))[None]
-    octaves = pyramid(unit.repeat_interleave(2, 2).repeat_interleave(2, 3), 1)
+    finest = unit.repeat_interleave(2, 2).repeat_interleave(2, 3)
     values = quantise_tile(
-        octaves, lr, np.ones((2, 2), bool), radiometry, OutputType("uint32", None)
+        finest, lr, np.ones((2, 2), bool), radiometry, OutputType("uint32", None)
     )
     sums = values.astype(np.int64).reshape(3, 2, 2, 2, 2).sum((2, 4))
     assert np.array_equal(sums, 4 * lr.astype(np.int64))

@@ -1,4 +1,4 @@
-"""From the network's octaves to values of the output file: units, exact means, whole numbers."""
+"""From the network's image to values of the output file: units, exact means, whole numbers."""
 
 import numpy as np
 import torch
@@ -15,20 +15,20 @@ _FLOAT32_WHOLE = 2**22
 
 
 def quantise_tile(
-    octaves: list[Tensor],
+    finest: Tensor,
     lr_values: Pixels,
     lr_valid: Mask,
     radiometry: Radiometry,
     output: OutputType,
 ) -> Pixels:
-    """Turn the octaves of one tile into the file's values, with the input as exact block means.
+    """Turn one tile into the file's values, with the input as exact block means.
 
     What an LR pixel has beyond the radiometry's range is added to each of its pixels, so that
-    values outside the range are not lost.  Whole numbers are shared out so that every octave is the
-    exact 2x2 mean of the next (`specgan.quantise`).
+    values outside the range are not lost.  Whole numbers have the exact means too
+    (`specgan.quantise`).
 
     Args:
-        octaves: 1 x 3 x 2^k H x 2^k W in [-1, 1], k = 1, 2, ...; the last is the result.
+        finest: 1 x 3 x sH x sW in [-1, 1].
         lr_values: 3 x H x W in file units, invalid pixels filled.
         lr_valid: H x W.
         radiometry: How file units became [-1, 1].
@@ -37,21 +37,21 @@ def quantise_tile(
     Returns:
         3 x sH x sW in the output's type.
     """
-    device = octaves[-1].device
+    device = finest.device
     lr = torch.from_numpy(lr_values.astype(np.float64)).to(device)[None]
     excess = lr - lr.clamp(radiometry.low, radiometry.high)
     if not output.integer:
-        return _quantise_floats(octaves[-1], lr, excess, radiometry).astype(output.dtype)
+        return _quantise_floats(finest, lr, excess, radiometry).astype(output.dtype)
     work = _working_type(lr, radiometry)
-    levels = [_to_file(octave.to(work), excess.to(work), radiometry) for octave in octaves]
+    values = _to_file(finest.to(work), excess.to(work), radiometry)
     valid = torch.from_numpy(lr_valid).to(device)
-    finest = _whole_numbers(levels, lr.round().to(work), valid, output)[0]
+    whole = _whole_numbers(values, lr.round().to(work), valid, output)[0]
     if output.dtype == "uint8":
-        return finest.to(torch.uint8).cpu().numpy()
-    return finest.cpu().numpy().astype(output.dtype)
+        return whole.to(torch.uint8).cpu().numpy()
+    return whole.cpu().numpy().astype(output.dtype)
 
 
-def _whole_numbers(levels: list[Tensor], lr: Tensor, valid: Tensor, output: OutputType) -> Tensor:
+def _whole_numbers(values: Tensor, lr: Tensor, valid: Tensor, output: OutputType) -> Tensor:
     """Share whole numbers out; no valid pixel takes a nodata value at the type's end in all bands.
 
     A valid LR pixel that itself holds the value in some bands keeps it there, and stays clear of it
@@ -59,11 +59,11 @@ def _whole_numbers(levels: list[Tensor], lr: Tensor, valid: Tensor, output: Outp
     """
     low, high = output.limits
     ends = (low + (output.nodata == low), high - (output.nodata == high))
-    clear = quantise(levels, lr.clamp(*ends), *ends)[-1]
+    clear = quantise(values, lr.clamp(*ends), *ends)
     holds = (lr == output.nodata) & valid if output.nodata is not None else valid.new_zeros(())
     if ends == (low, high) or not bool(holds.any()):
         return clear
-    free = quantise(levels, lr.clamp(low, high), low, high)[-1]
+    free = quantise(values, lr.clamp(low, high), low, high)
     assert output.nodata is not None
     farthest = (lr - output.nodata).abs().argmax(dim=1, keepdim=True)
     chosen = torch.zeros_like(lr, dtype=torch.bool).scatter_(1, farthest, True)
