@@ -100,6 +100,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     help="0 full detail, 1 the second set of weights, trained for means.",
 )
 @options.device
+@options.threads
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the report.")
 @options.overwrite
 @click.option(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from specgan_cli.threads import use_threads
+
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
 else:
@@ -225,6 +227,15 @@ jobs: Decorator = click.option(
     show_default=True,
     type=click.IntRange(min=1),
     help="Worker processes or threads.",
+)
+threads: Decorator = click.option(
+    "-j",
+    "--threads",
+    type=click.IntRange(min=1),
+    expose_value=False,
+    callback=lambda ctx, param, value: use_threads(value),
+    is_eager=True,
+    help="Threads of torch, BLAS and GDAL; by default the processors given to the process.",
 )
 creation_options: Decorator = click.option(
     "--co",

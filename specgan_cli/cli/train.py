@@ -61,6 +61,7 @@ Examples:
     help="End this session after so many minutes, with a checkpoint.",
 )
 @options.device
+@options.threads
 @options.json_output
 def train(**given: Any) -> int:
     """Train a network on DATASET, a folder made by `specgan prepare`.

@@ -111,6 +111,7 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         help="Memory to stay under, such as 4G; half of what is free by default.",
     ),
     options.device,
+    options.threads,
     click.option(
         "--dst-nodata", type=float, help="Nodata value of the output; the scene's by default."
     ),

@@ -15,6 +15,7 @@ from rasterio.io import MemoryFile
 
 from specgan_cli.errors import OutputError
 from specgan_cli.geotiff.creation_options import LOSSLESS, strict_options
+from specgan_cli.threads import used_threads
 
 # GDAL's default, then what is neither its half nor its double: widths halve from level to level.
 _BLOCK_SIDES = (512, 384, 640)
@@ -80,7 +81,7 @@ def _options(co: Mapping[str, str]) -> dict[str, str]:
     options = {
         "COMPRESS": "DEFLATE",
         "BIGTIFF": "IF_SAFER",
-        "NUM_THREADS": "ALL_CPUS",
+        "NUM_THREADS": str(used_threads()),
         "OVERVIEWS": "AUTO",
         "RESAMPLING": "AVERAGE",
         **given,

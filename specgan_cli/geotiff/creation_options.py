@@ -47,7 +47,6 @@ def creation_options(dtype: str, block: int, co: Mapping[str, str]) -> dict[str,
         "COMPRESS": "DEFLATE",
         "INTERLEAVE": "PIXEL",
         "BIGTIFF": "IF_SAFER",
-        "NUM_THREADS": "ALL_CPUS",
         **given,
         "ENDIANNESS": "LITTLE",
     }

@@ -27,6 +27,7 @@ from specgan_cli.geotiff.directory import (
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.raster.cache import bound_cache
 from specgan_cli.raster.grid import Grid
+from specgan_cli.threads import used_threads
 from specgan_cli.types import Mask, Pixels
 
 ANYWHERE = Affine(2, 0, 0, 0, -2, 0)
@@ -71,6 +72,7 @@ class Encoding:
             "width": shape_yx[1],
             "count": self.count,
             "dtype": self.dtype,
+            "num_threads": used_threads(),
             **self.options,
         }
 

@@ -35,6 +35,7 @@ from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.grid import Window
+from specgan_cli.threads import environment, used_threads
 
 if TYPE_CHECKING:
     from specgan_cli.inference.predictors.networks import Networks
@@ -116,9 +117,13 @@ def open_cluster(address: str) -> Iterator[Any]:
         logging.getLogger("distributed").setLevel(logging.ERROR)
     kind, _, rest = address.partition(":")
     if kind == "local":
+        share = max(used_threads() // int(rest), 1)
         with (
             distributed.LocalCluster(
-                n_workers=int(rest), threads_per_worker=1, dashboard_address=":0"
+                n_workers=int(rest),
+                threads_per_worker=1,
+                dashboard_address=":0",
+                env=environment(share),
             ) as cluster,
             distributed.Client(cluster) as client,
         ):
