@@ -1,6 +1,9 @@
-"""Measure the CPU time of `specgan --help`; print one JSON line.
+"""Measure the CPU time of what ends before a network runs, and of the smallest run that has one.
 
 python benchmarks/startup.py [runs]
+
+Prints one JSON line a command: median and worst seconds, and the median over that of importing
+torch, measured in the same run.
 """
 
 import json
@@ -8,22 +11,46 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+
+SCENE = str(Path(__file__).parents[1] / "sample_data" / "scene.tif")
+
+COMMANDS = (
+    "--help",
+    "models list",
+    "upscale nothing.tif -o out.tif",
+    "upscale SCENE -o out.tif --hsi nothing.tif",
+    "upscale SCENE -o out.tif --dask tcp://127.0.0.1:9",
+    "prepare nothing.tif --hsi nothing.tif -o out.tif",
+    "train nothing -o run",
+    "upscale SCENE -o out.tif -x 4 --overwrite",
+)
 
 
-def cpu_seconds(words: list[str]) -> float:
+def cpu_seconds(words: list[str], folder: str) -> float:
     """Return user and system seconds that a child process took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return round(spent, 3)
 
 
 def main() -> None:
-    """Run `specgan --help` several times and print its median and worst CPU time."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    words = [sys.executable, "-m", "specgan_cli", "--help"]
-    times = [cpu_seconds(words) for _ in range(runs)]
-    print(json.dumps({"median_s": round(statistics.median(times), 3), "worst_s": max(times)}))
+    """Run each command several times, and print what it took."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    with tempfile.TemporaryDirectory() as folder:
+        torch = [sys.executable, "-c", "import torch"]
+        yardstick = statistics.median(cpu_seconds(torch, folder) for _ in range(runs))
+        for command in COMMANDS:
+            given = command.replace("SCENE", SCENE).split()
+            words = [sys.executable, "-m", "specgan_cli", *given]
+            times = [cpu_seconds(words, folder) for _ in range(runs)]
+            median = statistics.median(times)
+            figures = {"median_s": median, "worst_s": max(times)}
+            ratio = round(median / yardstick, 2)
+            print(json.dumps({"command": command, **figures, "of_importing_torch": ratio}))
 
 
 if __name__ == "__main__":
