@@ -1,8 +1,11 @@
 """Files that appear complete or not at all, even after a power cut; digests; locks."""
 
+import errno
 import hashlib
 import logging
 import os
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,9 +15,11 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside a file; what is written there takes its place at the end.
+    """Make an empty temporary file beside a file; what is written there takes its place at the end.
 
-    After an error the temporary file is gone and the file is what it was before.
+    The temporary name cannot be guessed, and no link of that name is followed.  A link to a file
+    stays: its target is replaced.  After an error the temporary file is gone and the file is what
+    it was before.
 
     Yields:
         The path to write to.
@@ -22,7 +27,9 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path = target(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    os.close(open_own(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     try:
         yield temporary
         put(temporary, path)
@@ -40,6 +47,55 @@ def write(path: Path, content: bytes | memoryview | str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def target(path: Path) -> Path:
+    """Return the file that a link leads to, through other links; a path that is none as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def identity(path: Path) -> tuple[object, ...]:
+    """Return what two names of one file share: device and inode; else the folder's, and the name.
+
+    Links are followed.
+    """
+    try:
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    except OSError:
+        real = Path(os.path.realpath(path))
+    with suppress(OSError):
+        folder = real.parent.stat()
+        return folder.st_dev, folder.st_ino, real.name
+    return (str(real),)
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Open a file that only this program writes: never through a link of either kind.
+
+    In a folder that others can write to, a link of that name would lead to any file.
+
+    Args:
+        path: The file.
+        flags: Of `os.open`.
+
+    Returns:
+        A descriptor.
+
+    Raises:
+        OSError: It cannot be opened, or it is a link or another thing than a file.
+    """
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    if path.is_symlink():  # where there is no O_NOFOLLOW
+        raise FileExistsError(errno.EEXIST, "a link of that name is in the way", str(path))
+    descriptor = os.open(path, flags & ~os.O_TRUNC, 0o666)
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)
+        return descriptor
+    os.close(descriptor)
+    raise FileExistsError(errno.EEXIST, "another file of that name is in the way", str(path))
 
 
 def put(temporary: Path, path: Path) -> None:

@@ -18,7 +18,7 @@ _OPTIONS: tuple[options.Decorator, ...] = (
     ),
     click.option(
         "--hsi-scale",
-        type=click.FloatRange(min=0, min_open=True),
+        type=options.Float(min=0, min_open=True),
         help="Stored value of reflectance 1.",
     ),
     click.option("--bad-bands", metavar="RANGES", help="Bad bands, such as 1-4,1340-1445nm."),
@@ -28,7 +28,7 @@ _OPTIONS: tuple[options.Decorator, ...] = (
     ),
     click.option(
         "--max-shift",
-        type=click.FloatRange(min=0),
+        type=options.Float(min=0),
         metavar="METRES",
         help="Longest shift of a cube that is believed.",
     ),

@@ -34,8 +34,8 @@ class Threshold(ParamType):
             return value
         name, _, number = value.partition("=")
         try:
-            return name.strip(), float(number)
-        except ValueError:
+            return name.strip(), options.Float().convert(number, param, ctx)
+        except click.UsageError:
             self.fail(f"{value!r} is not METRIC=VALUE, such as psnr=24.0", param, ctx)
 
 
@@ -94,7 +94,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 @click.option("--sr-range", type=Numbers(2), help="The same of the output, where units differ.")
 @click.option(
     "--fidelity",
-    type=click.FloatRange(0, 1),
+    type=options.Float(0, 1),
     default=0.0,
     show_default=True,
     help="0 full detail, 1 the second set of weights, trained for means.",

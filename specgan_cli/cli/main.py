@@ -4,7 +4,7 @@ import importlib
 import logging
 import os
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -70,11 +70,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         arguments: The words after the program's name; those of the process when None.
     """
     words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
     try:
         result = cli.main(
             words, prog_name="specgan", standalone_mode=False, auto_envvar_prefix="SPECGAN"
         )
-        _flush_stdout()
+        sys.stdout.flush()
         sys.exit(result if isinstance(result, int) else 0)
     except click.ClickException as error:
         error.show(sys.stderr)
@@ -82,16 +83,28 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
     except BrokenPipeError:
-        _close_pipe()
+        _close_stdout()
         sys.exit(0)
-    except SpecganError as error:
-        if "--debug" in words:
+    except Exception as error:
+        if debug:
             raise
-        _fail(str(error), error.exit_code)
-    except MemoryError as error:
-        if "--debug" in words:
-            raise
-        _fail(f"out of memory: {error or 'use a smaller --tile or --batch'}", 1)
+        _close_stdout()
+        _fail(*_explain(error))
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """Return what to say of an error, and the exit code; what nobody foresaw asks for a report."""
+    if isinstance(error, SpecganError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error or 'use a smaller --tile or --batch'}", 1
+    if isinstance(error, OSError) and error.errno is not None:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return f"{where}{error.strerror or error}", 1
+    return (
+        f"unexpected {type(error).__name__}: {error}; please report this, with what the same "
+        "command says under `specgan --debug`"
+    ), 1
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -100,14 +113,9 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _flush_stdout() -> None:
+def _close_stdout() -> None:
+    """Point a stdout that takes no more at nothing, so that Python's flush at exit is quiet."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        _close_pipe()
-
-
-def _close_pipe() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at exit stays quiet."""
-    descriptor: Any = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(descriptor, sys.stdout.fileno())
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,7 @@
 """Options and parameter types that several commands share, in the words of rio and gdal."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,6 +59,19 @@ class Factor(ParamType):
         return int(value)
 
 
+class Float(click.FloatRange):
+    """A finite number in a range; click's own lets nan through."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Turn text into a number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 class Numbers(ParamType):
     """A fixed count of numbers with commas between them."""
 
@@ -77,6 +91,8 @@ class Numbers(ParamType):
             numbers = tuple(self.kind(word) for word in words)
         except ValueError:
             numbers = ()
+        if not all(map(math.isfinite, numbers)):
+            self.fail(f"{value!r} holds what is not a finite number", param, ctx)
         if len(numbers) != self.count:
             self.fail(f"{value!r} is not {self.count} numbers with commas between them", param, ctx)
         return numbers
@@ -117,7 +133,7 @@ class Size(ParamType):
         power = "KMGT".find(text[-1:]) + 1 if text[-1:] in tuple("KMGT") else 0
         try:
             return int(float(text[:-1] if power else text) * 1024**power)
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a size such as 500M or 4G", param, ctx)
 
 
@@ -236,6 +252,9 @@ threads: Decorator = click.option(
     callback=lambda ctx, param, value: use_threads(value),
     is_eager=True,
     help="Threads of torch, BLAS and GDAL; by default the processors given to the process.",
+)
+lossy: Decorator = click.option(
+    "--lossy", is_flag=True, help="Allow --co options that change pixel values, such as JPEG."
 )
 creation_options: Decorator = click.option(
     "--co",

@@ -16,8 +16,8 @@ class DatasetOption(click.Option):
     """An option that only the form without --hsi takes."""
 
 
-_Above0 = click.FloatRange(min=0, min_open=True)
-_Share = click.FloatRange(0, 1, max_open=True)
+_Above0 = options.Float(min=0, min_open=True)
+_Share = options.Float(0, 1, max_open=True)
 
 _one_scene = functools.partial(click.option, cls=OneSceneOption)
 _dataset = functools.partial(click.option, cls=DatasetOption)
@@ -62,6 +62,7 @@ _ONE_SCENE: tuple[options.Decorator, ...] = (
         callback=options.as_dict,
         help="One scene: GDAL creation option.",
     ),
+    _one_scene("--lossy", is_flag=True, help="One scene: allow --co that changes values."),
 )
 
 _DATASET: tuple[options.Decorator, ...] = (
@@ -94,7 +95,7 @@ _DATASET: tuple[options.Decorator, ...] = (
     ),
     _dataset(
         "--mtf",
-        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        type=options.Float(0, 1, min_open=True, max_open=True),
         default=0.3,
         show_default=True,
         help="Dataset: response at the LR Nyquist frequency (gaussian).",
@@ -147,7 +148,7 @@ _DATASET: tuple[options.Decorator, ...] = (
     _dataset(
         "--guard",
         "guard_m",
-        type=click.FloatRange(min=0),
+        type=options.Float(min=0),
         default=0.0,
         show_default=True,
         metavar="METRES",
@@ -155,7 +156,7 @@ _DATASET: tuple[options.Decorator, ...] = (
     ),
     _dataset(
         "--max-nodata",
-        type=click.FloatRange(0, 1),
+        type=options.Float(0, 1),
         default=0.1,
         show_default=True,
         help="Dataset: largest share of missing pixels in a chip.",

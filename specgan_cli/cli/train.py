@@ -57,7 +57,7 @@ Examples:
 @click.option("--max-steps", type=click.IntRange(min=1), help="End after so many steps of the run.")
 @click.option(
     "--max-minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Float(min=0, min_open=True),
     help="End this session after so many minutes, with a checkpoint.",
 )
 @options.device

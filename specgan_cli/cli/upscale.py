@@ -81,7 +81,7 @@ _OPTIONS: tuple[options.Decorator, ...] = (
     ),
     click.option(
         "--fidelity",
-        type=click.FloatRange(0, 1),
+        type=options.Float(0, 1),
         default=0.0,
         show_default=True,
         help="0 full detail, 1 the second set of weights, trained for means.",
@@ -125,6 +125,7 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         help="Output format.",
     ),
     options.creation_options,
+    options.lossy,
     click.option("--overviews", is_flag=True, help="Keep the smaller results inside as overviews."),
     click.option(
         "--preview",

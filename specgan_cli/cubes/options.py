@@ -24,3 +24,8 @@ class CubeOptions:
     """The CRS, such as ``EPSG:32618``."""
     origin: tuple[float, float] | None = None
     """Coordinates of the outer corner of the first pixel."""
+
+    @property
+    def table(self) -> str | Path | None:
+        """What may be the path of a table of wavelengths."""
+        return None if isinstance(self.wavelengths, Bands) else self.wavelengths

@@ -11,11 +11,13 @@ import rasterio.shutil
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
-from rasterio.io import MemoryFile
+from rasterio.io import DatasetReader, MemoryFile
 
 from specgan_cli.errors import OutputError
-from specgan_cli.geotiff.creation_options import LOSSLESS, strict_options
+from specgan_cli.geotiff.creation_options import LOSSLESS, is_lossy, strict_options
+from specgan_cli.printed import printed_errors_raise
 from specgan_cli.threads import used_threads
+from specgan_cli.types import Pixels
 
 # GDAL's default, then what is neither its half nor its double: widths halve from level to level.
 _BLOCK_SIDES = (512, 384, 640)
@@ -54,10 +56,57 @@ def copy_to_cog(source: Path, target: Path, co: Mapping[str, str]) -> None:
     """
     options = {"BLOCKSIZE": str(_block_side(source)), **_options(co)}
     try:
-        rasterio.shutil.copy(source, target, driver="COG", strict=True, **options)
-    except (RasterioError, CPLE_BaseError, OSError) as error:
+        with printed_errors_raise():
+            rasterio.shutil.copy(source, target, driver="COG", strict=True, **options)
+        _check_copy(source, target, exact=not is_lossy(options))
+    except (RasterioError, CPLE_BaseError, OSError, SystemError) as error:
         target.unlink(missing_ok=True)
         raise OutputError(f"{target.name}: the COG cannot be made: {_words(error)}") from error
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _check_copy(source: Path, target: Path, *, exact: bool) -> None:
+    """Read all of a copy back: GDAL and libtiff may only print that the disk is full.
+
+    Args:
+        source: The original.
+        target: The copy.
+        exact: Whether the pixels have to be the same; else it is enough that they can be read.
+
+    Raises:
+        OutputError: It is not what it should be.
+        RasterioError: A block cannot be read.
+    """
+    with rasterio.open(source) as original, rasterio.open(target) as copy:
+        count = len(copy.overviews(1))
+        same = _description(copy) == _description(original)
+        same &= count >= len(original.overviews(1))
+        for _, window in copy.block_windows(1):
+            pixels = copy.read(window=window), copy.dataset_mask(window=window)
+            if exact:
+                wanted = original.read(window=window), original.dataset_mask(window=window)
+                same &= all(map(_equal, pixels, wanted))
+    for level in range(count):
+        with rasterio.open(target, overview_level=level) as copy:
+            for _, window in copy.block_windows(1):
+                copy.read(window=window)
+                copy.dataset_mask(window=window)
+    if not same:
+        raise OutputError(f"{target.name}: the COG is damaged; is the disk full, or failing?")
+
+
+def _description(dataset: DatasetReader) -> list[str]:
+    """Return all that a raster says of its pixels; NaN equals itself."""
+    tags = [dataset.tags(band) for band in range(dataset.count + 1)]
+    grid = (dataset.shape, dataset.transform, dataset.crs, dataset.dtypes, dataset.nodatavals)
+    looks = (dataset.colorinterp, dataset.scales, dataset.offsets, dataset.mask_flag_enums)
+    return [repr(each) for each in (*grid, *looks, *tags)]
+
+
+def _equal(ours: Pixels, theirs: Pixels) -> bool:
+    return np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f")
 
 
 def _block_side(source: Path) -> int:

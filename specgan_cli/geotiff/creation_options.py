@@ -55,6 +55,43 @@ def creation_options(dtype: str, block: int, co: Mapping[str, str]) -> dict[str,
     return {key.lower(): value for key, value in options.items()}
 
 
+def is_lossy(co: Mapping[str, str]) -> bool:
+    """Return whether creation options change pixel values, as far as GDAL's pages say.
+
+    Args:
+        co: The options; keys in any case.  GDAL's defaults count for those left out.
+    """
+    given = {key.upper(): str(value).upper() for key, value in co.items()}
+    compress = given.get("COMPRESS", "")
+    off = ("NO", "FALSE", "OFF", "0")
+    if compress == "WEBP":
+        named = given.get("WEBP_LOSSLESS", "NO") not in off
+        return not (named or given.get("QUALITY") == "100")
+    if compress == "JXL":
+        return given.get("JXL_LOSSLESS", "YES") in off
+    if compress.startswith("LERC"):
+        return any(_is_positive(given.get(key)) for key in ("MAX_Z_ERROR", "MAX_Z_ERROR_OVERVIEW"))
+    return compress == "JPEG" or "NBITS" in given or _is_positive(given.get("DISCARD_LSB"))
+
+
+def check_lossless(co: Mapping[str, str]) -> None:
+    """Raise for options that change pixel values: block means would no longer hold.
+
+    Raises:
+        OutputError: Names the compression.
+    """
+    if is_lossy(co):
+        shown = " ".join(f"{key}={value}" for key, value in co.items())
+        raise OutputError(
+            f"--co {shown}: changes pixel values, so that block means would hold only nearly; "
+            "give --lossy if you want that, or a lossless one such as COMPRESS=ZSTD"
+        )
+
+
+def _is_positive(text: str | None) -> bool:
+    return text is not None and text.strip() not in ("", "0", "0.0")
+
+
 def names_block(co: Mapping[str, str]) -> bool:
     """Return whether the user's options name the side of a block."""
     return any(key.upper() in _BLOCK_SIDES for key in co)

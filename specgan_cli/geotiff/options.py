@@ -23,6 +23,8 @@ class WriteOptions:
     says how many.  A COG always has them."""
     block: int | None = None
     """Rows and columns of a block, a multiple of 16; `co` can say it too."""
+    lossy: bool = False
+    """Allow creation options that change pixel values."""
     overwrite: bool = False
     """Replace a file that exists, when the new one is complete."""
     resume: bool = False

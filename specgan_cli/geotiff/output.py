@@ -1,17 +1,13 @@
-"""Outputs: what can be checked and chosen before anything is computed."""
+"""What lies around an output: how large it gets, and the files beside it."""
 
-import os
-import shutil
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
 from rasterio.crs import CRS
 
-from specgan_cli.errors import OutputError
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
-from specgan_cli.raster.scene import redact
 
 COMPRESSED = 0.7
 """Share of its plain size that 8-bit imagery keeps under DEFLATE with a predictor, cautiously."""
@@ -33,35 +29,6 @@ def expected_bytes(description: Description, options: WriteOptions) -> int:
     is_cog = options.of == "COG"
     size = plain * share * (4 / 3 if options.overviews or is_cog else 1)
     return int(size * (2 if is_cog else 1))
-
-
-def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) -> None:
-    """Raise unless `path` can become an output file of `needed` bytes.
-
-    Raises:
-        OutputError: If the path is remote, exists (without `overwrite`) or is a folder, if its
-            folder is missing or read-only, or if its disk has less than `needed` bytes left.
-    """
-    if "://" in str(path) or str(path).startswith("/vsi"):
-        raise OutputError(f"{redact(str(path))}: is not a local path; write locally, then copy")
-    path = Path(path)
-    folder = path.parent
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file in it")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: is not a regular file; choose another output")
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: no such folder; make it, or choose another output")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; pass --overwrite or choose another name")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{folder}: is read-only; choose another output folder")
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OutputError(
-            f"{path}: the disk is too full: about {needed / 1e9:.1f} GB are needed and "
-            f"{free / 1e9:.1f} GB are free; choose another disk or a smaller scale"
-        )
 
 
 def remove_sidecars(path: Path) -> None:

@@ -15,17 +15,16 @@ from specgan import files
 from specgan_cli.errors import OutputError, writing
 from specgan_cli.geotiff.directory import TiffHeader, TileIndex
 
-BINARY = getattr(os, "O_BINARY", 0)
-"""Windows otherwise translates line ends."""
-
 
 def temporary_of(path: Path) -> Path:
-    """Return the name of the unfinished file beside an output."""
+    """Return the name of the unfinished file beside an output, or beside what it links to."""
+    path = files.target(path)
     return path.with_name(f".{path.name}.partial")
 
 
 def journal_of(path: Path) -> Path:
-    """Return the name of the journal beside an output."""
+    """Return the name of the journal beside an output, or beside what it links to."""
+    path = files.target(path)
     return path.with_name(f".{path.name}.journal")
 
 
@@ -62,8 +61,12 @@ class PartialFile:
             os.ftruncate(descriptor, 0)
             partial = cls(path, descriptor, head, 0)
             first = {"job": job, "big": head.big, "tables": [astuple(t) for t in head.tables]}
-            journal_of(path).write_text(json.dumps(first) + "\n", encoding="utf-8")
-            partial._append(head.data)
+            try:
+                _write_journal(path, json.dumps(first) + "\n", os.O_TRUNC)
+                partial._append(head.data)
+            except OSError:
+                partial.discard()
+                raise
         return partial
 
     @classmethod
@@ -96,7 +99,7 @@ class PartialFile:
             partial._load_tables()
             partial.commits = len(lines) - 1
             kept = "".join(json.dumps(line) + "\n" for line in lines)
-            journal_of(path).write_text(kept, encoding="utf-8")
+            _write_journal(path, kept, os.O_TRUNC)
         return partial, tuple(line["note"] for line in lines[1:])
 
     def append(self, table: int, block: int, data: bytes) -> None:
@@ -134,10 +137,7 @@ class PartialFile:
         line = json.dumps({"note": note, "position": self.position}) + "\n"
         with writing(self.path):
             os.fsync(self._descriptor)
-            with journal_of(self.path).open("a", encoding="utf-8") as journal:
-                journal.write(line)
-                journal.flush()
-                os.fsync(journal.fileno())
+            _write_journal(self.path, line, os.O_APPEND)
         self.commits += 1
 
     def finish(self) -> None:
@@ -188,7 +188,7 @@ class PartialFile:
 def _open_locked(path: Path) -> int:
     temporary = temporary_of(path)
     while True:
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
+        descriptor = files.open_own(temporary, os.O_RDWR | os.O_CREAT)
         try:
             files.lock(descriptor, path)
         except BlockingIOError:
@@ -201,6 +201,13 @@ def _open_locked(path: Path) -> int:
             if os.stat(temporary).st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         os.close(descriptor)
+
+
+def _write_journal(path: Path, text: str, how: int) -> None:
+    with open(files.open_own(journal_of(path), os.O_WRONLY | os.O_CREAT | how), "wb") as journal:
+        journal.write(text.encode())
+        journal.flush()
+        os.fsync(journal.fileno())
 
 
 def _journal_lines(journal: Path) -> list[dict[str, Any]]:

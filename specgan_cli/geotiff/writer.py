@@ -1,6 +1,7 @@
 """The writer: a tiled GeoTIFF that appears complete under its name, or not at all."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,14 @@ from specgan import files
 from specgan_cli.errors import SpecganError, writing
 from specgan_cli.geotiff.blocks import OpenBlocks, whole_blocks
 from specgan_cli.geotiff.cog import check_cog_options, copy_to_cog
+from specgan_cli.geotiff.creation_options import check_lossless
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.encoder import Encoding, keeps_crs, make_head
 from specgan_cli.geotiff.image import Image
 from specgan_cli.geotiff.options import WriteOptions
-from specgan_cli.geotiff.output import (
-    check_output,
-    expected_bytes,
-    remove_sidecars,
-    write_crs_sidecar,
-)
+from specgan_cli.geotiff.output import expected_bytes, remove_sidecars, write_crs_sidecar
 from specgan_cli.geotiff.partial import PartialFile, journal_of, temporary_of
+from specgan_cli.outputs import check_output
 from specgan_cli.raster.grid import Window
 from specgan_cli.types import Mask, Pixels
 
@@ -63,6 +61,7 @@ class RasterWriter:
         """Notes of the commits that a killed run left, in order; empty unless resumed."""
         self._crs_kept = True
         self._file: PartialFile | None = None
+        self._ready: Path | None = None
         self._open_blocks = OpenBlocks(shape_yx, self.block)
 
     def __enter__(self) -> "RasterWriter":
@@ -86,6 +85,8 @@ class RasterWriter:
                 unfinished run that should be resumed made something else.
         """
         options, grid = self.options, self.description.grid
+        if not options.lossy:
+            check_lossless(options.co)
         left = temporary_of(self.path)
         needed = expected_bytes(self.description, options)
         needed -= left.stat().st_size if left.is_file() else 0
@@ -143,28 +144,49 @@ class RasterWriter:
         self._file.commit(note)
         return True
 
-    def close(self) -> None:
-        """Finish the file and put it in place.
+    def finish(self) -> Path:
+        """Finish the file under its temporary name; nothing can be written any more.
+
+        Returns:
+            The complete raster, to be looked at before `close` puts it in place.
 
         Raises:
             OutputError: If the disk is full; the output is then what it was before.
         """
         assert self._file is not None, "the writer is not open"
-        try:
+        if self._ready is None:
             for values, valid, written, window in self._open_blocks.drain():
                 self._image.append(values, valid & written, window)
             for level in range(1, self.levels + 1):
                 self._image.add_overview(level)
             self._file.finish()
-            self._put_in_place()
+            ready = temporary_of(self.path)
+            if self.options.of == "COG":
+                ready = ready.with_suffix(".cog")
+                with writing(self.path):
+                    os.close(files.open_own(ready, os.O_WRONLY | os.O_CREAT))
+                copy_to_cog(temporary_of(self.path), ready, self.options.co)
+            self._ready = ready
+        return self._ready
+
+    def close(self) -> None:
+        """Finish the file, unless that is done, and put it in place.
+
+        Raises:
+            OutputError: If the disk is full; the output is then what it was before.
+        """
+        try:
+            self._put_in_place(self.finish())
         except BaseException:
             self.discard()
             raise
 
     def discard(self) -> None:
-        """Give up: remove the temporary file, leave the output as it was."""
+        """Give up: remove the temporary files, leave the output as it was."""
         if self._file is not None:
             self._file.discard()
+        if self._ready is not None:
+            self._ready.unlink(missing_ok=True)
 
     @property
     def _commits(self) -> int:
@@ -173,18 +195,17 @@ class RasterWriter:
     def _close_partial(self) -> None:
         if self._file is not None:
             self._file.close()
+        if self._ready is not None and self.options.of == "COG":
+            self._ready.unlink(missing_ok=True)
 
-    def _put_in_place(self) -> None:
-        ready = temporary_of(self.path)
-        if self.options.of == "COG":
-            ready = self.path.with_name(f".{self.path.name}.cog")
-            copy_to_cog(temporary_of(self.path), ready, self.options.co)
+    def _put_in_place(self, ready: Path) -> None:
+        path = files.target(self.path)
         with writing(self.path):
-            remove_sidecars(self.path)
-            files.put(ready, self.path)
+            remove_sidecars(path)
+            files.put(ready, path)
             crs = self.description.grid.crs
             if not self._crs_kept and crs is not None:
-                write_crs_sidecar(self.path, crs)
+                write_crs_sidecar(path, crs)
             temporary_of(self.path).unlink(missing_ok=True)
             journal_of(self.path).unlink(missing_ok=True)
 

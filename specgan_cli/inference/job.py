@@ -1,9 +1,7 @@
 """One scene's inputs and outputs: checked, opened and understood, ready to be computed."""
 
 import logging
-import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,11 @@ import numpy as np
 
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, OutputError, RasterError
-from specgan_cli.geotiff.output import check_output
 from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
+from specgan_cli.outputs import check_distinct, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
@@ -33,32 +31,20 @@ def output_paths(request: UpscaleRequest) -> list[Path]:
     return [path for path in (options.path, options.preview, options.uncertainty) if path]
 
 
-def check_outputs(request: UpscaleRequest) -> None:
+def input_paths(request: UpscaleRequest) -> list[str | Path | None]:
+    """Return every file that a request reads; URLs and shipped weights among them."""
+    inputs = request.inputs
+    return [inputs.scene, inputs.hsi, inputs.cube.table, request.compute.weights]
+
+
+def check_request(request: UpscaleRequest) -> None:
     """Raise unless every output can be written and none of them is an input or another output.
 
     Raises:
         OutputError: A path is taken, missing, read-only, an input, or named twice.
     """
-    inputs = [name for name in (request.inputs.scene, request.inputs.hsi) if name]
-    paths = output_paths(request)
-    check_distinct(paths)
-    for path in paths:
-        for name in inputs:
-            if _same_file(path, name):
-                raise OutputError(f"{path}: is an input; choose another output")
-        check_output(path, overwrite=request.output.overwrite)
-
-
-def check_distinct(paths: Iterable[Path]) -> None:
-    """Raise if two outputs are one file.
-
-    Raises:
-        OutputError: Two paths are the same; names it.
-    """
-    counts = Counter(os.path.realpath(path) for path in paths)
-    twice = [path for path, count in counts.items() if count > 1]
-    if twice:
-        raise OutputError(f"{twice[0]}: is the output of two things; give each its own name")
+    overwrite = request.output.overwrite
+    check_outputs(output_paths(request), input_paths(request), overwrite=overwrite)
 
 
 def check_batch(requests: Sequence[UpscaleRequest]) -> None:
@@ -71,15 +57,7 @@ def check_batch(requests: Sequence[UpscaleRequest]) -> None:
     for folder in {path.parent for path in outputs}:
         if not folder.is_dir():
             raise OutputError(f"{folder}: no such folder; make it, or choose another --out-dir")
-    check_distinct(outputs)
-    inputs = {os.path.realpath(request.inputs.scene) for request in requests}
-    for path in outputs:
-        if os.path.realpath(path) in inputs:
-            raise OutputError(f"{path}: is an input; choose another --out-dir")
-
-
-def _same_file(path: Path, name: str) -> bool:
-    return os.path.exists(name) and os.path.realpath(path) == os.path.realpath(name)
+    check_distinct(outputs, [path for request in requests for path in input_paths(request)])
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from specgan._version import __version__
-from specgan_cli.geotiff.creation_options import default_block, names_block
+from specgan_cli.geotiff.creation_options import default_block, is_lossy, names_block
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.partial import journal_of
@@ -56,6 +56,7 @@ def make_writer(job: Job, plan: RunPlan, weights_sha256: str) -> RasterWriter:
         options.co,
         options.overviews,
         None if names_block(options.co) else fitting_block(plan),
+        lossy=options.lossy,
         overwrite=options.overwrite,
         resume=options.resume,
         keep_partial=True,
@@ -88,7 +89,8 @@ def make_part_writer(job: Job, part: RunPlan, path: Path) -> RasterWriter:
     )
     co = job.request.output.co
     block = None if names_block(co) else fitting_block(part)
-    return RasterWriter(path, description, WriteOptions(co=co, block=block, overwrite=True))
+    options = WriteOptions(co=co, block=block, lossy=True, overwrite=True)
+    return RasterWriter(path, description, options)
 
 
 def describe(job: Job, tags: dict[str, str]) -> Description:
@@ -245,6 +247,8 @@ def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
         tags["SPECGAN_AOI"] = request.inputs.aoi
     if job.alignment is not None:
         tags["SPECGAN_ALIGNMENT"] = json.dumps(job.alignment, sort_keys=True)
+    if is_lossy(request.output.co):
+        tags["SPECGAN_LOSSY"] = "compressed with loss: block means hold only nearly"
     return {key: value for key, value in tags.items() if value}
 
 

@@ -107,6 +107,9 @@ class OutputOptions:
     co: dict[str, str] = field(default_factory=dict)
     """GDAL creation options."""
 
+    lossy: bool = False
+    """Whether creation options may change pixel values."""
+
     overviews: bool = False
     """Whether the smaller results are kept inside as overviews."""
 

@@ -1,13 +1,13 @@
 """A picture to judge a result by: scene, bicubic enlargement and output, side by side."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from specgan_cli import png
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.pictures.sheet import arrange
@@ -26,25 +26,23 @@ GAP = 8
 """White pixels between panels."""
 
 
-def write_preview(job: Job, plan: RunPlan) -> None:
-    """Write the picture of a finished job.
+def draw_preview(job: Job, plan: RunPlan, output_path: Path) -> NDArray[np.uint8]:
+    """Draw the picture of a finished job.
 
     Args:
-        job: The scene; its output is complete.
+        job: The scene.
         plan: Scale and crop.
+        output_path: The complete output, wherever it lies.
 
-    Raises:
-        OutputError: The picture cannot be written.
+    Returns:
+        H x W x 3.
     """
-    path = job.request.output.preview
-    assert path is not None
     window = highest_contrast_window(job.scene, plan.crop, max(PANEL // plan.scale, 2))
     lr_values, lr_valid = job.scene.read(window)
     hr_window = window.shifted(-plan.crop.row, -plan.crop.col).scaled(plan.scale)
-    with rasterio.open(job.request.output.path) as output:
+    with rasterio.open(output_path) as output:
         hr_values = output.read((1, 2, 3), window=hr_window.rasterio())
-    picture = panels(lr_values, lr_valid, hr_values, plan.scale)
-    png.write(path, picture.transpose(1, 2, 0))
+    return panels(lr_values, lr_valid, hr_values, plan.scale).transpose(1, 2, 0)
 
 
 def highest_contrast_window(scene: Scene, crop: Window, side: int) -> Window:

@@ -10,6 +10,7 @@ from specgan import checkpoints, files
 from specgan.header import Header
 from specgan.serde import to_plain
 from specgan_cli.errors import MissingExtraError, OutputError, WeightsError, writing
+from specgan_cli.outputs import check_outputs
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
             of the wrong shape.
         OutputError: The output exists already, or its folder does not.
     """
-    _check_output(request.output, request.source, request.overwrite)
+    check_outputs([request.output], [request.source], overwrite=request.overwrite)
     import torch
 
     from specgan.published.importer import import_published, read_checkpoint
@@ -159,7 +160,8 @@ def export_weights(request: ExportRequest) -> dict[str, Any]:
     header = checkpoints.read_header(request.weights)
     if header.architecture != "scene":
         raise WeightsError(f"{request.weights}: only the scene network can be exported")
-    _check_output(path, checkpoints.resolve(request.weights), request.overwrite)
+    source = checkpoints.resolve(request.weights)
+    check_outputs([path], [source], overwrite=request.overwrite)
     from specgan.scene import graph as graphs
 
     network: Any = checkpoints.load(request.weights, fidelity=request.fidelity)
@@ -176,15 +178,6 @@ def export_weights(request: ExportRequest) -> dict[str, Any]:
     with writing(path):
         files.write(path, convert(graph.eval(), metadata))
     return {"path": str(path), "inputs": list(graph.inputs), "metadata": metadata}
-
-
-def _check_output(path: Path, source: Path, overwrite: bool) -> None:
-    if not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.exists() and source.exists() and path.samefile(source):
-        raise OutputError(f"cannot write {path}: it is the input")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; give --overwrite to replace it")
 
 
 def _source(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,11 +23,11 @@ from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.geotiff.description import BandMetadata, Description
 from specgan_cli.geotiff.options import WriteOptions
-from specgan_cli.geotiff.output import check_output
 from specgan_cli.geotiff.writer import RasterWriter
+from specgan_cli.outputs import check_outputs
 from specgan_cli.pictures.quicklook import draw_quicklook
 from specgan_cli.raster.area import Area, select
-from specgan_cli.raster.grid import Window
+from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
 from specgan_cli.resampling.cube_on_grid import cube_on_grid
@@ -64,6 +65,8 @@ class AlignedCubeOptions:
     """Output format."""
     co: Mapping[str, str] = field(default_factory=dict)
     """GDAL creation options."""
+    lossy: bool = False
+    """Whether creation options may change pixel values."""
 
 
 def align_cube(
@@ -98,18 +101,27 @@ def align_cube(
         OutputError: The output cannot be written.
     """
     chosen = options or AlignedCubeOptions()
-    if output is not None and not dry_run:
-        check_output(Path(output), overwrite=overwrite)
+    target = None if output is None or dry_run else Path(output)
+    picture = None if quicklook is None else Path(quicklook)
+    check_outputs(
+        [path for path in (target, picture) if path is not None],
+        [scene_path, cube_path, chosen.cube.table],
+        overwrite=overwrite,
+    )
     with Scene.open(scene_path) as scene, Cube.open(cube_path, chosen.cube) as cube:
         part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
         from specgan_cli.alignment.estimate import align
 
         found = align(scene, cube, chosen.alignment)
-        if quicklook is not None:
-            png.write(Path(quicklook), draw_quicklook(scene, cube, found))
         valid = None
-        if output is not None and not dry_run:
-            valid = _write(scene, cube, found, part, Path(output), chosen, overwrite, progress)
+        grid = scene.grid.window(part[0])
+        with ExitStack() as stack:
+            if target is not None:
+                writer = _writer(scene, cube, found, grid, target, chosen, overwrite)
+                stack.enter_context(writer)
+                valid = _write(scene, cube, found, part, writer, progress)
+            if picture is not None:
+                png.write(picture, draw_quicklook(scene, cube, found))
         shape_yx = part[0].shape_yx
         return _report(scene, cube, found, shape_yx, output, chosen, valid, dry_run, quicklook)
 
@@ -137,19 +149,16 @@ def wavelength_metadata(bands: Bands) -> list[BandMetadata]:
     return items
 
 
-def _write(
+def _writer(
     scene: Scene,
     cube: Cube,
     alignment: Alignment,
-    part: tuple[Window, Area | None],
+    grid: Grid,
     output: Path,
     options: AlignedCubeOptions,
     overwrite: bool,
-    progress: Callable[[str, int, int], None] | None,
-) -> float:
-    """Write the raster window by window; returns the share of pixels that the cube fills."""
-    crop, area = part
-    grid = scene.grid.window(crop)
+) -> RasterWriter:
+    """Return the writer of the raster, not yet opened."""
     description = Description(
         grid,
         len(CANONICAL_BANDS),
@@ -158,19 +167,36 @@ def _write(
         tags=_tags(scene, cube, alignment, options),
         metadata=wavelength_metadata(CANONICAL_BANDS),
     )
-    writing = WriteOptions(options.of, options.co, overwrite=overwrite)
+    writing = WriteOptions(options.of, options.co, lossy=options.lossy, overwrite=overwrite)
+    return RasterWriter(output, description, writing)
+
+
+def _write(
+    scene: Scene,
+    cube: Cube,
+    alignment: Alignment,
+    part: tuple[Window, Area | None],
+    writer: RasterWriter,
+    progress: Callable[[str, int, int], None] | None,
+) -> float:
+    """Write the raster window by window, finished but not in place.
+
+    Returns:
+        The share of pixels that the cube fills.
+    """
     filled = 0
-    with RasterWriter(output, description, writing) as writer:
-        tiles = plan_tiles(crop.shape_yx, writer.block)
-        for done, window in enumerate(tiles, start=1):
-            source = window.shifted(crop.row, crop.col)
-            values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL_BANDS, source)
-            if area is not None:
-                valid &= area.mask(grid.window(window))
-            writer.write(_stored(values, options.dtype), window, valid)
-            filled += int(valid.sum())
-            if progress is not None:
-                progress("write", done, len(tiles))
+    crop, area = part
+    tiles = plan_tiles(crop.shape_yx, writer.block)
+    for done, window in enumerate(tiles, start=1):
+        source = window.shifted(crop.row, crop.col)
+        values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL_BANDS, source)
+        if area is not None:
+            valid &= area.mask(writer.description.grid.window(window))
+        writer.write(_stored(values, writer.description.dtype), window, valid)
+        filled += int(valid.sum())
+        if progress is not None:
+            progress("write", done, len(tiles))
+    writer.finish()
     rows, cols = crop.shape_yx
     return filled / (rows * cols)
 

@@ -6,10 +6,13 @@ Whatever can be refused is refused before torch is imported, which takes longer 
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specgan import files
+from specgan_cli import png
 from specgan_cli.devices import check_devices
-from specgan_cli.errors import SpecganError
+from specgan_cli.errors import SpecganError, writing
 from specgan_cli.inference.cluster import (
     check_cluster,
     compute_parts,
@@ -17,7 +20,7 @@ from specgan_cli.inference.cluster import (
     open_cluster,
     remove_parts,
 )
-from specgan_cli.inference.job import Job, check_batch, check_outputs, open_job
+from specgan_cli.inference.job import Job, check_batch, check_request, open_job
 from specgan_cli.inference.output import (
     ArraySink,
     Progress,
@@ -79,24 +82,14 @@ def upscale(
         SpecganError: An expected failure; the output path holds what it held before.
     """
     start = time.monotonic()
-    check_outputs(request)
+    check_request(request)
     weights = check(request)
     with open_job(request, weights) as job:
         networks = load(request.compute)
         plan = plan_job(job, networks)
         run = run_on_cluster if request.compute.dask else run_here
         done = run(job, plan, networks, progress)
-        report = make_report(job, weights, done, seconds=time.monotonic() - start)
-        if request.output.preview:
-            from specgan_cli.pictures.preview import write_preview
-
-            write_preview(job, plan)
-        if request.output.uncertainty:
-            from specgan_cli.inference.engine import make_engines
-            from specgan_cli.inference.uncertainty import write_uncertainty
-
-            write_uncertainty(job, done.plan, make_engines(job, networks), weights.sha256, progress)
-    return report
+        return make_report(job, weights, done, seconds=time.monotonic() - start)
 
 
 def upscale_array(request: UpscaleRequest, *, progress: Progress | None = None) -> GeoArray:
@@ -136,7 +129,9 @@ def run_here(job: Job, plan: RunPlan, networks: "Networks", progress: Progress |
             TileSink(writer, plan, resumed, progress).write,
             batch=plan.batch,
         )
-    return RunStats(plan, networks.devices, resumed, sum(engine.busy_seconds for engine in engines))
+        busy = sum(engine.busy_seconds for engine in engines)
+        _write_secondary(job, plan, networks, writer.finish(), progress)
+    return RunStats(plan, networks.devices, resumed, busy)
 
 
 def run_on_cluster(
@@ -147,12 +142,42 @@ def run_on_cluster(
     with open_cluster(address) as client:
         parts = compute_parts(job, plan, networks.weights.sha256, client, progress)
     if job.request.output.of == "VRT":
-        write_vrt(path, job.grid, parts, job_tags(job, networks.weights.sha256))
+        with writing(path), files.replacing(path) as temporary:
+            write_vrt(temporary, job.grid, parts, job_tags(job, networks.weights.sha256))
+            _write_secondary(job, plan, networks, temporary, progress)
     else:
         with make_writer(job, plan, networks.weights.sha256) as writer:
             copy_parts(parts, plan, writer)
+            _write_secondary(job, plan, networks, writer.finish(), progress)
         remove_parts(path)
     return RunStats(plan, [f"dask {address}"], 0, 0.0)
+
+
+def _write_secondary(
+    job: Job, plan: RunPlan, networks: "Networks", ready: Path, progress: Progress | None
+) -> None:
+    """Write all but the output itself, which takes its place when nothing else can fail.
+
+    Args:
+        job: The scene.
+        plan: Its tiles.
+        networks: The loaded weights.
+        ready: The complete output under its temporary name.
+        progress: Told after each tile.
+    """
+    options = job.request.output
+    picture = None
+    if options.preview:
+        from specgan_cli.pictures.preview import draw_preview
+
+        picture = draw_preview(job, plan, ready)
+    if options.uncertainty:
+        from specgan_cli.inference.engine import make_engines
+        from specgan_cli.inference.uncertainty import write_uncertainty
+
+        write_uncertainty(job, plan, make_engines(job, networks), networks.weights.sha256, progress)
+    if options.preview and picture is not None:
+        png.write(options.preview, picture)
 
 
 def plan_upscale(request: UpscaleRequest, *, load: Load = load_networks) -> "Estimate":
@@ -165,7 +190,7 @@ def plan_upscale(request: UpscaleRequest, *, load: Load = load_networks) -> "Est
     Raises:
         SpecganError: As `upscale` would before it computes.
     """
-    check_outputs(request)
+    check_request(request)
     with open_job(request, check(request)) as job:
         from specgan_cli.inference.engine import make_engines
         from specgan_cli.inference.estimate import estimate

@@ -194,8 +194,8 @@ def test_models_import_replaces_only_when_told(checkpoint: Path, tmp_path: Path)
 
 
 def test_models_import_refuses_impossible_outputs(checkpoint: Path, tmp_path: Path) -> None:
-    assert "does not exist" in failure("import", checkpoint, "-o", tmp_path / "no" / "x")
-    assert "it is the input" in failure("import", checkpoint, "-o", checkpoint, "--overwrite")
+    assert "no such folder" in failure("import", checkpoint, "-o", tmp_path / "no" / "x")
+    assert "is an input" in failure("import", checkpoint, "-o", checkpoint, "--overwrite")
 
 
 def test_models_list_names_the_shipped_weights() -> None:

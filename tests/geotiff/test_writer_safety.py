@@ -18,8 +18,9 @@ from rasterio.crs import CRS
 from specgan_cli.errors import OutputError
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
-from specgan_cli.geotiff.output import check_output, expected_bytes
+from specgan_cli.geotiff.output import expected_bytes
 from specgan_cli.geotiff.writer import RasterWriter
+from specgan_cli.outputs import check_output
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.tiles import plan_tiles
 from support.rasters import NORTH_UP, UTM, coordinates

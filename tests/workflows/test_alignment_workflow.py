@@ -164,7 +164,7 @@ def test_the_quicklook_shows_the_cube_nearer_to_the_scene_after(pair, tmp_path):
 
 
 def test_a_picture_that_cannot_be_written_is_an_error_of_the_output(pair, tmp_path):
-    with pytest.raises(OutputError, match=r"look\.png"):
+    with pytest.raises(OutputError, match="absent: no such folder"):
         align_cube(*pair, None, quicklook=tmp_path / "absent" / "look.png", dry_run=True)
 
 

@@ -1,0 +1,79 @@
+"""Outputs: what is checked of every file that a command writes, before it computes anything."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from specgan import files
+from specgan_cli.errors import OutputError
+
+
+def check_outputs(
+    outputs: Iterable[Path], inputs: Iterable[str | Path | None] = (), *, overwrite: bool = False
+) -> None:
+    """Raise unless every output can be written, and is no input and no other output.
+
+    Args:
+        outputs: All files that a run writes.
+        inputs: All files that it reads; URLs and None are passed over.
+        overwrite: Replace outputs that exist.
+
+    Raises:
+        OutputError: As `check_distinct` or `check_output` do.
+    """
+    outputs = list(outputs)
+    check_distinct(outputs, inputs)
+    for path in outputs:
+        check_output(path, overwrite=overwrite)
+
+
+def check_distinct(outputs: Iterable[Path], inputs: Iterable[str | Path | None] = ()) -> None:
+    """Raise if an output is an input or another output, by device and inode, through links.
+
+    Args:
+        outputs: All files that a run writes.
+        inputs: All files that it reads; URLs and None are passed over.
+
+    Raises:
+        OutputError: Names the output.
+    """
+    taken = {files.identity(Path(name)) for name in inputs if name and os.path.exists(name)}
+    seen: set[tuple[object, ...]] = set()
+    for path in outputs:
+        identity = files.identity(path)
+        if identity in taken:
+            raise OutputError(f"{path}: is an input; choose another output")
+        if identity in seen:
+            raise OutputError(f"{path}: is the output of two things; give each its own name")
+        seen.add(identity)
+
+
+def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) -> None:
+    """Raise unless `path`, or what it links to, can become an output file of `needed` bytes.
+
+    Raises:
+        OutputError: If the path is remote, exists (without `overwrite`) or is a folder, if its
+            folder is missing or read-only, or if its disk has less than `needed` bytes left.
+    """
+    if "://" in str(path) or str(path).startswith("/vsi"):
+        where = "the output" if "@" in str(path) else str(path).partition("?")[0]
+        raise OutputError(f"{where}: is not a local path; write locally, then copy")
+    path = Path(path)
+    folder = files.target(path).parent
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: is not a regular file; choose another output")
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: no such folder; make it, or choose another output")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; pass --overwrite or choose another name")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: is read-only; choose another output folder")
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputError(
+            f"{path}: the disk is too full: about {needed / 1e9:.1f} GB are needed and "
+            f"{free / 1e9:.1f} GB are free; choose another disk or a smaller scale"
+        )

@@ -1,0 +1,194 @@
+"""What a user has is never lost: outputs that are inputs, links, lossy options, full disks."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from support.command import Result, specgan
+from support.rasters import write_cube, write_raster
+from support.tiny_networks import tiny_weights
+
+CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    values = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype("uint8")
+    return write_raster(tmp_path / "scene.tif", values)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    scene = np.random.default_rng(1).integers(0, 256, (3, 20, 20)).astype("uint8")
+    return (
+        write_raster(tmp_path / "rgb.tif", scene),
+        write_cube(tmp_path / "cube.tif", left=726491.0),
+    )
+
+
+def upscale(scene: Path, out: Path, *words: object) -> Result:
+    return specgan("upscale", scene, "-o", out, "-x", 4, "--weights", tiny_weights(), *words)
+
+
+def refuses(done: Result, *words: str) -> None:
+    assert done.code == 1, done.stderr
+    assert done.stderr.count("specgan: error:") == 1
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_a_quicklook_replaces_no_cube(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    rgb, cube = pair
+    before = cube.read_bytes()
+    words = ("prepare", rgb, "--hsi", cube, "--no-align", "-o", tmp_path / "a.tif")
+    refuses(specgan(*words, "--quicklook", cube), "is an input")
+    refuses(specgan(*words, "--quicklook", cube, "--overwrite"), "is an input")
+    assert cube.read_bytes() == before
+    assert not (tmp_path / "a.tif").exists()
+
+
+def test_a_quicklook_replaces_nothing_untold(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    mine = tmp_path / "mine.png"
+    mine.write_text("mine")
+    words = ("prepare", pair[0], "--hsi", pair[1], "--no-align", "-o", tmp_path / "a.tif")
+    refuses(specgan(*words, "--quicklook", mine), "--overwrite")
+    assert mine.read_text() == "mine"
+    assert specgan(*words, "--quicklook", mine, "--overwrite").code == 0
+    assert mine.read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.parametrize("how", ["path", "symlink", "hardlink"])
+def test_a_cube_is_not_replaced_by_itself_aligned(
+    pair: tuple[Path, Path], tmp_path: Path, how: str
+) -> None:
+    rgb, cube = pair
+    before, out = cube.read_bytes(), cube
+    if how != "path":
+        out = tmp_path / "link.tif"
+        (out.symlink_to if how == "symlink" else out.hardlink_to)(cube)
+    refuses(specgan("prepare", rgb, "--hsi", cube, "-o", out, "--overwrite"), "is an input")
+    assert cube.read_bytes() == before
+
+
+def test_weights_are_not_replaced(scene: Path, tmp_path: Path) -> None:
+    weights = Path(shutil.copy(tiny_weights(), tmp_path / "w.safetensors"))
+    before = weights.read_bytes()
+    refuses(
+        specgan("upscale", scene, "--weights", weights, "-o", weights, "--overwrite"), "is an input"
+    )
+    assert weights.read_bytes() == before
+
+
+def test_a_link_is_followed_to_its_target(scene: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    link = tmp_path / "link.tif"
+    link.symlink_to(disk / "real.tif")
+    assert upscale(scene, link).code == 0  # dangling: its target is made
+    assert link.is_symlink()
+    first = (disk / "real.tif").read_bytes()
+    refuses(upscale(scene, link), "--overwrite")
+    words = ("--seed", 1, "--overwrite", "--preview", tmp_path / "p.png")
+    assert upscale(scene, link, *words).code == 0
+    assert link.is_symlink()
+    assert (disk / "real.tif").read_bytes() != first
+    assert [path.name for path in disk.iterdir()] == ["real.tif"]
+
+
+@pytest.mark.parametrize("ending", ["partial", "journal", "cog"])
+@pytest.mark.parametrize("kind", ["symlink", "hardlink"])
+def test_a_planted_link_leads_to_no_file(
+    scene: Path, tmp_path: Path, ending: str, kind: str
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    planted = tmp_path / f".out.tif.{ending}"
+    (planted.symlink_to if kind == "symlink" else planted.hardlink_to)(victim)
+    done = upscale(scene, tmp_path / "out.tif", "--of", "COG")
+    refuses(done, "out.tif")
+    assert victim.read_text() == "precious"
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left <= {"scene.tif", "victim", planted.name}
+
+
+def test_nothing_is_left_when_the_preview_fails(scene: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    long = tmp_path / f"{'p' * 240}.png"  # its temporary name is too long
+    refuses(upscale(scene, folder / "out.tif", "--preview", long), "too long")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "co", ["COMPRESS=JPEG", "COMPRESS=WEBP", "DISCARD_LSB=2", "NBITS=7", "COMPRESS=jpeg"]
+)
+def test_lossy_options_are_refused_unless_told(scene: Path, tmp_path: Path, co: str) -> None:
+    refuses(upscale(scene, tmp_path / "out.tif", "--co", co), "--lossy")
+
+
+def test_a_lossy_output_says_so(scene: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tif"
+    assert upscale(scene, out, "--of", "COG", "--co", "COMPRESS=WEBP", "--lossy").code == 0
+    with rasterio.open(out) as dataset:
+        assert "only nearly" in dataset.tags()["SPECGAN_LOSSY"]
+
+
+@pytest.mark.parametrize("option", ["--fidelity", "--rgb-range", "--max-memory", "--max-shift"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_numbers_are_finite(scene: Path, tmp_path: Path, option: str, value: str) -> None:
+    text = f"{value},1" if option == "--rgb-range" else value
+    done = upscale(scene, tmp_path / "out.tif", option, text)
+    assert done.code == 2, done.stderr
+    assert option in done.stderr
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that fails system calls, compiled here."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler and Linux")
+    library = tmp_path_factory.mktemp("failing") / "failing.so"
+    source = CAMPAIGNS / "failing.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.mark.parametrize("errno", [28, 5], ids=["full", "broken"])
+def test_a_cog_on_a_failing_disk_is_an_error(
+    failing: Path, scene: Path, tmp_path: Path, errno: int
+) -> None:
+    out = tmp_path / "out.tif"
+    words = ["upscale", scene, "-o", out, "-x", 8, "--weights", tiny_weights(), "--of", "COG"]
+    fault = {"FAIL_CALL": "write", "FAIL_NTH": "2", "FAIL_ON": "1", "FAIL_PATH": ".cog"}
+    done = subprocess.run(
+        [sys.executable, "-m", "specgan_cli", *map(str, words)],
+        env={**os.environ, **fault, "FAIL_ERRNO": str(errno), "LD_PRELOAD": str(failing)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "specgan: error:" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["models", "list", "--json"], ["--help"], ["--version"]])
+def test_a_full_stdout_is_one_line(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "specgan_cli", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["specgan: error: No space left on device"]
