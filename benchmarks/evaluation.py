@@ -27,7 +27,7 @@ from specgan_cli.evaluation.chips import EvalChip, read_chip
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
-from specgan_cli.evaluation.perceptual.features import PerceptualModel
+from specgan_cli.evaluation.perceptual.judges import Judges
 from specgan_cli.evaluation.runner import run
 from specgan_cli.workflows.prepare_dataset import DatasetOptions, prepare_dataset
 
@@ -77,9 +77,7 @@ def measure(dataset: Dataset, options: argparse.Namespace) -> dict[str, float | 
     if options.weights:
         network = load_network(options.weights, options.scale, dataset.bands, device)
         methods.append(Network("network", network, device))
-    model = (
-        PerceptualModel.load(options.perceptual, low, high, device) if options.perceptual else None
-    )
+    judges = Judges.load(options.perceptual, None, low=low, high=high, device=device)
     held: list[float] = []
 
     def chips() -> Iterator[EvalChip]:
@@ -89,7 +87,7 @@ def measure(dataset: Dataset, options: argparse.Namespace) -> dict[str, float | 
 
     names = check_names([name for name in options.metrics.split(",") if name])
     started, cpu = time.perf_counter(), time.process_time()
-    run(chips(), methods, names, Units(low, high, options.scale), model=model)
+    run(chips(), methods, names, Units(low, high, options.scale), judges=judges)
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     count = len(dataset.chips)
     return {

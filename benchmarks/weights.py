@@ -1,4 +1,4 @@
-"""PerceptualModel weights on held-out chips: the table of a model card, for each set and factor.
+"""Weights on held-out chips: the table of a model card, for each set and factor.
 
     python benchmarks/weights.py DATASET --weights FILE --perceptual vgg_shift_tolerant.pth
 
@@ -33,6 +33,7 @@ from specgan_cli.evaluation.methods import (
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.features import PerceptualModel
+from specgan_cli.evaluation.perceptual.judges import Judges
 from specgan_cli.evaluation.runner import Evaluation, run
 from specgan_cli.evaluation.semantics import (
     Collector,
@@ -57,9 +58,10 @@ NAMES = (
     "seam_reference",
     "colour_spread",
     "perceptual",
+    "aerial",
     "frechet_distance",
 )
-ABLATED = ("perceptual", "colour_spread", "psnr", "spectrum")
+ABLATED = ("perceptual", "aerial", "colour_spread", "psnr", "spectrum")
 
 
 def main() -> None:
@@ -70,14 +72,12 @@ def main() -> None:
     device = torch.device(options.device)
     statistics = dataset.statistics
     low, high = statistics.rgb_low, statistics.rgb_high
-    model = (
-        PerceptualModel.load(options.perceptual, low, high, device) if options.perceptual else None
-    )
+    judges = Judges.load(options.perceptual, options.aerial, low=low, high=high, device=device)
     records = choose(dataset, options)
     document: dict[str, Any] = {"dataset": str(options.dataset), "scales": {}}
     for scale in options.scale:
         started = time.monotonic()
-        document["scales"][scale] = measure(dataset, records, scale, model, device, options)
+        document["scales"][scale] = measure(dataset, records, scale, judges, device, options)
         say(f"x{scale}: {time.monotonic() - started:.0f} s")
         sys.stdout.flush()
         if options.json:
@@ -90,6 +90,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--weights", action="append", default=[], help="repeat to compare")
     parser.add_argument("--perceptual", type=Path, help="perceptual weights, not used in training")
+    parser.add_argument("--aerial", type=Path, help="weights of the judge for aerial images")
     parser.add_argument("-x", "--scale", type=int, nargs="+", default=[32, 16, 8, 4])
     parser.add_argument("--split", nargs="+", default=["val", "test"])
     parser.add_argument("--limit", type=int, help="at most so many chips a set")
@@ -124,7 +125,7 @@ def measure(
     dataset: Dataset,
     records: list[ChipRecord],
     scale: int,
-    model: PerceptualModel | None,
+    judges: Judges,
     device: torch.device,
     options: argparse.Namespace,
 ) -> dict[str, Any]:
@@ -149,7 +150,8 @@ def measure(
     collector = Collector()
     chips = progress(dataset, records, scale)
     names = check_names(NAMES)
-    result = run(chips, methods, names, units, model=model, observe=collector)
+    result = run(chips, methods, names, units, judges=judges, observe=collector)
+    model = judges.perceptual
     if model is not None and options.probe:
         add_probes(result, collector, dataset, scale, model, options)
         score_cubes(result, collector)

@@ -82,6 +82,12 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     metavar="FILE",
     help="Weights for perceptual figures: of stlpips-pytorch, or a VGG16 state dict.",
 )
+@click.option(
+    "--aerial",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights of a second judge, for aerial images: geoembed's weights/v3.npz.",
+)
 @click.option("--probe", is_flag=True, help="Train a linear probe on the training chips' labels.")
 @click.option(
     "--ablate",

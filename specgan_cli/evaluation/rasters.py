@@ -10,8 +10,8 @@ from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import BASELINES, interpolate
 from specgan_cli.evaluation.comparison import Comparison
 from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Tile
-from specgan_cli.evaluation.perceptual.features import PerceptualModel
-from specgan_cli.evaluation.runner import Evaluation, Subject, add, reference_features
+from specgan_cli.evaluation.perceptual.judges import NO_JUDGES, Judges
+from specgan_cli.evaluation.runner import Evaluation, Subject, add
 from specgan_cli.measures import block_means
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import fill_invalid
@@ -29,7 +29,7 @@ def compare(
     pair: Comparison,
     names: tuple[str, ...],
     *,
-    model: PerceptualModel | None = None,
+    judges: Judges = NO_JUDGES,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure the output and the baselines over all tiles.
@@ -40,7 +40,7 @@ def compare(
     Args:
         pair: From `prepare`.
         names: Metrics.
-        model: For the perceptual metrics, or None.
+        judges: For the perceptual metrics.
         progress: Called with tiles done and in all.
 
     Raises:
@@ -54,9 +54,9 @@ def compare(
             if not tile.core_valid.any():
                 continue
             if method == "sr":
-                seen = reference_features(tile, model)
+                seen = judges.reference(tile)
             subject = Subject(f"{window.row}_{window.col}", "raster", "raster")
-            add(result, subject, method, tile, model, seen)
+            add(result, subject, method, tile, judges, seen)
         if progress is not None:
             progress(done + 1, len(windows))
     if not result.rows:

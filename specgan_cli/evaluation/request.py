@@ -27,7 +27,9 @@ class EvaluateRequest:
     metrics: tuple[str, ...] = ()
     """Names; all when empty."""
     perceptual: Path | None = None
-    """Perceptual weights."""
+    """Weights of the LPIPS judge."""
+    aerial: Path | None = None
+    """Weights of the judge that learned from aerial images."""
     probe: bool = False
     """Train a linear probe on the training split's labels."""
     ablate: bool = False

@@ -15,10 +15,9 @@ from specgan_cli.evaluation.metrics.suite import Suite, Units
 from specgan_cli.evaluation.perceptual.features import (
     Distribution,
     Features,
-    PerceptualModel,
-    blend_invalid,
     frechet_distance,
 )
+from specgan_cli.evaluation.perceptual.judges import NO_JUDGES, Judges, Seen
 from specgan_cli.measures import block_means
 from specgan_cli.types import F64
 
@@ -155,7 +154,7 @@ def run(
     names: tuple[str, ...],
     units: Units,
     *,
-    model: PerceptualModel | None = None,
+    judges: Judges = NO_JUDGES,
     watch: OutputCallback | None = None,
     observe: FeatureCallback | None = None,
 ) -> Evaluation:
@@ -166,7 +165,7 @@ def run(
         methods: What makes the outputs.
         names: Metrics, from `catalogue.check_names`.
         units: Units and factor of the chips.
-        model: For the perceptual metrics; without one they are NaN.
+        judges: For the perceptual metrics; without one they are NaN.
         watch: Called with every output, for pictures and progress.
         observe: Called with the features of every output, and in the reference (REFERENCE).
     """
@@ -174,10 +173,10 @@ def run(
     for chip in chips:
         record = chip.record
         subject = Subject(record.id, record.group, set_of(record), record.label)
-        seen = reference_features(chip.compare(chip.hr_reference), model)
+        seen = judges.reference(chip.compare(chip.hr_reference))
         told = None if observe is None else partial(observe, chip)
-        if told is not None and seen is not None:
-            told(REFERENCE, seen)
+        if told is not None and seen.perceptual is not None:
+            told(REFERENCE, seen.perceptual)
         for method in methods:
             if not method.applies(chip):
                 continue
@@ -186,7 +185,7 @@ def run(
                 result.skipped[method.name] = result.skipped.get(method.name, 0) + 1
                 continue
             tile = chip.compare(octaves[-1])
-            _add_steps(add(result, subject, method.name, tile, model, seen, told), chip, octaves)
+            _add_steps(add(result, subject, method.name, tile, judges, seen, told), chip, octaves)
             if watch is not None:
                 watch(chip, method.name, octaves)
     return result
@@ -206,21 +205,13 @@ class Subject:
     """Class, where known."""
 
 
-def reference_features(tile: Tile, model: PerceptualModel | None) -> Features | None:
-    """Return the features of the reference of a tile's core; None without a backbone."""
-    if model is None:
-        return None
-    reference, _ = blend_invalid(tile.core_reference, tile.core_reference, tile.core_valid)
-    return model.features(reference)
-
-
 def add(
     result: Evaluation,
     subject: Subject,
     method: str,
     tile: Tile,
-    model: PerceptualModel | None,
-    seen: Features | None,
+    judges: Judges,
+    seen: Seen,
     observe: Callable[[str, Features], None] | None = None,
 ) -> Pool:
     """Add one output to the figures, as a row and to its pool; return the pool.
@@ -230,8 +221,8 @@ def add(
         subject: What the output shows.
         method: Name of what made it.
         tile: The output beside the reference.
-        model: For the perceptual metrics, or None.
-        seen: The features of the same tile's reference, from `reference_features`.
+        judges: For the perceptual metrics.
+        seen: What they see of the same tile's reference.
         observe: Called with the method's name and the features of the output.
     """
     suite = Suite(result.units, result.names)
@@ -239,15 +230,14 @@ def add(
     suite.update(tile)
     pool.suite.merge(suite)
     values = suite.results()
-    if model is not None and seen is not None:
-        output, _ = blend_invalid(tile.core_sr, tile.core_reference, tile.core_valid)
-        features = model.features(output)
-        if features is not None:
-            values["perceptual"] = model.distance(features, seen)
-            pool.sr.add(features.positions)
-            pool.reference.add(seen.positions)
+    if seen:
+        output = judges.output(tile)
+        values |= judges.distances(output, seen)
+        if output.perceptual is not None and seen.perceptual is not None:
+            pool.sr.add(output.perceptual.positions)
+            pool.reference.add(seen.perceptual.positions)
             if observe is not None:
-                observe(method, features)
+                observe(method, output.perceptual)
     kept = {name: values.get(name, math.nan) for name in result.names if name not in POOLED_ONLY}
     result.rows.append(Row(subject.name, subject.group, subject.set, method, subject.label, kept))
     return pool

@@ -1,9 +1,11 @@
 """Measure weights on a dataset, or an output beside a reference, and write a report."""
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from specgan.objectives.perceptual import SMALLEST_SIDE
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.devices import parse_device
 from specgan_cli.errors import DatasetError, MismatchError, SpecganError
@@ -21,7 +23,8 @@ from specgan_cli.evaluation.methods import (
 )
 from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
-from specgan_cli.evaluation.perceptual.features import PerceptualModel
+from specgan_cli.evaluation.perceptual import aerial
+from specgan_cli.evaluation.perceptual.judges import Judges
 from specgan_cli.evaluation.report import panels, summary
 from specgan_cli.evaluation.report.outcome import EvaluateResult, check_output, thresholds, write
 from specgan_cli.evaluation.report.places import places_of
@@ -79,10 +82,7 @@ def _dataset(
     device = parse_device(request.device)
     low, high = dataset.statistics.rgb_low, dataset.statistics.rgb_high
     context = summary.Context(str(request.dataset), request.command)
-    model = (
-        PerceptualModel.load(request.perceptual, low, high, device) if request.perceptual else None
-    )
-    _note_perceptual(context, model, request)
+    judges = _judges(request, context, low, high)
     methods = _methods(request, dataset, records, scale, device, context)
     done = 0
 
@@ -93,13 +93,14 @@ def _dataset(
             progress(done, len(records))
 
     chips = with_progress((read_chip(dataset, record, scale) for record in records), advance)
+    model = judges.perceptual
     collector = Collector() if model is not None and request.probe else None
     units = Units(low, high, scale)
-    evaluation = run(chips, methods, names, units, model=model, observe=collector)
+    evaluation = run(chips, methods, names, units, judges=judges, observe=collector)
     if model is not None and collector is not None:
         context.notes += probe_labels(evaluation, collector, dataset, scale, model)
     _note_skipped(context, evaluation)
-    _note_unmeasured(context, evaluation, model)
+    _note_unmeasured(context, evaluation, judges)
     drawn: list[panels.Strip] = []
     if request.output is not None:
         drawn = _draw(evaluation, dataset, records, scale, methods)
@@ -195,16 +196,10 @@ def _rasters(
     )
     try:
         context = summary.Context(f"{request.sr} against {request.reference}", request.command)
-        model = None
-        if request.perceptual is not None:
-            device = parse_device(request.device)
-            model = PerceptualModel.load(
-                request.perceptual, pair.units.low, pair.units.high, device
-            )
-        _note_perceptual(context, model, request)
+        judges = _judges(request, context, pair.units.low, pair.units.high)
         context.notes += pair.notes
-        evaluation = rasters.compare(pair, names, model=model, progress=progress)
-        _note_unmeasured(context, evaluation, model)
+        evaluation = rasters.compare(pair, names, judges=judges, progress=progress)
+        _note_unmeasured(context, evaluation, judges)
         drawn: list[panels.Strip] = []
         metric = panels.ranking(evaluation, "sr")
         if request.output is not None and metric is not None:
@@ -220,16 +215,26 @@ def _rasters(
         pair.close()
 
 
-def _note_perceptual(
-    context: summary.Context, model: PerceptualModel | None, request: EvaluateRequest
-) -> None:
-    if model is not None and request.perceptual is not None:
-        context.perceptual = f"{model.backbone.name} ({request.perceptual.name})"
+def _judges(request: EvaluateRequest, context: summary.Context, low: float, high: float) -> Judges:
+    """Load the judges that are asked for, and note which they are, or how to get them."""
+    device = parse_device(request.device)
+    judges = Judges.load(request.perceptual, request.aerial, low=low, high=high, device=device)
+    if judges.perceptual is not None and request.perceptual is not None:
+        name = f"{judges.perceptual.backbone.name} ({request.perceptual.name})"
+        context.judges["perceptual"] = name
     else:
         context.notes.append(
-            "No perceptual figures: name a file of perceptual weights with --perceptual, such as "
+            "No perceptual distance: name a file of perceptual weights with --perceptual, such as "
             "vgg_shift_tolerant.pth of the PyPI package stlpips-pytorch"
         )
+    if request.aerial is not None:
+        context.judges["aerial"] = f"geoembed ({request.aerial.name})"
+    else:
+        context.notes.append(
+            "No second judge: name geoembed/weights/v3.npz of the PyPI package geoembed with "
+            "--aerial"
+        )
+    return judges
 
 
 def _note_skipped(context: summary.Context, evaluation: Evaluation) -> None:
@@ -237,12 +242,12 @@ def _note_skipped(context: summary.Context, evaluation: Evaluation) -> None:
         context.notes.append(f"{method} cannot take {count} of the chips: of a size it is not for")
 
 
-def _note_unmeasured(
-    context: summary.Context, evaluation: Evaluation, model: PerceptualModel | None
-) -> None:
-    if model is None or "perceptual" not in evaluation.names:
-        return
-    if all(row.values["perceptual"] != row.values["perceptual"] for row in evaluation.rows):
-        context.notes.append(
-            "No perceptual figures: the backbone wants three bands and sides of 24 pixels or more"
-        )
+def _note_unmeasured(context: summary.Context, evaluation: Evaluation, judges: Judges) -> None:
+    sides = {"perceptual": SMALLEST_SIDE, "aerial": aerial.SMALLEST_SIDE}
+    for name, side in sides.items():
+        if getattr(judges, name) is None or name not in evaluation.names:
+            continue
+        if all(math.isnan(row.values[name]) for row in evaluation.rows):
+            context.notes.append(
+                f"No figures for {name}: it wants three bands and sides of {side} pixels or more"
+            )

@@ -11,6 +11,7 @@ from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.cube_classes import agreement, cell_features, kmeans
 from specgan_cli.evaluation.perceptual.features import Features
+from specgan_cli.evaluation.perceptual.judges import Judges
 from specgan_cli.evaluation.runner import REFERENCE, Evaluation, run
 from specgan_cli.evaluation.semantics import Collector, score, score_cubes, train_probe
 from support.datasets import make_evaluation_dataset
@@ -88,7 +89,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     chips = (read_chip(dataset, record, 8) for record in dataset.split("val"))
     methods = [Interpolation("bicubic")]
     names = check_names(["psnr", "perceptual"])
-    result = run(chips, methods, names, Units(0, 255, 8), model=Brightness(), observe=collector)
+    judges = Judges(Brightness())
+    result = run(chips, methods, names, Units(0, 255, 8), judges=judges, observe=collector)
     return result, collector
 
 

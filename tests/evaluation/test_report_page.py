@@ -279,7 +279,9 @@ def test_names_are_escaped_in_the_page() -> None:
     row = Row("<chip>", "g", "<set>", "<method>", "<label>", {"psnr": 20.0})
     evaluation = Evaluation(units, ("psnr",), ("<method>",), [row])
     evaluation.pools["<set>", "<method>"] = Pool(suite)
-    context = Context("<source>", "<command>", {"<weights>": "0"}, "<model>", ["<note>"])
+    context = Context(
+        "<source>", "<command>", {"<weights>": "0"}, {"perceptual": "<model>"}, ["<note>"]
+    )
     strips = [Strip("<chip>", "<rank>", (Panel("<title>", "data:", "<remark>"),))]
     text = render(evaluation, context, strips, {"<chip>": (8.0, 47.0)})
     for name in ("chip", "set", "method", "label", "source", "command", "weights", "model"):

@@ -85,6 +85,7 @@ METRICS: dict[str, MetricInfo] = {
     "seam_reference": _info("", "0..inf", "one", "seams", "LR-grid step ratio of the reference"),
     "colour_spread": _info("file units", "0..range", "lower", "colour", "colour spread error"),
     "perceptual": _info("", "0..inf", "lower", "perceptual", "perceptual distance"),
+    "aerial": _info("", "0..2", "lower", "perceptual", "distance on aerial features"),
     "frechet_distance": _info("", "0..inf", "lower", "perceptual", "Frechet distance of features"),
     "probe_accuracy": _info("", "0..1", "higher", "probe", "linear-probe accuracy"),
     "hsi_agreement": _info("", "0..1", "higher", "probe", "agreement with the cube's classes"),

@@ -177,7 +177,8 @@ def ranking(evaluation: Evaluation, method: str) -> str | None:
 def caption(values: dict[str, float]) -> str:
     """Return the few figures that stand below a picture."""
     texts = []
-    for name, digits, unit in (("psnr", 2, " dB"), ("ssim", 3, ""), ("perceptual", 3, "")):
+    shown = (("psnr", 2, " dB"), ("ssim", 3, ""), ("perceptual", 3, ""), ("aerial", 3, ""))
+    for name, digits, unit in shown:
         value = values.get(name, math.nan)
         if not math.isnan(value):
             texts.append(f"{METRICS[name].title} {value:.{digits}f}{unit}")

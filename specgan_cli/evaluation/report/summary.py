@@ -27,8 +27,8 @@ class Context:
     """The command line."""
     weights: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each weights file by method."""
-    perceptual: str | None = None
-    """Name of the perceptual backbone; None when there is none."""
+    judges: dict[str, str] = field(default_factory=dict)
+    """Network and file of each perceptual judge, by the name of its metric."""
     notes: list[str] = field(default_factory=list)
     """Assumptions and what is missing, in words."""
 
@@ -48,7 +48,7 @@ def build(evaluation: Evaluation, context: Context) -> dict[str, Any]:
         "scale": evaluation.units.scale,
         "range": [evaluation.units.low, evaluation.units.high],
         "weights": context.weights,
-        "perceptual": context.perceptual,
+        "judges": context.judges,
         "notes": context.notes,
         "metrics": {name: vars(METRICS[name]) for name in evaluation.names},
         "methods": list(evaluation.methods),
