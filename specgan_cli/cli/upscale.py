@@ -167,7 +167,11 @@ def _add_options(command: options.Command) -> options.Command:
     type=options.LocalPath(),
     help="Folder of the outputs NAME_x32.tif, for any number of scenes.",
 )
-@click.option("--hsi", metavar="CUBE", help="Hyperspectral cube over the same ground.")
+@click.option(
+    "--hsi",
+    metavar="CUBE|self",
+    help="Hyper- or multispectral cube over the same ground; self for the scene's further bands.",
+)
 @click.option(
     "--hsi-dir", type=options.LocalPath(), help="Folder of the cubes, each named as its scene."
 )

@@ -189,7 +189,8 @@ def _guess_scale(cube: Cube) -> float:
     if not usable or not valid.any():
         return 10000.0 if cube._store.layout.dtype.startswith(("int", "uint")) else 1.0
     high = float(np.percentile(values[:, valid], 99))
-    guess = next((s for s in (1.0, 100.0, 10000.0) if high <= 2 * s), None)
+    usual = (255.0,) if cube._store.layout.dtype == "uint8" else (1.0, 100.0, 10000.0)
+    guess = next((scale for scale in usual if high <= 2 * scale), None)
     if guess is None:
         raise RasterError(
             f"{cube.name}: values up to {high:.0f} and no scale; give the stored value of "

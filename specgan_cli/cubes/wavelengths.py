@@ -1,7 +1,7 @@
 """Wavelengths of a cube, from the places in which files keep them.
 
 In order of trust: a file that the user names, band tags, the ENVI namespace or a sidecar header,
-the GDAL IMAGERY domain (which rounds to 1 nm), band descriptions.
+the GDAL IMAGERY domain (which rounds to 1 nm), band descriptions, the names of colours.
 """
 
 from __future__ import annotations
@@ -39,6 +39,28 @@ _WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)
 _WAVELENGTH_COLUMNS = ("wavelength", "center", "centre", "wl", "lambda", "nm")
 _MICROMETRES = ("um", "µm", "μm", "microm", "micron")
 _NANOMETRES = ("nm", "nanom")
+
+_NAMED_BANDS = {
+    "coastal": (443.0, 30.0),
+    "coastalaerosol": (443.0, 30.0),
+    "coastalblue": (443.0, 30.0),
+    "blue": (485.0, 65.0),
+    "green": (560.0, 60.0),
+    "yellow": (605.0, 40.0),
+    "red": (660.0, 60.0),
+    "rededge": (720.0, 35.0),
+    "nir": (835.0, 110.0),
+    "nir1": (835.0, 110.0),
+    "nir08": (835.0, 110.0),
+    "nearinfrared": (835.0, 110.0),
+    "nir2": (950.0, 140.0),
+    "nir09": (950.0, 140.0),
+    "swir16": (1610.0, 90.0),
+    "swir1": (1610.0, 90.0),
+    "swir22": (2200.0, 180.0),
+    "swir2": (2200.0, 180.0),
+}
+"""Centres and widths in nanometres of the bands that sensors call so, as wide as most of them."""
 
 _INLINE_BAND = re.compile(r"\d+(\.\d+)?(:\d+(\.\d+)?)?")
 
@@ -127,6 +149,7 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
         ("ENVI header", lambda: _from_envi(header, dataset.count)),
         ("IMAGERY domain", lambda: _from_imagery(dataset)),
         ("band descriptions", lambda: _from_descriptions(dataset)),
+        ("bands' names", lambda: _from_names(dataset)),
     )
     for index, (label, source) in enumerate(sources):
         centres, widths = source()
@@ -140,7 +163,7 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
         return CANONICAL_BANDS
     raise MismatchError(
         f"{name}: its {dataset.count} bands name no wavelengths; "
-        "give a table of them with --wavelengths FILE.csv"
+        'give them with --wavelengths, as FILE.csv or written out: "660 560 480 830"'
     )
 
 
@@ -262,6 +285,16 @@ def _from_descriptions(dataset: Any) -> _Found:
         return None, None
     counts_bands = all(value == i + 1 for i, value in enumerate(bare))
     return (None, None) if counts_bands else _found(bare, None, None)
+
+
+def _from_names(dataset: Any) -> _Found:
+    """Read descriptions such as "Near Infrared" and colour interpretations such as red."""
+    texts = zip(dataset.descriptions, dataset.colorinterp, strict=True)
+    names = [re.sub(r"[^a-z0-9]", "", (text or colour.name).lower()) for text, colour in texts]
+    if not all(name in _NAMED_BANDS for name in names):
+        return None, None
+    centres, widths = zip(*(_NAMED_BANDS[name] for name in names), strict=True)
+    return list(centres), list(widths)
 
 
 def _number(text: str | None) -> float | None:

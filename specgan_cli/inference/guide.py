@@ -151,6 +151,8 @@ def open_guide(
     """
     if known is not None:
         alignment = from_plain(Alignment, known)
+    elif inputs.self_guided:
+        alignment = UNALIGNED
     else:
         alignment = align(scene, cube, inputs.alignment)
     return Guide(cube, scene.grid, header, alignment, octaves), to_plain(alignment)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def output_paths(request: UpscaleRequest) -> list[Path]:
 def input_paths(request: UpscaleRequest) -> list[str | Path | None]:
     """Return every file that a request reads; URLs and shipped weights among them."""
     inputs = request.inputs
-    return [inputs.scene, inputs.hsi, inputs.cube.table, request.compute.weights]
+    return [inputs.scene, inputs.cube_path, inputs.cube.table, request.compute.weights]
 
 
 def check_request(request: UpscaleRequest) -> None:
@@ -132,8 +132,7 @@ def open_job(
         radiometry = choose_radiometry(scene, inputs)
         guide, alignment = None, None
         if inputs.hsi is not None:
-            cube = stack.enter_context(Cube.open(inputs.hsi, inputs.cube))
-            check_overlap(scene, cube)
+            cube = stack.enter_context(open_cube(inputs, scene, radiometry))
             # Brings scipy, which takes longer than to look whether there is a cube.
             from specgan_cli.inference.guide import open_guide
 
@@ -167,6 +166,40 @@ def check_weights(request: UpscaleRequest, weights: Weights) -> None:
             f"{request.output.uncertainty}: the published weights have no chance in them, so there "
             "is no spread over seeds; leave --uncertainty out, or use the scene network"
         )
+
+
+def open_cube(inputs: InputOptions, scene: Scene, radiometry: Radiometry) -> Cube:
+    """Open what guides the scene: a cube over the same ground, or the scene's own further bands.
+
+    The scene's own bands keep the range of its colours.
+
+    Raises:
+        RasterError: The cube cannot be used, or the scene has no further band.
+        MismatchError: They do not overlap.
+    """
+    if not inputs.self_guided:
+        cube = Cube.open(str(inputs.hsi), inputs.cube)
+        try:
+            check_overlap(scene, cube)
+        except BaseException:
+            cube.close()
+            raise
+        return cube
+    cube = Cube.open(inputs.scene, replace(inputs.cube, scale=inputs.cube.scale or 1.0))
+    try:
+        cube.bad[[band - 1 for band in scene.bands]] = True
+        if cube.bad.all():
+            raise RasterError(
+                f"{scene.name}: --hsi self wants bands beyond red, green and blue, and there are "
+                "none of use; leave it out, or give --hsi CUBE"
+            )
+        if inputs.cube.scale is None:
+            span = radiometry.high - radiometry.low
+            cube.gains[:], cube.offsets[:] = 1 / span, -radiometry.low / span
+    except BaseException:
+        cube.close()
+        raise
+    return cube
 
 
 def check_overlap(scene: Scene, cube: Cube) -> None:

@@ -126,7 +126,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
     content: dict[str, Any] = {
         "inputs": asdict(inputs),
         "scene": identity(inputs.scene),
-        "hsi": identity(inputs.hsi),
+        "hsi": identity(inputs.cube_path),
         "aoi": identity(inputs.aoi),
         "weights": weights_sha256,
         "tile": tile,

@@ -25,7 +25,8 @@ class InputOptions:
     """Path or URL of the RGB scene; anything that rasterio opens."""
 
     hsi: str | None = None
-    """Path or URL of the hyperspectral cube over the same ground."""
+    """Path or URL of the hyperspectral cube over the same ground; "self" for the scene's own bands
+    beyond red, green and blue."""
 
     bands: tuple[int, ...] | None = None
     """The scene's red, green and blue band, counted from 1; None for its own order."""
@@ -51,6 +52,16 @@ class InputOptions:
 
     window: tuple[int, int, int, int] | None = None
     """column, row, width, height in LR pixels; None for the whole scene."""
+
+    @property
+    def self_guided(self) -> bool:
+        """Whether the scene's own further bands are the cube."""
+        return self.hsi == "self"
+
+    @property
+    def cube_path(self) -> str | None:
+        """The file that holds the cube."""
+        return self.scene if self.self_guided else self.hsi
 
     cube: CubeOptions = field(default_factory=CubeOptions)
     """What is known of the cube beyond its file."""

@@ -248,6 +248,26 @@ def test_a_given_scale_replaces_that_of_the_file(tmp_path):
     np.testing.assert_allclose(read, values_of() / 4000, rtol=1e-6)
 
 
+def test_names_of_colours_have_wavelengths(tmp_path):
+    path = write(tmp_path / "c.tif", values_of())
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("Blue", "GREEN", "red", "Near-Infrared")
+    with Cube.open(path) as cube:
+        np.testing.assert_allclose(cube.bands.wavelengths_nm, [485, 560, 660, 835])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("blue", "green", "red", "thermal")
+    with pytest.raises(MismatchError, match="name no wavelengths"):
+        Cube.open(path)
+
+
+def test_eight_bits_without_a_scale_end_at_255(tmp_path, caplog):
+    values = (values_of() / values_of().max() * 255).astype(np.uint8)
+    path = tag_bands(write(tmp_path / "c.tif", values), wavelength=NM)
+    with caplog.at_level(logging.WARNING), Cube.open(path) as cube:
+        np.testing.assert_allclose(cube.gains, 1 / 255)
+    assert "255 is taken for reflectance 1" in caplog.text
+
+
 @pytest.mark.parametrize(("factor", "expected"), [(1.0, 10000), (0.01, 100), (0.0001, 1)])
 def test_a_scale_that_nobody_names_is_told_by_the_values(tmp_path, caplog, factor, expected):
     values = (values_of() * factor).astype(np.float32)
