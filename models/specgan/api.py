@@ -47,12 +47,15 @@ class UpscaleOptions(EnhanceOptions, total=False):
     bands: tuple[int, ...]
     src_nodata: float | Literal["none"]
     bounds: tuple[float, float, float, float]
+    bounds_crs: str
+    aoi: str
     window: tuple[int, int, int, int]
     cube: "CubeOptions"
     alignment: "AlignOptions"
     dst_nodata: float
     of: Literal["GTiff", "COG", "VRT"]
     co: dict[str, str]
+    lossy: bool
     overviews: bool
     overwrite: bool
     resume: bool
@@ -62,7 +65,10 @@ class UpscaleOptions(EnhanceOptions, total=False):
     dask: str
 
 
-_OF_FILES = ("of", "co", "overviews", "overwrite", "resume", "preview", "uncertainty", "samples")
+_OF_FILES = (
+    *("of", "co", "lossy", "overviews", "overwrite", "resume"),
+    *("preview", "uncertainty", "samples"),
+)
 
 
 @overload

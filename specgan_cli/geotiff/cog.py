@@ -23,20 +23,25 @@ from specgan_cli.types import Pixels
 _BLOCK_SIDES = (512, 384, 640)
 
 
-def check_cog_options(co: Mapping[str, str]) -> None:
+def check_cog_options(co: Mapping[str, str], count: int, dtype: str) -> None:
     """Try the user's options of GDAL's COG driver on a few pixels in memory.
 
+    Args:
+        co: The options.
+        count: Bands of the output, with alpha.
+        dtype: Name of the output's numpy dtype.
+
     Raises:
-        OutputError: If GDAL does not know one, or not with this value.
+        OutputError: If GDAL does not know one, or not with this value, or not for such bands.
     """
-    tiny: dict[str, Any] = {"width": 16, "height": 16, "count": 1, "dtype": "uint8"}
+    tiny: dict[str, Any] = {"width": 16, "height": 16, "count": count, "dtype": dtype}
     with (
         MemoryFile(ext=".tif") as source,
         MemoryFile(ext=".tif") as target,
         strict_options(),
     ):
         with source.open(driver="GTiff", **tiny, transform=Affine(2, 0, 0, 0, -2, 0)) as dataset:
-            dataset.write(np.zeros((1, 16, 16), np.uint8))
+            dataset.write(np.zeros((count, 16, 16), dtype))
         try:
             rasterio.shutil.copy(source.name, target.name, driver="COG", **_options(co))
         except (RasterioError, CPLE_BaseError) as error:

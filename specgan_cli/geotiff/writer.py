@@ -92,7 +92,7 @@ class RasterWriter:
         needed -= left.stat().st_size if left.is_file() else 0
         check_output(self.path, overwrite=options.overwrite, needed=needed)
         if options.of == "COG":
-            check_cog_options(options.co)
+            check_cog_options(options.co, self.description.all_bands, self.description.dtype)
         head = make_head(self._encoding, self.description, self.levels)
         self._crs_kept = grid.crs is None or keeps_crs(head, grid)
         plan = (options.job, grid, self.description.mask_kind, self.levels, self._encoding)

@@ -16,9 +16,10 @@ from specgan_cli.inference.engine import Engine
 from support.command import specgan
 from support.tiny_networks import tiny_weights
 
-# One process imports everything once and forks the runs that are killed.
+# One process imports everything once and forks the runs, which kill themselves at a system call
+# drawn beforehand, a write half done: how fast the machine is does not matter.
 KILLER = """
-    import os, random, signal, sys, time
+    import os, random, signal, sys
     from pathlib import Path
     import torch
     from specgan_cli.inference import engine
@@ -30,40 +31,53 @@ KILLER = """
     output.COMMIT_SECONDS = 0.0
     out, kills, words = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 
-    def start(*more):
-        child = os.fork()
-        if child:
-            return child
-        try:
-            main([*words, "-o", str(out), *more])
-        except SystemExit as end:
-            os._exit(end.code or 0)
+    def die_at(last):
+        left = [last]
 
-    begin = time.monotonic()
-    assert os.waitpid(start(), 0)[1] == 0
-    whole = time.monotonic() - begin
+        def deadly(name, call):
+            def instead(*args, **more):
+                left[0] -= 1
+                if left[0] == 0:
+                    if name == "write":
+                        call(args[0], args[1][: len(args[1]) // 2])
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*args, **more)
+            return instead
+
+        for name in ("write", "ftruncate", "fsync", "replace", "rename", "unlink"):
+            setattr(os, name, deadly(name, getattr(os, name)))
+
+    def run(last, *more):
+        child = os.fork()
+        if not child:
+            die_at(last)
+            try:
+                main([*words, "-o", str(out), *more])
+            except SystemExit as end:
+                os._exit(end.code or 0)
+        return os.waitpid(child, 0)[1]
+
+    assert run(0) == 0
     expected = out.read_bytes()
     out.unlink()
     random.seed(4)
-    resumed = finished = 0
-    while kills:
-        child = start("--resume")
-        time.sleep(random.uniform(0, whole))
-        if os.waitpid(child, os.WNOHANG)[0] == 0:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            kills -= 1
+    killed = resumed = finished = 0
+    while killed < kills:
+        status = run(random.randint(1, 40), "--resume")
+        assert status in (0, signal.SIGKILL), status
+        if status:
+            killed += 1
             journal = out.with_name(f".{out.name}.journal")
             resumed += journal.exists() and len(journal.read_text().splitlines()) > 1
         if out.exists():
             assert out.read_bytes() == expected, "another file"
             out.unlink()
             finished += 1
-    assert os.waitpid(start("--resume"), 0)[1] == 0
+    assert run(0, "--resume") == 0
     assert out.read_bytes() == expected, "another file in the end"
     left = [path.name for path in out.parent.iterdir() if path.name.startswith(".")]
     assert not left, left
-    print(resumed)
+    print(resumed, finished)
 """
 
 
@@ -78,7 +92,9 @@ def test_thirty_kills_never_leave_a_partial_file(make_raster, tmp_path: Path) ->
         [str(word) for word in (*command, *words)], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 5, "too few of the kills left anything to resume from"
+    resumed, finished = map(int, done.stdout.split())
+    assert resumed >= 5, "too few of the kills left anything to resume from"
+    assert finished >= 1, "no run that was killed came to its end"
 
 
 class Interrupted:
