@@ -19,13 +19,17 @@ Export = Callable[[str, ValidationResult | None], None]
 
 
 def exporter(
-    config: TrainConfig, trunk: str | None, reader: SampleReader, recipe: Recipe, folder: RunFolder
+    config: TrainConfig,
+    backbone: str | None,
+    reader: SampleReader,
+    recipe: Recipe,
+    folder: RunFolder,
 ) -> Export:
     """Return the function that writes a run's weights, in half precision.
 
     Args:
         config: The run's configuration.
-        trunk: Name of the perceptual weights' file, or None.
+        backbone: Name of the perceptual weights' file, or None.
         reader: The data.
         recipe: The networks.
         folder: Where to.
@@ -33,7 +37,7 @@ def exporter(
 
     def export(name: str, result: ValidationResult | None) -> None:
         path = folder.best if name == "best" else folder.weights
-        header = make_header(config, trunk, reader, recipe, result)
+        header = make_header(config, backbone, reader, recipe, result)
         checkpoints.save(path, recipe.generator(), header, dtype=torch.float16)
 
     return export
@@ -41,7 +45,7 @@ def exporter(
 
 def make_header(
     config: TrainConfig,
-    trunk: str | None,
+    backbone: str | None,
     reader: SampleReader,
     recipe: Recipe,
     result: ValidationResult | None,
@@ -50,7 +54,7 @@ def make_header(
 
     Args:
         config: The run's configuration.
-        trunk: Name of the perceptual weights' file, or None.
+        backbone: Name of the perceptual weights' file, or None.
         reader: The data.
         recipe: The networks.
         result: The newest validation, or None.
@@ -73,7 +77,7 @@ def make_header(
             "sources": len({chip.source for chip in chips}),
             "licence": config.licence,
             "seed": config.seed,
-            "perceptual": trunk,
+            "perceptual": backbone,
         },
         metrics=dict(result.values) if result else {},
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -9,7 +9,7 @@ import torch
 
 from specgan import checkpoints, files
 from specgan.bands import CANONICAL_BANDS
-from specgan.objectives.perceptual import Trunk, load_trunk
+from specgan.objectives.perceptual import Backbone, load_backbone
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DatasetError
@@ -44,7 +44,7 @@ class Session:
     """Resolved configuration."""
 
     perceptual: Path | None = None
-    """Weights of a perceptual trunk."""
+    """Weights of a perceptual backbone."""
 
     init: str | None = None
     """What to begin from: a run folder, a shipped name or a weights file."""
@@ -101,8 +101,8 @@ def run_session(
     if dist.is_main and not session.resume:
         verify(dataset)
     torch.manual_seed(config.seed)
-    trunk = load_trunk(session.perceptual).to(dist.device) if session.perceptual else None
-    recipe = make_recipe(config, session.init, len(dataset.bands), trunk, dist)
+    backbone = load_backbone(session.perceptual).to(dist.device) if session.perceptual else None
+    recipe = make_recipe(config, session.init, len(dataset.bands), backbone, dist)
     folder = RunFolder(session.folder)
     identity = identity_of(session, dataset)
     if dist.is_main:
@@ -114,7 +114,7 @@ def run_session(
         config=config,
         recipe=recipe,
         sampler=make_sampler(reader, dataset.split("train"), config.data, config.seed),
-        validator=make_validator(config, reader, recipe, trunk, dist),
+        validator=make_validator(config, reader, recipe, backbone, dist),
         folder=folder,
         dist=dist,
         export=exporter(config, identity["perceptual"], reader, recipe, folder),
@@ -178,10 +178,10 @@ def verify(dataset: Dataset) -> None:
 
 def identity_of(session: Session, dataset: Dataset) -> dict[str, Any]:
     """Return what must not change between the sessions of a run, as plain values."""
-    trunk = session.perceptual.name if session.perceptual else None
+    backbone = session.perceptual.name if session.perceptual else None
     return fitting(session).to_dict() | {
         "dataset_sha256": files.sha256(session.dataset / "dataset.json"),
-        "perceptual": trunk,
+        "perceptual": backbone,
         "init": session.init and _sha256_of(session.init),
     }
 
@@ -198,7 +198,7 @@ def make_validator(
     config: TrainConfig,
     reader: SampleReader,
     recipe: Recipe,
-    trunk: Trunk | None,
+    backbone: Backbone | None,
     dist: DistributedContext,
 ) -> Validator | None:
     """Choose the validation chips; None without any, and in all processes but the main one."""
@@ -216,7 +216,7 @@ def make_validator(
         reader=reader,
         chips=chips,
         crop=crop or settings.crop,
-        trunk=trunk,
+        backbone=backbone,
         device=dist.device,
         samples=settings.samples,
         factor=factor,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from specgan.objectives.perceptual import Trunk, distance
+from specgan.objectives.perceptual import Backbone, distance
 from specgan_cli import measures
 from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.training.data.batch import Batch
@@ -63,8 +63,8 @@ class Validator:
     crop: int
     """LR pixels a side of the centred crop."""
 
-    trunk: Trunk | None
-    """Perceptual trunk; None leaves that column out."""
+    backbone: Backbone | None
+    """Perceptual backbone; None leaves that column out."""
 
     device: torch.device
     """Where to compute."""
@@ -115,9 +115,9 @@ class Validator:
         truth, mask = batch.truths[level - 1], batch.masks[level - 1]
         kept = torch.where(mask > 0, output, truth)
         values = measure(output, truth, mask) | {"lr_psnr": lr_psnr(output, batch.lr_rgb)}
-        if self.trunk is not None:
+        if self.backbone is not None:
             with torch.no_grad():
-                far = distance(self.trunk, enlarged(kept), enlarged(truth))
+                far = distance(self.backbone, enlarged(kept), enlarged(truth))
                 values["perceptual"] = float(far.mean())
         return {name: value for name, value in values.items() if not math.isnan(value)}
 

@@ -39,7 +39,7 @@ def model() -> PerceptualModel:
         weights[f"{key}.bias"] = torch.randn(shape[0], generator=generator) * 0.1
     for index, shape in enumerate(shapes.values()):
         weights[f"lin{index}.model.1.weight"] = torch.rand(1, shape[0], 1, 1, generator=generator)
-    backbone = perceptual.Trunk(name="alex", stages=perceptual.ALEX, weights=weights).eval()
+    backbone = perceptual.Backbone(name="alex", stages=perceptual.ALEX, weights=weights).eval()
     return PerceptualModel(backbone, 0.0, 255.0, CPU)
 
 

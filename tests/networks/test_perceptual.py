@@ -1,4 +1,4 @@
-"""Laws of the perceptual trunks; references are written here from the published formulas."""
+"""Laws of the perceptual backbones; references are written here from the published formulas."""
 
 import importlib.util
 from pathlib import Path
@@ -75,37 +75,39 @@ def reference_distance(state: dict[str, Tensor], a: list[Tensor], b: list[Tensor
 def test_distance_follows_the_published_formulas(weights_folder, name, reference) -> None:
     path = weights_folder / f"{name}_shift_tolerant.pth"
     state = torch.load(path, map_location="cpu", weights_only=True)
-    trunk = perceptual.load_trunk(path)
+    backbone = perceptual.load_backbone(path)
     a, b = pictures(1), pictures(2)
     with torch.no_grad():
         expected = reference_distance(state, reference(state, a), reference(state, b))
-        assert trunk.name == name
-        torch.testing.assert_close(perceptual.distance(trunk, a, b), expected, rtol=1e-4, atol=1e-6)
+        assert backbone.name == name
+        torch.testing.assert_close(
+            perceptual.distance(backbone, a, b), expected, rtol=1e-4, atol=1e-6
+        )
 
 
 def test_distance_orders_degradations_and_is_zero_for_equal_images(weights_folder) -> None:
-    trunk = perceptual.load_trunk(weights_folder / "alex_shift_tolerant.pth")
+    backbone = perceptual.load_backbone(weights_folder / "alex_shift_tolerant.pth")
     image = functional.interpolate(pictures(5, (1, 3, 16, 16)), size=96, mode="bicubic")
     image = (image + 0.2 * pictures(6, (1, 3, 96, 96))).clamp(-1, 1)
     little = functional.avg_pool2d(functional.pad(image, (1, 1, 1, 1), "reflect"), 3, 1)
     much = functional.avg_pool2d(functional.pad(image, (4, 4, 4, 4), "reflect"), 9, 1)
-    values = [float(perceptual.distance(trunk, image, x)) for x in (image, little, much)]
+    values = [float(perceptual.distance(backbone, image, x)) for x in (image, little, much)]
     assert values[0] == 0 < values[1] < values[2]
 
 
 def test_gradients_are_finite_where_features_vanish(tmp_path) -> None:
     state = {key: value * 0 for key, value in vgg16_state().items()}
     torch.save(state, tmp_path / "vgg16.pth")
-    trunk = perceptual.load_trunk(tmp_path / "vgg16.pth")
+    backbone = perceptual.load_backbone(tmp_path / "vgg16.pth")
     image = pictures(1, (1, 3, 32, 32)).requires_grad_(True)
-    perceptual.distance(trunk, image, pictures(2, (1, 3, 32, 32))).sum().backward()
+    perceptual.distance(backbone, image, pictures(2, (1, 3, 32, 32))).sum().backward()
     assert torch.isfinite(image.grad).all()
 
 
 def test_torchvision_layout_reaches_conv4_3_before_its_relu(tmp_path) -> None:
     state = vgg16_state()
     torch.save(state, tmp_path / "vgg16.pth")
-    trunk = perceptual.load_trunk(tmp_path / "vgg16.pth")
+    backbone = perceptual.load_backbone(tmp_path / "vgg16.pth")
     x = image = pictures(4, (1, 3, 32, 32))
     for index in VGG_INDICES[:10]:
         if index in (5, 10, 17):
@@ -113,17 +115,8 @@ def test_torchvision_layout_reaches_conv4_3_before_its_relu(tmp_path) -> None:
         weight, bias = state[f"features.{index}.weight"], state[f"features.{index}.bias"]
         x = functional.conv2d(x, weight, bias, padding=1)
         last, x = x, x.relu()
-    torch.testing.assert_close(trunk.before_relu(image, "features.21"), last)
-    assert trunk.heads == 0
-
-
-def test_pooled_features_are_means_of_the_last_stage(tmp_path) -> None:
-    torch.save(vgg16_state(), tmp_path / "vgg16.pth")
-    trunk = perceptual.load_trunk(tmp_path / "vgg16.pth")
-    images = pictures(4, (3, 3, 32, 32))
-    pooled = perceptual.pooled_features(trunk, images)
-    torch.testing.assert_close(pooled, trunk(images)[4].mean((2, 3)))
-    assert pooled.shape == (3, 4)
+    torch.testing.assert_close(backbone.before_relu(image, "features.21"), last)
+    assert backbone.heads == 0
 
 
 def test_unknown_and_missing_files_are_refused_with_their_name(tmp_path) -> None:
@@ -133,16 +126,16 @@ def test_unknown_and_missing_files_are_refused_with_their_name(tmp_path) -> None
     cases = {"other.pth": "no known layout", "text.pth": "not a file", "tensor.pth": "holds a"}
     for name, words in cases.items():
         with pytest.raises(WeightsError, match=words) as caught:
-            perceptual.load_trunk(tmp_path / name)
+            perceptual.load_backbone(tmp_path / name)
         assert name in str(caught.value)
     with pytest.raises(WeightsError, match="no such"):
-        perceptual.load_trunk(tmp_path / "missing.pth")
+        perceptual.load_backbone(tmp_path / "missing.pth")
 
 
 def test_images_too_small_or_unequal_are_refused(tmp_path) -> None:
     torch.save(vgg16_state(), tmp_path / "vgg16.pth")
-    trunk = perceptual.load_trunk(tmp_path / "vgg16.pth")
+    backbone = perceptual.load_backbone(tmp_path / "vgg16.pth")
     with pytest.raises(ShapeError, match="at least 24"):
-        trunk(torch.zeros(1, 3, 23, 40))
+        backbone(torch.zeros(1, 3, 23, 40))
     with pytest.raises(ShapeError, match="one shape"):
-        perceptual.distance(trunk, torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 33))
+        perceptual.distance(backbone, torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 33))

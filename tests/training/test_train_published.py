@@ -54,7 +54,7 @@ def recipe_of(vgg: Path) -> PublishedRecipe:
         options=SIZES,
         network=PublishedNetwork(scale=32, **SIZES),
         discriminator=PublishedDiscriminator(features=16),
-        trunk=perceptual.load_trunk(vgg),
+        backbone=perceptual.load_backbone(vgg),
         dist=DistributedContext(),
     )
 
@@ -142,7 +142,7 @@ def test_the_rate_is_one_cosine_over_the_whole_run(vgg: Path) -> None:
             options=SIZES,
             network=PublishedNetwork(scale=scale, **SIZES),
             discriminator=PublishedDiscriminator(features=16),
-            trunk=None,
+            backbone=None,
             dist=DistributedContext(),
         )
         assert (recipe.steps, recipe.lr_end) == (steps, end)
@@ -182,7 +182,7 @@ def test_a_published_run_resumes_and_exports(dataset: Path, vgg: Path, tmp_path:
     assert network.header.scale == 32
 
 
-def test_other_trunks_and_too_small_chips_are_refused(
+def test_other_backbones_and_too_small_chips_are_refused(
     dataset: Path, vgg: Path, tmp_path: Path
 ) -> None:
     other = vgg16_state()

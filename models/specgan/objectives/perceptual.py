@@ -1,10 +1,10 @@
-"""Perceptual trunks: convolutional features that stand in for what an eye compares.
+"""Perceptual backbones: convolutional features that stand in for what an eye compares.
 
 Weights come from a file that the user names; nothing is downloaded.  Three layouts are read:
 
 - `alex_shift_tolerant.pth` and `vgg_shift_tolerant.pth` of the PyPI package `stlpips-pytorch`
   (Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022): an anti-aliased
-  trunk (Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019) with heads;
+  backbone (Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019) with heads;
 - the state dict of torchvision's VGG16: no heads, so every channel weighs the same.
 """
 
@@ -78,7 +78,7 @@ VGG16 = _vgg(
 )
 
 
-class Trunk(nn.Module):
+class Backbone(nn.Module):
     """A frozen feature extractor in five stages, each ending in a ReLU.
 
     Attributes:
@@ -146,14 +146,14 @@ class Trunk(nn.Module):
             N x C x h x w.
 
         Raises:
-            WeightsError: The trunk has no such convolution.
+            WeightsError: The backbone has no such convolution.
         """
         x = images
         for step in (step for stage in self.stages for step in stage):
             x = self._apply_step(x, step)
             if step[1] == key:
                 return x
-        raise WeightsError(f"the perceptual trunk {self.name!r} has no convolution {key!r}")
+        raise WeightsError(f"the perceptual backbone {self.name!r} has no convolution {key!r}")
 
     def _apply_step(self, x: Tensor, step: Step) -> Tensor:
         kind, key, number = step
@@ -172,14 +172,14 @@ class Trunk(nn.Module):
         return functional.conv2d(padded, kernel, stride=2, groups=channels)
 
 
-def load_trunk(path: str | Path) -> Trunk:
-    """Read a perceptual trunk; its layout is recognised by its keys.
+def load_backbone(path: str | Path) -> Backbone:
+    """Read a perceptual backbone; its layout is recognised by its keys.
 
     Args:
         path: A file of `stlpips-pytorch` or torchvision's VGG16 state dict.
 
     Returns:
-        The trunk, in eval mode on the CPU.
+        The backbone, in eval mode on the CPU.
 
     Raises:
         WeightsError: The file is missing, damaged, or of no known layout.
@@ -198,21 +198,21 @@ def load_trunk(path: str | Path) -> Trunk:
     for name, stages in (("alex", ALEX), ("vgg", VGG_SHIFT_TOLERANT), ("vgg16", VGG16)):
         needed = [step[1] for stage in stages for step in stage if step[0] == "conv"]
         if all(f"{key}.weight" in weights and f"{key}.bias" in weights for key in needed):
-            return Trunk(name=name, stages=stages, weights=weights).eval()
+            return Backbone(name=name, stages=stages, weights=weights).eval()
     raise WeightsError(
-        f"{path}: a perceptual trunk of no known layout; give alex_shift_tolerant.pth or "
+        f"{path}: a perceptual backbone of no known layout; give alex_shift_tolerant.pth or "
         "vgg_shift_tolerant.pth of stlpips-pytorch, or torchvision's vgg16 state dict"
     )
 
 
-def distance(trunk: Trunk, first: Tensor, second: Tensor) -> Tensor:
+def distance(backbone: Backbone, first: Tensor, second: Tensor) -> Tensor:
     """Compute the LPIPS distance of image pairs (Zhang et al., CVPR 2018, equation 1).
 
     Per stage, features are scaled to unit length along the channels; squared differences are
     weighted by the file's heads (equally where it has none), summed and averaged over space.
 
     Args:
-        trunk: From `load_trunk`.
+        backbone: From `load_backbone`.
         first: N x 3 x H x W in [-1, 1].
         second: The same shape; gradients flow into whichever asks for them.
 
@@ -227,14 +227,16 @@ def distance(trunk: Trunk, first: Tensor, second: Tensor) -> Tensor:
             f"the perceptual distance needs images of one shape: {tuple(first.shape)} "
             f"against {tuple(second.shape)}"
         )
-    return feature_distance(trunk, _features(trunk, first), _features(trunk, second))
+    return feature_distance(backbone, _features(backbone, first), _features(backbone, second))
 
 
-def feature_distance(trunk: Trunk, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+def feature_distance(
+    backbone: Backbone, first: Sequence[Tensor], second: Sequence[Tensor]
+) -> Tensor:
     """Compute the LPIPS distance from features that are there already.
 
     Args:
-        trunk: What made them.
+        backbone: What made them.
         first: One tensor N x C x h x w a stage.
         second: The same of the other images.
 
@@ -244,31 +246,15 @@ def feature_distance(trunk: Trunk, first: Sequence[Tensor], second: Sequence[Ten
     total = first[0].new_zeros(len(first[0]), dtype=torch.float32)
     for index, (a, b) in enumerate(zip(first, second, strict=True)):
         difference = (_unit_length(a) - _unit_length(b)).square()
-        if index < trunk.heads:
-            difference = difference * trunk.get_buffer(f"head{index}")
+        if index < backbone.heads:
+            difference = difference * backbone.get_buffer(f"head{index}")
         total = total + difference.sum(dim=1).mean(dim=(1, 2))
     return total
 
 
-def pooled_features(trunk: Trunk, images: Tensor, stage: int = 5) -> Tensor:
-    """Compute one feature vector an image, for a Frechet distance or a linear probe.
-
-    Args:
-        trunk: From `load_trunk`.
-        images: N x 3 x H x W in [-1, 1].
-        stage: The stage to take, 1 (edges) to 5 (parts of things).
-
-    Returns:
-        N x C: the stage's features, averaged over space.
-    """
-    with torch.no_grad():
-        features: list[Tensor] = trunk(images, stages=stage)
-        return features[-1].float().mean(dim=(2, 3))
-
-
-def _features(trunk: Trunk, images: Tensor) -> list[Tensor]:
+def _features(backbone: Backbone, images: Tensor) -> list[Tensor]:
     with torch.set_grad_enabled(torch.is_grad_enabled() and images.requires_grad):
-        features: list[Tensor] = trunk(images)
+        features: list[Tensor] = backbone(images)
         return features
 
 
@@ -285,6 +271,6 @@ def _buffer(key: str, part: str) -> str:
 def _check(images: Tensor) -> None:
     if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < SMALLEST_SIDE:
         raise ShapeError(
-            f"a perceptual trunk takes N x 3 x H x W with sides of at least {SMALLEST_SIDE} "
+            f"a perceptual backbone takes N x 3 x H x W with sides of at least {SMALLEST_SIDE} "
             f"pixels, got {tuple(images.shape)}; give larger images"
         )

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from specgan.objectives.perceptual import SMALLEST_SIDE, Trunk, load_trunk
+from specgan.objectives.perceptual import SMALLEST_SIDE, Backbone, load_backbone
 from specgan_cli.types import F64, Mask
 
 FRECHET_STAGE = 4
@@ -33,7 +33,7 @@ class Features:
 class PerceptualModel:
     """A backbone that takes images in file units."""
 
-    backbone: Trunk
+    backbone: Backbone
     """Frozen features."""
     low: float
     """File value of black."""
@@ -51,7 +51,7 @@ class PerceptualModel:
         Raises:
             WeightsError: The file is missing or of no known layout.
         """
-        return cls(load_trunk(path).to(device), low, high, device)
+        return cls(load_backbone(path).to(device), low, high, device)
 
     def features(self, image: F64) -> Features | None:
         """Compute the features of a 3 x H x W image; None where it is too small."""

@@ -191,7 +191,7 @@ class PublishedConfig:
     """Weight of the mean squared error."""
 
     perceptual: float = 1e-3
-    """Weight of the VGG16 conv4_3 difference, where that trunk was given."""
+    """Weight of the VGG16 conv4_3 difference, where that backbone was given."""
 
     gan: float = 0.1
     """Weight of the adversarial loss."""

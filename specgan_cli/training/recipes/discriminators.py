@@ -12,7 +12,7 @@ from specgan.objectives.feature_heads import (
     generator_hinge,
     power,
 )
-from specgan.objectives.perceptual import Trunk, feature_distance
+from specgan.objectives.perceptual import Backbone, feature_distance
 from specgan_cli.training.config.schema import StageConfig, TrainConfig
 from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import check_finite
@@ -26,15 +26,15 @@ class FeatureAdversary:
 
     Args:
         config: The run's configuration.
-        trunk: The frozen backbone, on this process's device.
+        backbone: The frozen backbone, on this process's device.
         dist: The processes of the run.
     """
 
-    def __init__(self, config: TrainConfig, trunk: Trunk, dist: DistributedContext) -> None:
+    def __init__(self, config: TrainConfig, backbone: Backbone, dist: DistributedContext) -> None:
         self.config = config
         self.dist = dist
-        self.trunk = trunk
-        self.heads = FeatureHeads(channels=trunk.channels).to(dist.device)
+        self.backbone = backbone
+        self.heads = FeatureHeads(channels=backbone.channels).to(dist.device)
         dist.broadcast(self.heads)
         self.optimiser = torch.optim.Adam(self.heads.parameters(), lr=1e-4, betas=(0.0, 0.99))
         self._seen: list[tuple[int, Features, Features, Features]] = []
@@ -47,15 +47,15 @@ class FeatureAdversary:
             stage: The perceptual weight.
             weight: The adversarial weight at this step.
         """
-        made: Features = self.trunk(finest.for_backbone(finest.output))
+        made: Features = self.backbone(finest.for_backbone(finest.output))
         with torch.no_grad():
-            true: Features = self.trunk(finest.for_backbone(finest.truth))
+            true: Features = self.backbone(finest.for_backbone(finest.truth))
         name = f"x{2**finest.octave}"
-        far = feature_distance(self.trunk, made, true).mean()
+        far = feature_distance(self.backbone, made, true).mean()
         terms = {f"perceptual/{name}": Term(far, stage.perceptual)}
         if weight:
             with torch.no_grad():
-                given: Features = self.trunk(finest.for_backbone(finest.given))
+                given: Features = self.backbone(finest.for_backbone(finest.given))
             self.heads.requires_grad_(False)
             self.heads.measure(self.dist.average_tensors([power(f) for f in true]))
             logits = self.heads(made, given, finest.octave)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from specgan import checkpoints
-from specgan.objectives.perceptual import Trunk
+from specgan.objectives.perceptual import Backbone
 from specgan.scene.config import PRESETS, SceneConfig
 from specgan.scene.network import SceneNetwork
 from specgan_cli.errors import TrainingError
@@ -21,7 +21,11 @@ from specgan_cli.training.run_folder import RunFolder
 
 
 def make_recipe(
-    config: TrainConfig, init: str | None, bands: int, trunk: Trunk | None, dist: DistributedContext
+    config: TrainConfig,
+    init: str | None,
+    bands: int,
+    backbone: Backbone | None,
+    dist: DistributedContext,
 ) -> Recipe:
     """Build networks and optimisers, from `init` where it is given.
 
@@ -30,7 +34,7 @@ def make_recipe(
         init: What to begin from: a run folder (generator and discriminators of its newest
             checkpoint), a shipped name or a weights file (the generator alone).
         bands: Bands of the dataset's cubes.
-        trunk: Perceptual trunk on this process's device, or None.
+        backbone: Perceptual backbone on this process's device, or None.
         dist: The processes of the run.
 
     Raises:
@@ -40,9 +44,9 @@ def make_recipe(
     weights = None if state else init
     recipe: Recipe
     if config.recipe == "published":
-        recipe = make_published_recipe(config, weights, trunk, dist)
+        recipe = make_published_recipe(config, weights, backbone, dist)
     else:
-        recipe = _make_scene_recipe(config, weights, bands, trunk, dist)
+        recipe = _make_scene_recipe(config, weights, bands, backbone, dist)
     if state:
         try:
             recipe.warm_start(state["recipe"])
@@ -72,7 +76,11 @@ def run_state(init: str | None) -> dict[str, Any] | None:
 
 
 def _make_scene_recipe(
-    config: TrainConfig, init: str | None, bands: int, trunk: Trunk | None, dist: DistributedContext
+    config: TrainConfig,
+    init: str | None,
+    bands: int,
+    backbone: Backbone | None,
+    dist: DistributedContext,
 ) -> SceneRecipe:
     wanted = scene_config(config, bands=bands)
     network = SceneNetwork(**dataclasses.asdict(wanted)).to(dist.device)
@@ -84,7 +92,7 @@ def _make_scene_recipe(
                 f"{wanted}; give the same size and options"
             )
         network.load_state_dict(found.state_dict())
-    return SceneRecipe(config=config, network=network, trunk=trunk, dist=dist)
+    return SceneRecipe(config=config, network=network, backbone=backbone, dist=dist)
 
 
 def scene_config(config: TrainConfig, bands: int) -> SceneConfig:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from specgan import checkpoints
 from specgan.errors import WeightsError
 from specgan.header import Architecture
-from specgan.objectives.perceptual import Trunk
+from specgan.objectives.perceptual import Backbone
 from specgan.published.discriminator import PublishedDiscriminator
 from specgan.published.network import PublishedNetwork
 from specgan_cli.datasets.manifest import Statistics
@@ -46,7 +46,7 @@ class PublishedRecipe:
         options: The sizes that the generator was built with, where they are not the published.
         network: The generator, on this process's device.
         discriminator: The discriminator, there too.
-        trunk: Torchvision's VGG16 there too; None leaves the perceptual term out.
+        backbone: Torchvision's VGG16 there too; None leaves the perceptual term out.
         dist: The processes of the run.
     """
 
@@ -60,14 +60,14 @@ class PublishedRecipe:
         options: Mapping[str, Any],
         network: PublishedNetwork,
         discriminator: PublishedDiscriminator,
-        trunk: Trunk | None,
+        backbone: Backbone | None,
         dist: DistributedContext,
     ) -> None:
         self.config = config
         self.options = dict(options)
         self.network = network
         self.discriminator = discriminator
-        self.trunk = trunk
+        self.backbone = backbone
         self.dist = dist
         dist.broadcast(network)
         dist.broadcast(discriminator)
@@ -129,10 +129,10 @@ class PublishedRecipe:
             truth: The same shape.
         """
         terms = {"mse": self.config.pixel * functional.mse_loss(output, truth)}
-        if self.trunk is not None and self.config.perceptual:
-            made = self.trunk.before_relu(imagenet_normalised(output), CONV4_3)
+        if self.backbone is not None and self.config.perceptual:
+            made = self.backbone.before_relu(imagenet_normalised(output), CONV4_3)
             with torch.no_grad():
-                wanted = self.trunk.before_relu(imagenet_normalised(truth), CONV4_3)
+                wanted = self.backbone.before_relu(imagenet_normalised(truth), CONV4_3)
             terms["perceptual"] = self.config.perceptual * functional.mse_loss(made, wanted)
         logits = self.discriminator(output)
         real = torch.ones_like(logits)
@@ -204,7 +204,7 @@ class PublishedRecipe:
 
 
 def make_published_recipe(
-    config: TrainConfig, init: str | None, trunk: Trunk | None, dist: DistributedContext
+    config: TrainConfig, init: str | None, backbone: Backbone | None, dist: DistributedContext
 ) -> PublishedRecipe:
     """Build the published networks, from `init` where it is given.
 
@@ -212,16 +212,16 @@ def make_published_recipe(
         config: The run's configuration; `network.options` go to the generator, and `features`
             to the discriminator too.
         init: Weights of the generator.
-        trunk: Torchvision's VGG16, or None.
+        backbone: Torchvision's VGG16, or None.
         dist: The processes of the run.
 
     Raises:
-        TrainingError: The trunk is another network, or `init` one of another kind or scale.
+        TrainingError: The backbone is another network, or `init` one of another kind or scale.
     """
-    if trunk is not None and trunk.name != "vgg16":
+    if backbone is not None and backbone.name != "vgg16":
         raise TrainingError(
             f"--perceptual: the published recipe compares conv4_3 of torchvision's VGG16; this "
-            f"file holds the trunk {trunk.name!r}: give a vgg16 state dict, or train without"
+            f"file holds the backbone {backbone.name!r}: give a vgg16 state dict, or train without"
         )
     options = config.network.options
     try:
@@ -243,7 +243,7 @@ def make_published_recipe(
         options=options,
         network=network.to(dist.device),
         discriminator=discriminator.to(dist.device),
-        trunk=trunk,
+        backbone=backbone,
         dist=dist,
     )
 

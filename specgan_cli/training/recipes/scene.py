@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from specgan.header import Architecture
-from specgan.objectives.perceptual import Trunk
+from specgan.objectives.perceptual import Backbone
 from specgan.scene.network import SceneNetwork
 from specgan_cli.datasets.manifest import Statistics
 from specgan_cli.errors import TrainingError
@@ -33,7 +33,7 @@ class SceneRecipe:
     Args:
         config: The run's configuration.
         network: The generator, on this process's device.
-        trunk: Perceptual trunk on the same device; None for none.
+        backbone: Perceptual backbone on the same device; None for none.
         dist: The processes of the run.
     """
 
@@ -44,7 +44,7 @@ class SceneRecipe:
         *,
         config: TrainConfig,
         network: SceneNetwork,
-        trunk: Trunk | None,
+        backbone: Backbone | None,
         dist: DistributedContext,
     ) -> None:
         self.config = config
@@ -53,8 +53,8 @@ class SceneRecipe:
         self.first = first_step(self.stages, config.start_stage - 1)
         self.network = network
         self.dist = dist
-        self.adversary = FeatureAdversary(config, trunk, dist) if trunk is not None else None
-        if trunk is None and any(s.perceptual or s.gan for s in self.stages):
+        self.adversary = FeatureAdversary(config, backbone, dist) if backbone is not None else None
+        if backbone is None and any(s.perceptual or s.gan for s in self.stages):
             raise TrainingError(
                 "a stage has a perceptual or adversarial loss, which needs a backbone; give "
                 "--perceptual FILE, or stages without"
