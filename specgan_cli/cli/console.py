@@ -1,13 +1,16 @@
 """What commands show: progress on stderr; summaries, tables and JSON on stdout."""
 
 import json
+import logging
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from specgan.serde import to_plain
+from specgan_cli.cli.logs import NOTICE, tell
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -22,6 +25,7 @@ def say(text: str) -> None:
     """Write a summary to stdout, unless -q asked for none."""
     if text and not is_quiet():
         click.echo(text)
+        tell(logging.INFO, "done", text, shown=True)
 
 
 def write_json(document: Any) -> None:
@@ -43,14 +47,21 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console(highlight=False).print(table)
 
 
-class Progress:
-    """A bar on stderr that starts again with every stage; nothing off a terminal, or with -q."""
+PROGRESS_SECONDS = 60.0
+"""Between two lines of progress off a terminal, and in a log file."""
 
-    def __init__(self, unit: str = "it") -> None:
+
+class Progress:
+    """A bar on stderr that starts again with every stage; off a terminal, a line every minute."""
+
+    def __init__(self, unit: str = "it", every: float = PROGRESS_SECONDS) -> None:
         self._unit = unit
+        self._every = every
         self._hidden = is_quiet() or not sys.stderr.isatty()
         self._stage: str | None = None
         self._bar: tqdm[Any] | None = None
+        self._begun = (0.0, 0)
+        self._told = 0.0
 
     def __enter__(self) -> "Progress":
         return self
@@ -68,15 +79,34 @@ class Progress:
             total: What there is to do; None where nobody knows.
             note: Shown behind the bar.
         """
-        if self._hidden:
-            return
-        if self._bar is None or stage != self._stage:
+        now = time.monotonic()
+        if stage != self._stage:
+            self.__exit__()
+            self._stage, self._bar = stage, None
+            self._begun, self._told = (now, done), now
+        elif now - self._told >= self._every:
+            self._told = now
+            self._tell(now, done, total, note)
+        if not self._hidden:
+            self._draw(done, total, note)
+
+    def _tell(self, now: float, done: int, total: int | None, note: str) -> None:
+        """Log where a stage is, and how long it will still take."""
+        start, before = self._begun
+        left = "" if total is None else f" of {total} ({done / max(total, 1):.0%})"
+        if total is not None and done > before:
+            seconds = (now - start) * (total - done) / (done - before)
+            left += f", about {duration(seconds)} left"
+        text = " ".join(f"{self._stage}: {done}{left} {note}".split())
+        facts = {"stage": self._stage, "done": done, "total": total}
+        tell(NOTICE, "progress", text, shown=not self._hidden, **facts)
+
+    def _draw(self, done: int, total: int | None, note: str) -> None:
+        if self._bar is None:
             from tqdm import tqdm
 
-            self.__exit__()
-            self._stage = stage
             self._bar = tqdm(
-                desc=stage,
+                desc=self._stage,
                 unit=self._unit,
                 initial=done,
                 total=total,
@@ -87,3 +117,10 @@ class Progress:
         self._bar.total = total
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 90 s, 12 min, 3.4 h."""
+    if seconds < 120:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

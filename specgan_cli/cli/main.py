@@ -3,13 +3,19 @@
 import importlib
 import logging
 import os
+import signal
 import sys
-from typing import NoReturn
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
 
 import click
 
 from specgan._version import __version__
 from specgan.errors import SpecganError
+from specgan_cli.cli.logs import set_up_logging, tell, watching_options
 
 COMMANDS = {
     "prepare": "Co-register a cube to a scene, or build a training dataset.",
@@ -33,6 +39,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"specgan_cli.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
+        _add_watching(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -41,55 +48,71 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-v", "--verbose", count=True, help="Say more on stderr; repeat for debugging.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def _add_watching(command: click.Command) -> None:
+    """Let a command, and those below it, take -v, -q, --debug and --log-... too."""
+    for child in command.commands.values() if isinstance(command, click.Group) else [command]:
+        if not any(option.name == "log_file" for option in child.params):
+            child.params += watching_options()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=list(watching_options()),
+)
 @click.version_option(__version__, prog_name="specgan")
-@click.pass_context
-def cli(ctx: click.Context, verbose: int, quiet: bool, debug: bool) -> None:
+@click.pass_obj
+def cli(state: dict[str, Any]) -> None:
     """Super-resolve georeferenced RGB scenes up to 32 times, guided by hyperspectral cubes.
 
     Every option can also be given as an environment variable: SPECGAN_UPSCALE_DEVICE=cpu is
     `specgan upscale --device cpu`.  Shell completion: eval "$(_SPECGAN_COMPLETE=bash_source
     specgan)".
     """
-    ctx.obj = {"debug": debug, "quiet": quiet, "verbose": verbose}
-    level = logging.ERROR if quiet else max(logging.DEBUG, logging.WARNING - 10 * verbose)
-    logging.basicConfig(
-        level=level, format="specgan: %(levelname)s: %(message)s", stream=sys.stderr, force=True
-    )
-    logging.captureWarnings(True)
-    logging.getLogger("rasterio").setLevel(logging.DEBUG if verbose > 1 else logging.CRITICAL)
+    set_up_logging(state)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM asked the process to end."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 inputs do not fit, 130 stopped.
 
+    SIGTERM exits with 143.
+
     Args:
         arguments: The words after the program's name; those of the process when None.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in words
+    state: dict[str, Any] = {}
+    set_up_logging(state)
     try:
-        result = cli.main(
-            words, prog_name="specgan", standalone_mode=False, auto_envvar_prefix="SPECGAN"
-        )
+        with _terminable():
+            result = cli.main(
+                words,
+                prog_name="specgan",
+                standalone_mode=False,
+                auto_envvar_prefix="SPECGAN",
+                obj=state,
+            )
         sys.stdout.flush()
         sys.exit(result if isinstance(result, int) else 0)
     except click.ClickException as error:
         error.show(sys.stderr)
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", 130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__ or error, Terminated):  # click makes it an Abort
+            _fail(state, "terminated", 143)
+        _fail(state, "interrupted", 130)
     except BrokenPipeError:
         _close_stdout()
         sys.exit(0)
     except Exception as error:
-        if debug:
+        if state.get("debug"):
             raise
         _close_stdout()
-        _fail(*_explain(error))
+        _fail(state, *_explain(error))
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -107,9 +130,29 @@ def _explain(error: Exception) -> tuple[str, int]:
     ), 1
 
 
-def _fail(message: str, code: int) -> NoReturn:
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does; a second one ends the process at once."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+def _fail(state: dict[str, Any], message: str, code: int) -> NoReturn:
     one_line = " ".join(message.split())
-    print(f"specgan: error: {one_line}", file=sys.stderr)
+    if state.get("log_format") != "json":
+        print(f"specgan: error: {one_line}", file=sys.stderr)
+    tell(logging.ERROR, "failed", one_line, shown=True, exit_code=code)
     sys.exit(code)
 
 

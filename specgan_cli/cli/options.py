@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from specgan_cli.threads import use_threads
 
@@ -31,6 +32,18 @@ def from_options(kind: type[T], given: Mapping[str, Any], **values: Any) -> T:
     """
     names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # a type
     return kind(**{name: given[name] for name in names & given.keys()} | values)
+
+
+def from_environment() -> list[str]:
+    """Return the options of the current command that environment variables give, as words."""
+    ctx = click.get_current_context()
+    words = []
+    for option in ctx.command.params:
+        if ctx.get_parameter_source(option.name or "") is ParameterSource.ENVIRONMENT:
+            flag = isinstance(option, click.Option) and option.is_flag
+            value = "" if flag else f"={option.resolve_envvar_value(ctx)}"
+            words.append(f"{option.opts[-1]}{value}")
+    return words
 
 
 def as_dict(

@@ -1,6 +1,7 @@
 """The `upscale` command: options, help, one call into its workflow."""
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -8,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from specgan._version import __version__
 from specgan_cli.cli import options
 from specgan_cli.cli.console import Progress, say, write_json
 from specgan_cli.cli.cube_options import add_cube_options, align_options, cube_options
+from specgan_cli.cli.logs import NOTICE, tell
 
 if TYPE_CHECKING:
     from specgan_cli.inference.request import UpscaleRequest
@@ -184,7 +187,7 @@ def upscale(**given: Any) -> None:
     each block of output pixels is the input pixel.  Missing pixels stay missing.
     """
     check_usage(given)
-    template = make_request(given, sys.argv[1:])
+    template = make_request(given, [*sys.argv[1:], *options.from_environment()])
     if given["out_dir"] is None:
         one_scene(template, given)
     else:
@@ -216,6 +219,7 @@ def check_usage(given: dict[str, Any]) -> None:
 
 def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
     """Upscale one scene, or say what that would take."""
+    from specgan_cli.inference.output import shown_command
     from specgan_cli.inference.report import skipped
     from specgan_cli.workflows.upscale import plan_upscale, upscale
 
@@ -227,8 +231,12 @@ def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
         if not given["as_json"]:
             say(estimate.describe())
     else:
+        command = shown_command(request.command_line)
+        tell(logging.INFO, "start", command, version=__version__)
         with Progress("tile") as progress:
-            document = upscale(request, progress=partial(progress, "tiles")).to_json()
+            report = upscale(request, progress=partial(progress, "tiles"))
+        document = report.to_json()
+        tell(NOTICE, "done", report.describe(), **document)
     if given["as_json"]:
         write_json(document)
 
@@ -250,6 +258,10 @@ def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
             progress=partial(progress, "tiles"),
         ):
             documents.append(document)
+            failed = document["status"] == "failed"
+            text = f"{document['output']}: {document.get('error', document['status'])}"
+            level = logging.ERROR if failed else NOTICE
+            tell(level, document["status"], text, **document)
             if not given["as_json"]:
                 say(json.dumps(document))
     if given["as_json"]:

@@ -1,6 +1,7 @@
 """The partial file: blocks appended under a temporary name, with a journal of what is safe."""
 
 import json
+import logging
 import os
 import struct
 from contextlib import suppress
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from specgan import files
 from specgan_cli.errors import OutputError, writing
 from specgan_cli.geotiff.directory import TiffHeader, TileIndex
+
+logger = logging.getLogger(__name__)
 
 
 def temporary_of(path: Path) -> Path:
@@ -58,6 +61,8 @@ class PartialFile:
         """
         with writing(path):
             descriptor = _open_locked(path)
+            if journal_of(path).is_file() and len(_journal_lines(journal_of(path))) > 1:
+                logger.warning("%s: an unfinished run is discarded; --resume goes on with it", path)
             os.ftruncate(descriptor, 0)
             partial = cls(path, descriptor, head, 0)
             first = {"job": job, "big": head.big, "tables": [astuple(t) for t in head.tables]}

@@ -49,8 +49,6 @@ def make_writer(job: Job, plan: RunPlan, weights_sha256: str) -> RasterWriter:
         weights_sha256: Of the weights file.
     """
     options = job.request.output
-    if journal_of(options.path).exists() and not options.resume:
-        logger.warning("%s: an unfinished run is discarded; --resume goes on with it", options.path)
     writing = WriteOptions(
         "COG" if options.of == "COG" else "GTiff",
         options.co,
@@ -222,8 +220,29 @@ _SECRET = re.compile(
 )
 
 # Options that say where results go (each takes a value), and how the run is started and watched.
-_ELSEWHERE = {"-o", "--output", "--out-dir", "--preview", "--quicklook", "--uncertainty", "--dask"}
-_WATCHING = {"--resume", "--overwrite", "--json", "--skip-existing", "-v", "-q", "--debug"}
+_ELSEWHERE = {
+    "-o",
+    "--output",
+    "--out-dir",
+    "--preview",
+    "--quicklook",
+    "--uncertainty",
+    "--dask",
+    "--log-file",
+    "--log-format",
+}
+_WATCHING = {
+    "--resume",
+    "--overwrite",
+    "--json",
+    "--skip-existing",
+    "-v",
+    "-vv",
+    "--verbose",
+    "-q",
+    "--quiet",
+    "--debug",
+}
 
 
 def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:

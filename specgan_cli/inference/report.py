@@ -52,6 +52,9 @@ class UpscaleReport:
     alignment: dict[str, Any] | None
     """How the cube was found to lie."""
 
+    bands: tuple[int, ...]
+    """The scene's red, green and blue band, counted from 1."""
+
     tile: int
     """LR pixels of a tile's side."""
 
@@ -72,6 +75,15 @@ class UpscaleReport:
 
     peak_memory_bytes: int
     """Largest resident size of the process so far."""
+
+    def describe(self) -> str:
+        """Return one line for a reader."""
+        rows, cols = self.shape_yx
+        text = (
+            f"{self.output}: {cols} x {rows} pixels from bands {','.join(map(str, self.bands))} "
+            f"in {self.seconds:.1f} s on {', '.join(self.devices)}"
+        )
+        return text if self.alignment is None else f"{text}; {describe_alignment(self.alignment)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; NaN, which JSON lacks, becomes the word nan."""
@@ -121,6 +133,7 @@ def make_report(job: Job, weights: Weights, done: RunStats, *, seconds: float) -
         weights_sha256=weights.sha256,
         hsi=redact(inputs.hsi) if inputs.hsi else None,
         alignment=job.alignment,
+        bands=job.scene.bands,
         tile=plan.tile,
         tiles=plan.tile_count,
         resumed_tiles=done.resumed_tiles,
@@ -128,6 +141,17 @@ def make_report(job: Job, weights: Weights, done: RunStats, *, seconds: float) -
         seconds=round(seconds, 3),
         network_seconds=round(done.network_seconds, 3),
         peak_memory_bytes=peak_memory(),
+    )
+
+
+def describe_alignment(alignment: dict[str, Any]) -> str:
+    """Say in a few words where a cube was found to lie."""
+    if not alignment["estimated"]:
+        return "the cube's own georeference was trusted"
+    x, y = alignment["shift_xy"]
+    return (
+        f"cube displaced by {x:.3f} m east, {y:.3f} m north "
+        f"(reliability {alignment['reliability']:.4f})"
     )
 
 

@@ -4,6 +4,7 @@ Whatever can be refused is refused before torch is imported, which takes longer 
 """
 
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -33,7 +34,14 @@ from specgan_cli.inference.output import (
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan, plan_job
 from specgan_cli.inference.predictors.weights import Weights, read_weights
-from specgan_cli.inference.report import RunStats, UpscaleReport, failure, make_report, skipped
+from specgan_cli.inference.report import (
+    RunStats,
+    UpscaleReport,
+    describe_alignment,
+    failure,
+    make_report,
+    skipped,
+)
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.arrays import GeoArray
 from specgan_cli.raster.vrt import write_vrt
@@ -41,6 +49,8 @@ from specgan_cli.raster.vrt import write_vrt
 if TYPE_CHECKING:
     from specgan_cli.inference.estimate import Estimate
     from specgan_cli.inference.predictors.networks import Networks
+
+logger = logging.getLogger(__name__)
 
 Load = Callable[[ComputeOptions], "Networks"]
 """Loads the weights that a run asks for."""
@@ -85,11 +95,18 @@ def upscale(
     check_request(request)
     weights = check(request)
     with open_job(request, weights) as job:
+        if job.alignment is not None:
+            _log("aligned", describe_alignment(job.alignment), job.alignment)
         networks = load(request.compute)
         plan = plan_job(job, networks)
+        _log("plan", f"{plan.tile_count} tiles of {plan.tile} x {plan.tile}", plan.to_json())
         run = run_on_cluster if request.compute.dask else run_here
         done = run(job, plan, networks, progress)
         return make_report(job, weights, done, seconds=time.monotonic() - start)
+
+
+def _log(event: str, text: str, facts: dict[str, Any]) -> None:
+    logger.info(text, extra={"event": event, "facts": facts})
 
 
 def upscale_array(request: UpscaleRequest, *, progress: Progress | None = None) -> GeoArray:

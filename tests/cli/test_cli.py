@@ -221,6 +221,17 @@ def test_quiet_silences_warnings_and_verbose_tells_more(probe: Probe) -> None:
     assert heard == [(False, False), (True, False), (True, True)]
 
 
+def test_options_on_what_is_said_stand_before_or_after(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe(raising(errors.RasterError("lost")))
+    with pytest.raises(errors.RasterError, match="lost"):
+        main(["probe", "--debug"])
+    monkeypatch.setenv("SPECGAN_DEBUG", "1")
+    with pytest.raises(errors.RasterError, match="lost"):
+        main(["probe"])
+
+
 def test_environment_variable_gives_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECGAN_UPSCALE_SCALE", "7")
     result = specgan("upscale", "scene.tif", "-o", "out.tif")
@@ -251,7 +262,11 @@ main(["probe"])
 """
 
 
-def test_interrupt_exits_130_with_one_line() -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_has_its_exit_code_and_one_line(number: int, code: int, word: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED],
         stdout=subprocess.PIPE,
@@ -260,10 +275,10 @@ def test_interrupt_exits_130_with_one_line() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, shown = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert shown.strip() == "specgan: error: interrupted"
+    assert process.returncode == code
+    assert shown.strip() == f"specgan: error: {word}"
 
 
 def test_broken_pipe_is_quiet() -> None:

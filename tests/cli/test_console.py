@@ -9,6 +9,7 @@ import click
 import pytest
 
 from specgan_cli.cli.console import Progress, write_table
+from specgan_cli.cli.logs import set_up_logging
 from support.command import specgan
 
 
@@ -43,6 +44,25 @@ def test_progress_is_not_drawn_elsewhere(capsys: pytest.CaptureFixture[str], qui
     with Progress() as progress:
         progress("reading", 1, 2)
     assert capsys.readouterr().err == ""
+
+
+def test_progress_off_a_terminal_is_a_dated_line_now_and_then(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logging({})
+    with click.Context(click.Command("specgan"), obj={}):
+        with Progress("tile", every=0) as progress:
+            for done in (0, 5, 10):
+                progress("tiles", done, 20)
+        with Progress("tile", every=1e9) as progress:
+            for done in (0, 5, 10):
+                progress("tiles", done, 20)
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.sub("about.*left", "left", line.split(" ", 1)[1]) for line in lines] == [
+        "specgan: tiles: 5 of 20 (25%), left",
+        "specgan: tiles: 10 of 20 (50%), left",
+    ]
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]", lines[0])
 
 
 def test_tables_have_tabs_off_a_terminal_and_columns_on_it(

@@ -15,7 +15,14 @@ from rasterio.errors import NotGeoreferencedWarning
 from support.command import specgan
 from support.tiny_networks import tiny_weights
 
+SAMPLE = Path(__file__).parents[2] / "sample_data"
+
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
+@pytest.fixture
+def sample_pair() -> list[str]:
+    return [str(SAMPLE / "scene.tif"), "--hsi", str(SAMPLE / "cube.tif")]
 
 
 def words(scene: Path, out: Path, *more: object) -> list[str]:
@@ -36,9 +43,63 @@ def test_json_holds_no_nan(nan_scene: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout, parse_constant=lambda word: 1 / 0)["nodata"] == "nan"
 
 
-def test_a_quiet_run_says_nothing(uint8_scene: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [True, False])
+def test_a_quiet_run_says_nothing(after: bool, uint8_scene: Path, tmp_path: Path) -> None:
+    command = words(uint8_scene, tmp_path / "out.tif")
+    done = specgan(*command, "-q") if after else specgan("-q", *command)
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_run_ends_with_one_line(uint8_scene: Path, tmp_path: Path) -> None:
     done = specgan(*words(uint8_scene, tmp_path / "out.tif"))
-    assert (done.stdout, done.stderr) == ("", "")
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert f"{tmp_path}/out.tif: 68 x 48 pixels from bands 1,2,3 in " in line
+    assert line.endswith("s on cpu")
+
+
+def test_json_lines_tell_the_course_of_a_run(sample_pair: list[str], tmp_path: Path) -> None:
+    command = ["upscale", *sample_pair, "-o", tmp_path / "o.tif", "-x", 2, "--window", "0,0,8,8"]
+    done = specgan(*command, "--weights", tiny_weights(), "--log-format", "json")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    lines = [line for line in lines if line["event"] != "message"]
+    assert [line["event"] for line in lines] == ["start", "aligned", "plan", "done"]
+    assert lines[1]["reliability"] > 0.5
+    assert lines[2]["tile_count"] == 1
+    assert lines[3]["shape_yx"] == [16, 16]
+    assert f"{lines[1]['reliability']:.4f}" in lines[3]["text"]
+
+
+def test_a_log_file_tells_of_failures_too(uint8_scene: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    specgan(*words(uint8_scene, tmp_path / "out.tif"), "-q", "--log-file", log)
+    done = specgan("--log-file", log, *words(tmp_path / "none.tif", tmp_path / "out2.tif"))
+    lines = log.read_text().splitlines()
+    assert [line.split(" ", 1)[1].startswith("specgan: ") for line in lines] == [True] * len(lines)
+    assert "68 x 48 pixels" in log.read_text()
+    assert lines[-1].endswith(done.stderr.removeprefix("specgan: error: ").rstrip())
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_log_file_that_cannot_be_is_a_usage_error(uint8_scene: Path, tmp_path: Path) -> None:
+    done = specgan(*words(uint8_scene, tmp_path / "o.tif"), "--log-file", tmp_path / "no" / "log")
+    assert done.code == 2
+    assert "--log-file" in done.stderr
+    assert not (tmp_path / "o.tif").exists()
+
+
+def test_options_of_the_environment_stand_in_the_provenance(
+    uint8_scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECGAN_UPSCALE_SEED", "7")
+    monkeypatch.setenv("SPECGAN_UPSCALE_OVERVIEWS", "1")
+    monkeypatch.setenv("SPECGAN_UPSCALE_QUIET", "1")
+    done = specgan(*words(uint8_scene, tmp_path / "out.tif"))
+    assert done.stderr == ""
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert out.tags()["SPECGAN_COMMAND"].endswith(" --overviews --seed=7") or out.tags()[
+            "SPECGAN_COMMAND"
+        ].endswith(" --seed=7 --overviews")
 
 
 def test_dry_run_tells_the_plan_and_writes_nothing(uint8_scene: Path, tmp_path: Path) -> None:
@@ -206,7 +267,7 @@ def test_secrets_stay_out_of_the_tags() -> None:
 
 def test_a_closed_pipe_ends_quietly(uint8_scene: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "specgan_cli"]
-    command += words(uint8_scene, tmp_path / "out.tif", "--json")
+    command += words(uint8_scene, tmp_path / "out.tif", "--json", "-q")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from specgan_cli.cli.main import Terminated
 from specgan_cli.inference import output as sink
 from specgan_cli.inference.engine import Engine
 from support.command import specgan
@@ -98,10 +99,11 @@ def test_thirty_kills_never_leave_a_partial_file(make_raster, tmp_path: Path) ->
 
 
 class Interrupted:
-    """Raises Ctrl-C at the n-th batch, and counts the batches before it."""
+    """Raises what a signal raises at the n-th batch, and counts the batches before it."""
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, kind: type[BaseException]) -> None:
         self.at = at
+        self.kind = kind
         self.count = 0
         self.predict = Engine.predict
 
@@ -109,7 +111,7 @@ class Interrupted:
         """Stand in for `Engine.predict`."""
         self.count += 1
         if self.count == self.at:
-            raise KeyboardInterrupt
+            raise self.kind
         return self.predict(engine, tiles)
 
 
@@ -118,24 +120,26 @@ def interrupt(monkeypatch: pytest.MonkeyPatch):
     """Return a function that runs a command that is interrupted at a batch."""
     monkeypatch.setattr(sink, "COMMIT_SECONDS", 0.0)
 
-    def run(at: int, *words: object) -> str:
-        interrupted = Interrupted(at)
+    def run(at: int, *words: object, code: int = 130) -> str:
+        interrupted = Interrupted(at, {130: KeyboardInterrupt, 143: Terminated}[code])
         with monkeypatch.context() as patch:
             patch.setattr(Engine, "predict", lambda engine, tiles: interrupted(engine, tiles))
             done = specgan(*words)
-        assert done.code == 130
+        assert done.code == code
         return done.stderr
 
     return run
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(
-    make_raster, tmp_path: Path, interrupt
+@pytest.mark.parametrize("code", [130, 143])
+def test_a_stopped_run_goes_on_where_it_stopped(
+    code: int, make_raster, tmp_path: Path, interrupt
 ) -> None:
     scene = make_raster(shape_yx=(64, 16))
     words = ("upscale", scene, "-x", 8, "--tile", 16, "--weights", tiny_weights(), "--json")
     specgan(*words, "-o", tmp_path / "whole.tif")
-    assert "--resume" in interrupt(4, *words, "-o", tmp_path / "out.tif")
+    shown = interrupt(4, *words, "-o", tmp_path / "out.tif", code=code)
+    assert "repeat the command with --resume" in shown
     assert not (tmp_path / "out.tif").exists()
     done = specgan(*words, "-o", tmp_path / "out.tif", "--resume")
     assert json.loads(done.stdout)["resumed_tiles"] > 0
@@ -176,7 +180,9 @@ def test_a_second_run_of_one_output_is_refused(uint8_scene: Path, tmp_path: Path
     out = tmp_path / "out.tif"
     with rasterio.open(uint8_scene) as scene:
         grid = Grid(scene.crs, scene.transform, scene.shape)
-    with RasterWriter(out, Description(grid)) as _:
+    with RasterWriter(out, Description(grid)) as writer:
+        assert writer.commit()
         done = specgan("upscale", uint8_scene, "-x", 2, "-o", out, "--weights", tiny_weights())
     assert done.code == 1
     assert "another process" in done.stderr
+    assert "discarded" not in done.stderr

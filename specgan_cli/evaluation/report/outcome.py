@@ -55,21 +55,16 @@ def thresholds(evaluation: Evaluation, wanted: Sequence[tuple[str, float]]) -> l
     return missed
 
 
-_NAMES = ("report.json", "chips.csv", "index.html")
-"""What a report consists of."""
-
-
 def check_output(folder: Path, overwrite: bool) -> None:
     """Refuse a folder that cannot take the report, before anything is measured.
 
     Raises:
-        OutputError: It holds a file of the report's and may not be overwritten, or is a file.
+        OutputError: It holds a report and may not be overwritten, or is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; give a folder for the report")
-    there = [name for name in _NAMES if (folder / name).exists()]
-    if there and not overwrite:
-        raise OutputError(f"{folder}: holds {there[0]} already; give --overwrite to replace it")
+    if (folder / "report.json").exists() and not overwrite:
+        raise OutputError(f"{folder}: holds a report already; give --overwrite to replace it")
     if not folder.absolute().parent.is_dir():
         raise OutputError(f"{folder.absolute().parent}: no such folder; make it first")
 

@@ -1,0 +1,136 @@
+"""What is said beside the results: on stderr, and with `--log-file` in a file; as text or JSON.
+
+Records of the product's own course carry an `event` (start, plan, aligned, progress, done, failed)
+and its `facts`.  Those that a command has shown already are `shown`, and not written twice.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+NOTICE = 25
+"""Level of what a user hears without -v and not with -q: progress, and one closing line."""
+
+EVENTS = logging.getLogger("specgan")
+
+
+def tell(level: int, event: str, text: str, *, shown: bool = False, **facts: Any) -> None:
+    """Log a step of a command's course.
+
+    Args:
+        level: A level of `logging`, or `NOTICE`.
+        event: Its name.
+        text: One line for people.
+        shown: Whether the user sees it already.
+        facts: JSON values for machines.
+    """
+    EVENTS.log(level, text, extra={"event": event, "facts": facts, "shown": shown})
+
+
+class _Text(logging.Formatter):
+    """Lines for people; with the date in files, and where a line tells progress."""
+
+    def __init__(self, *, dated: bool) -> None:
+        super().__init__()
+        self._dated = dated
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as a line."""
+        word = "" if record.levelno == NOTICE else f"{record.levelname}: "
+        line = f"specgan: {word}{record.getMessage()}"
+        dated = self._dated or getattr(record, "event", "") == "progress"
+        return f"{_time(record)} {line}" if dated else line
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as a JSON object."""
+        content = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "event": getattr(record, "event", "message"),
+            "text": record.getMessage(),
+        }
+        return json.dumps(content | getattr(record, "facts", {}), default=str)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
+
+
+def set_up_logging(state: Mapping[str, Any]) -> None:
+    """Send log records where the user wants them.
+
+    Args:
+        state: The values of `WATCHING` by name.
+    """
+    logging.addLevelName(NOTICE, "NOTICE")
+    as_json = state.get("log_format") == "json"
+    verbose = state.get("verbose", 0)
+    level = {0: logging.INFO if as_json else NOTICE, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setLevel(logging.ERROR if state.get("quiet") else level)
+    handlers: list[logging.Handler] = [stderr]
+    if not as_json:
+        stderr.addFilter(lambda record: not getattr(record, "shown", False))
+    if state.get("log_file"):
+        file = logging.FileHandler(state["log_file"], encoding="utf-8")
+        file.setLevel(min(level, logging.INFO))
+        handlers.append(file)
+    for handler in handlers:
+        handler.setFormatter(_Json() if as_json else _Text(dated=handler is not stderr))
+    lowest = min(handler.level for handler in handlers)
+    logging.basicConfig(level=lowest, handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    logging.getLogger("rasterio").setLevel(logging.DEBUG if verbose > 1 else logging.CRITICAL)
+
+
+def _watch(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep an option that stands before or after the subcommand."""
+    state, name = ctx.find_root().ensure_object(dict), str(param.name)
+    if name == "log_file" and value is not None:
+        _check_log(value)
+    if name == "verbose":
+        value += state.get(name, 0)
+    state[name] = value or state.get(name, value)
+    if ctx.parent is not None and value:
+        set_up_logging(state)
+
+
+def _check_log(path: Path) -> None:
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise click.UsageError(f"--log-file {path}: cannot be written: {error.strerror}") from error
+
+
+def watching_options() -> list[click.Option]:
+    """Return the options on what is said, which every command takes too."""
+    common: dict[str, Any] = {"expose_value": False, "callback": _watch}
+    return [
+        click.Option(["-v", "--verbose"], count=True, help="Say more on stderr.", **common),
+        click.Option(
+            ["-q", "--quiet"], is_flag=True, help="Say nothing but errors on stderr.", **common
+        ),
+        click.Option(["--debug"], is_flag=True, help="Show the traceback of an error.", **common),
+        click.Option(
+            ["--log-file"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Append what is said to this file, with dates.",
+            **common,
+        ),
+        click.Option(
+            ["--log-format"],
+            type=click.Choice(["text", "json"]),
+            help="What is said, as text or as one JSON object a line.",
+            **common,
+        ),
+    ]
