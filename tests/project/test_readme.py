@@ -89,9 +89,12 @@ def test_readme_links_lead_somewhere() -> None:
 
 
 def test_readme_environment_variable_names_an_option() -> None:
-    for command, option in re.findall(r"`SPECGAN_([A-Z]+)_([A-Z_]+)=", README):
-        params = cli.get_command(click.Context(cli), command.lower()).params  # type: ignore[union-attr]
-        assert option.lower() in {parameter.name for parameter in params}
+    options = {f"SPECGAN_{parameter.name}".upper() for parameter in cli.params}
+    for name in cli.list_commands(context := click.Context(cli)):
+        command = cli.get_command(context, name)
+        assert command is not None
+        options |= {f"SPECGAN_{name}_{parameter.name}".upper() for parameter in command.params}
+    assert set(re.findall(r"`(SPECGAN_[A-Z_]+)=", README)) <= options
 
 
 @pytest.mark.parametrize(
