@@ -37,6 +37,19 @@ def test_composite_hides_the_output_outside_the_mask() -> None:
     assert torch.equal(output.grad, mask.expand(1, 3, 2, 2))
 
 
+def test_unevenness_sees_the_grid_of_a_doubling() -> None:
+    even = noise(2, 3, 64, 64).cumsum(2).cumsum(3).requires_grad_(True)
+    flat = torch.ones(1, 1, 2, 2)
+    squares = torch.kron(noise(2, 3, 32, 32, seed=1), flat)
+    assert float(losses.unevenness(even).detach()) < 0.01
+    assert float(losses.unevenness(squares)) > 10
+    # Half of the energy in squares: larger steps across than within.
+    assert float(losses.unevenness(noise(2, 3, 64, 64) + squares)) > 0.05
+    losses.unevenness(even).backward()
+    assert float(even.grad.abs().sum()) > 0
+    assert float(losses.unevenness(torch.ones(1, 3, 2, 2))) == 0
+
+
 def cells(count: int, factor: int) -> torch.Tensor:
     """Return detail that has nothing to do with its position in the cell."""
     return 0.1 * noise(8, 3, count * factor, count * factor, seed=4)

@@ -36,6 +36,28 @@ def composite(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
     return truth + (output - truth) * mask
 
 
+def unevenness(image: Tensor) -> Tensor:
+    """Measure how much larger or smaller steps across cells of 2 x 2 pixels are than within them.
+
+    Each doubling of a network makes four pixels of one; where their own steps are smaller than
+    those to the next four, the picture shows a grid.
+
+    Args:
+        image: N x C x 2H x 2W.
+
+    Returns:
+        The squared logarithm of the ratio of the mean absolute steps, a scalar; 0 without a grid,
+        and of an image of one cell a side.
+    """
+    if min(image.shape[2:]) < 4:
+        return image.new_zeros(())
+    rows = (image[..., 1:, :] - image[..., :-1, :]).abs()
+    cols = (image[..., 1:] - image[..., :-1]).abs()
+    across = rows[..., 1::2, :].mean() + cols[..., 1::2].mean()
+    within = rows[..., 0::2, :].mean() + cols[..., 0::2].mean()
+    return ((across + 1e-4) / (within + 1e-4)).log().square()
+
+
 def lattice(output: Tensor, truth: Tensor, given: Tensor, factor: int) -> Tensor:
     """Measure what of the detail belongs to the grid of the LR pixels instead of to the ground.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from specgan.objectives.losses import composite, lattice, masked_l1
+from specgan.objectives.losses import composite, lattice, masked_l1, unevenness
 from specgan_cli.training.config.schema import StageConfig
 from specgan_cli.training.data.batch import Batch
 
@@ -98,6 +98,9 @@ def pixel_terms(
         weight = stage.l1 if octave == finest.octave else stage.coarse
         if weight:
             terms[f"l1/x{2**octave}"] = Term(masked_l1(output, truth, mask), weight)
+        if stage.even:
+            uneven = unevenness(composite(output, truth, mask))
+            terms[f"even/x{2**octave}"] = Term(uneven, stage.even)
     if stage.lattice:
         factor = 2**finest.octave
         printed = lattice(finest.output, finest.truth, finest.given, factor)
