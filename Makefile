@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := test,train,hdf5,distributed,xarray,onnx
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: help venv demo test check lint types tests quick wheel test-wheel sample clean
+.PHONY: help venv demo test check lint types tests quick wheel test-wheel docs sample clean
 
 help:
 	@echo "make demo    install, upscale the sample scene 32 times, say where the results lie"
@@ -14,6 +14,7 @@ help:
 	@echo "make quick   the tests without the slow ones, in under four minutes"
 	@echo "make venv    install only (in $(VENV))"
 	@echo "make test-wheel    build the wheel, install it alone, run the tests on it"
+	@echo "make docs    the pages that follow from the code, then the site (in site/)"
 	@echo "make sample  make sample_data/ again from its script"
 
 $(VENV)/.made:
@@ -71,8 +72,13 @@ test-wheel: wheel
 	  -c constraints.txt "$$(ls dist/*.whl)[$(EXTRAS)]"
 	OMP_NUM_THREADS=1 $(VENV)-wheel/bin/pytest -n $(JOBS)
 
+docs: venv
+	$(PIP) -e '.[docs]'
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict
+
 sample: venv
 	$(BIN)/python sample_data/make.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheel demo dist build
+	rm -rf $(VENV) $(VENV)-wheel demo dist build site

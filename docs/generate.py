@@ -1,0 +1,114 @@
+"""Write the pages that follow from the code: `options.md` from Click, `api.md` from docstrings.
+
+python docs/generate.py; a test compares what it writes with what is committed.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+import specgan
+from specgan_cli.cli.main import COMMANDS, cli
+
+DOCS = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py; change the code, then run it again. -->\n"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with the words that call it."""
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            for child in command.list_commands(context):
+                found = command.get_command(context, child)
+                if found is not None:
+                    yield f"{name} {child}", found
+        elif command is not None:
+            yield name, command
+
+
+def _cell(text: str) -> str:
+    """Return text that a table's cell shows as it stands."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _row(option: click.Option, command: click.Command) -> str:
+    """Return the row of one option: names and value as --help shows them, then its help."""
+    shown = option.get_help_record(click.Context(command))
+    if shown is None:
+        return ""
+    names, text = shown
+    return f"| `{_cell(names)}` | {_cell(text)} |\n"
+
+
+def _table(command: click.Command) -> str:
+    rows = [_row(each, command) for each in command.params if isinstance(each, click.Option)]
+    return "| option | meaning |\n|---|---|\n" + "".join(rows) if any(rows) else "No options.\n"
+
+
+def options_page() -> str:
+    """Return the page of every option of every command."""
+    parts = [
+        NOTE,
+        "# Options\n",
+        "The options of every command, as `--help` shows them. Each can be set in the environment: "
+        "`SPECGAN_UPSCALE_DEVICE=cpu` is `specgan upscale --device cpu`.\n",
+        "## specgan\n",
+        _table(cli),
+    ]
+    for name, command in commands():
+        summary = _cell((command.help or "").split("\n\n")[0])
+        parts += [f"## specgan {name}\n", f"{summary}\n", _table(command)]
+    return "\n".join(parts)
+
+
+def _docstring(thing: object) -> str:
+    """Return a docstring in a fence: it is laid out for reading as plain text."""
+    return f"```text\n{inspect.getdoc(thing) or ''}\n```\n"
+
+
+def _signature(name: str, thing: object) -> str:
+    """Return the call, one argument a line; annotations read differently from Python to Python."""
+    if not callable(thing) or (inspect.isclass(thing) and not dataclasses.is_dataclass(thing)):
+        return ""
+    rows: list[str] = []
+    for each in inspect.signature(thing).parameters.values():
+        if each.kind is each.KEYWORD_ONLY and "    *,\n" not in rows:
+            rows.append("    *,\n")
+        rows.append(f"    {each.replace(annotation=each.empty)},\n")
+    return f"```text\nspecgan.{name}(\n{''.join(rows)})\n```\n\n"
+
+
+def public_names() -> list[str]:
+    """Return what `import specgan` offers, without the version."""
+    return [name for name in specgan.__all__ if not name.startswith("__")]
+
+
+def api_page() -> str:
+    """Return the page of every public name."""
+    parts = [
+        NOTE,
+        "# Python reference\n",
+        "Every name of `import specgan`. [From Python](python.md) shows them at work.\n",
+    ]
+    for name in public_names():
+        thing = getattr(specgan, name)
+        parts += [f"## {name}\n", _signature(name, thing) + _docstring(thing)]
+    return "\n".join(parts)
+
+
+PAGES = {"options.md": options_page, "api.md": api_page}
+
+
+def main() -> None:
+    """Write every generated page."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
