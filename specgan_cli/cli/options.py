@@ -111,6 +111,23 @@ class Numbers(ParamType):
         return numbers
 
 
+class BandNames(ParamType):
+    """Three bands with commas between them, each a number from 1 or a name."""
+
+    name = "R,G,B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int | str, ...]:
+        """Turn text into a tuple of numbers and names."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",")]
+        if len(words) != 3 or not all(words):
+            self.fail(f"{value!r} is not three bands with commas between them", param, ctx)
+        return tuple(int(word) if word.isdecimal() else word for word in words)
+
+
 class Auto(ParamType):
     """A whole number of at least 1, or the word auto."""
 

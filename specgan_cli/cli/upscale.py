@@ -37,8 +37,8 @@ _OPTIONS: tuple[options.Decorator, ...] = (
     ),
     click.option(
         "--bands",
-        type=options.Numbers(3, int),
-        help="Red, green and blue band, from 1, such as 4,3,2.",
+        type=options.BandNames(),
+        help="Red, green and blue band, by number from 1 or by name: 4,3,2 or B04,B03,B02.",
     ),
     click.option(
         "--rgb-range",

@@ -28,7 +28,7 @@ class InputOptions:
     """Path or URL of the hyperspectral cube over the same ground; "self" for the scene's own bands
     beyond red, green and blue."""
 
-    bands: tuple[int, ...] | None = None
+    bands: tuple[int | str, ...] | None = None
     """The scene's red, green and blue band, counted from 1; None for its own order."""
 
     src_nodata: float | Literal["none"] | None = None

@@ -13,11 +13,11 @@ from rasterio.io import DatasetReader
 
 from specgan.edges import edge_indices
 from specgan_cli.errors import RasterError
+from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, valid_values
 from specgan_cli.raster.validation import (
     check_dataset,
-    choose_bands,
     choose_nodata,
     open_dataset,
     reason_of,
@@ -66,7 +66,7 @@ class Scene:
         cls,
         path: str | Path,
         *,
-        bands: tuple[int, ...] | None = None,
+        bands: BandSpec | None = None,
         src_nodata: float | str | None = None,
         georeferenced: bool = True,
     ) -> "Scene":
@@ -74,8 +74,9 @@ class Scene:
 
         Args:
             path: Anything GDAL opens: a file, a URL (https://, s3://), a /vsi path.
-            bands: Three 1-based band numbers to read as red, green and blue.  By default the
-                bands whose colour interpretation says so, else the first three.
+            bands: Three 1-based band numbers, or names as the file has them, to read as red,
+                green and blue.  By default the bands whose colour interpretation says so, else
+                those whose names do, else the first three.
             src_nodata: Value of missing pixels, instead of the file's; "none" for no value.
             georeferenced: Refuse a raster without a CRS or a transform.
 

@@ -7,10 +7,8 @@ import shlex
 import warnings
 from pathlib import Path
 
-import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
@@ -19,8 +17,6 @@ from specgan_cli.raster.cache import bound_cache
 from specgan_cli.raster.masks import fits
 
 logger = logging.getLogger(__name__)
-
-RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 
 def redact(path: str) -> str:
@@ -105,57 +101,6 @@ def _refuse_ungridded(dataset: DatasetReader, shown: str) -> None:
         f"{shown}: has no geotransform, so its ground is unknown; set it with: "
         f"rio edit-info --transform '[a, b, c, d, e, f]' --crs EPSG:CODE {source}"
     )
-
-
-def choose_bands(
-    dataset: DatasetReader, name: str, bands: tuple[int, ...] | None
-) -> tuple[int, int, int]:
-    """Return the three 1-based bands to read as red, green and blue.
-
-    Raises:
-        RasterError: If there are fewer than three of colour, or the named ones are not there.
-    """
-    shown = redact(name)
-    if bands is not None:
-        return _check_bands(dataset, shown, bands)
-    colours = dataset.colorinterp
-    if all(colour in colours for colour in RGB):
-        red, green, blue = (colours.index(colour) + 1 for colour in RGB)
-        chosen = (red, green, blue)
-    else:
-        others = [i for i, colour in enumerate(colours, 1) if colour != ColorInterp.alpha]
-        if len(others) < 3:
-            raise RasterError(f"{shown}: {_too_few(len(others), colours)}")
-        chosen = (others[0], others[1], others[2])
-    if dataset.count > 3 and ColorInterp.alpha not in colours:
-        logger.warning("%s: bands %s of %d are used as RGB", shown, chosen, dataset.count)
-    return _check_bands(dataset, shown, chosen)
-
-
-def _too_few(count: int, colours: tuple[ColorInterp, ...]) -> str:
-    if ColorInterp.palette in colours:
-        return "has a palette; expand it first: gdal_translate -expand rgb IN OUT"
-    bands = "1 band" if count == 1 else f"{count} bands"
-    return (
-        f"has {bands} of colour, but red, green and blue are needed; give an RGB raster "
-        "(--bands 1,1,1 takes one band for all three)"
-    )
-
-
-def _check_bands(
-    dataset: DatasetReader, shown: str, bands: tuple[int, ...]
-) -> tuple[int, int, int]:
-    if len(bands) != 3 or not all(1 <= band <= dataset.count for band in bands):
-        raise RasterError(
-            f"{shown}: bands {','.join(map(str, bands))} cannot be read; "
-            f"give three numbers from 1 to {dataset.count}, as --bands 3,2,1"
-        )
-    dtypes = {dataset.dtypes[band - 1] for band in bands}
-    if len(dtypes) != 1:
-        raise RasterError(f"{shown}: the bands differ in type: {', '.join(sorted(dtypes))}")
-    if np.issubdtype(np.dtype(next(iter(dtypes))), np.complexfloating):
-        raise RasterError(f"{shown}: holds complex values; give a raster of real numbers")
-    return bands[0], bands[1], bands[2]
 
 
 def choose_nodata(

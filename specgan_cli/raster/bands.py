@@ -1,0 +1,199 @@
+"""Which bands of a raster are red, green and blue.
+
+In order of trust: what the user names, the colour interpretation, the names that descriptions and
+tags give the bands, and only then the first three.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rasterio.enums import ColorInterp
+from rasterio.io import DatasetReader
+
+from specgan_cli.errors import RasterError
+from specgan_cli.raster.validation import redact
+
+logger = logging.getLogger(__name__)
+
+BandSpec = tuple[int | str, ...]
+"""Three bands by 1-based number or by name, in the order red, green, blue."""
+
+RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+_COLOURS = ("red", "green", "blue")
+_NAME_TAGS = ("common_name", "band_name", "bandname", "name", "band")
+_NUMBERED = re.compile(r"^(?P<sr>sr_)?b(?:and)?[ _]?(?P<number>\d{1,2}a?)\b", re.IGNORECASE)
+_THEMATIC_MAPPER = {"3": "red", "2": "green", "1": "blue"}
+_SENTINEL_2_AND_OLI = {"4": "red", "3": "green", "2": "blue"}
+
+
+def choose_bands(dataset: DatasetReader, name: str, bands: BandSpec | None) -> tuple[int, int, int]:
+    """Return the three 1-based bands to read as red, green and blue.
+
+    Args:
+        dataset: An open raster.
+        name: The file, for messages.
+        bands: Numbers or names that the user gives; None to find them.
+
+    Raises:
+        RasterError: If there are fewer than three of colour, or the named ones are not there.
+    """
+    shown = redact(name)
+    if bands is not None:
+        return _check(dataset, shown, tuple(_number(dataset, shown, band) for band in bands))
+    told, interpreted = _by_name(dataset), _by_colour(dataset)
+    if told and interpreted and told != interpreted:
+        logger.warning(
+            "%s: the bands' colour interpretation says that red, green, blue are bands %s, their "
+            "descriptions (%s) say %s; the interpretation is taken: if that is wrong, give "
+            "--bands %s",
+            shown,
+            _listed(interpreted),
+            "; ".join(text or "none" for text in dataset.descriptions),
+            _listed(told),
+            _listed(told),
+        )
+    chosen = interpreted or told or _first(dataset, shown)
+    if not (interpreted or told) and dataset.count > 3 and not _is_rgba(dataset):
+        described = "; ".join(text for text in dataset.descriptions if text) or "no descriptions"
+        logger.warning(
+            "%s: bands %s of %d are taken for red, green, blue, because nothing tells (%s); "
+            "name others with --bands, as --bands 3,2,1",
+            shown,
+            _listed(chosen),
+            dataset.count,
+            described,
+        )
+    return _check(dataset, shown, chosen)
+
+
+def colour_of(text: str) -> str | None:
+    """Return the colour that a band's name says: red, green, blue, or None.
+
+    Red edge and infrared are no red, coastal blue no blue; a name with two colours says none.
+    """
+    words = re.findall(r"[a-z]+", text.lower())
+    found: set[str] = {word for word in words if word in _COLOURS}
+    if len(found) != 1 or {"edge", "coastal"} & set(words):
+        return None
+    return found.pop()
+
+
+def _by_colour(dataset: DatasetReader) -> tuple[int, ...] | None:
+    colours = dataset.colorinterp
+    if not all(colour in colours for colour in RGB):
+        return None
+    return tuple(colours.index(colour) + 1 for colour in RGB)
+
+
+def _by_name(dataset: DatasetReader) -> tuple[int, ...] | None:
+    """Return the bands that are named so, when each colour has one band alone."""
+    names = [list(_names(dataset, band)) for band in dataset.indexes]
+    exact = [
+        next((key for text in texts if (key := _key(text)) in _COLOURS), None) for texts in names
+    ]
+    for colours in (exact, [_spelled(texts) for texts in names], _numbered(names)):
+        if all(colours.count(colour) == 1 for colour in _COLOURS):
+            return tuple(colours.index(colour) + 1 for colour in _COLOURS)
+    return None
+
+
+def _names(dataset: DatasetReader, band: int) -> Iterator[str]:
+    """Yield what the file calls a band: its description, then its tags."""
+    description: str | None = dataset.descriptions[band - 1]
+    if description:
+        yield description
+    tags: dict[str, str] = {key.lower(): value for key, value in dataset.tags(band).items()}
+    yield from (tags[key] for key in _NAME_TAGS if tags.get(key))
+
+
+def _spelled(texts: Sequence[str]) -> str | None:
+    return next((colour for text in texts if (colour := colour_of(text)) is not None), None)
+
+
+def _numbered(names: Sequence[Sequence[str]]) -> list[str | None]:
+    """Read names such as B04 or SR_B4 as Sentinel-2 and Landsat number their bands.
+
+    Names that only count the bands of the file (B1, B2, ...; Band 1, Band 2, ...) say nothing.
+    """
+    texts = [texts[0] if texts else "" for texts in names]
+    matches = [_NUMBERED.match(text.strip()) for text in texts]
+    numbers = [match["number"].lower() if match else "" for match in matches]
+    surely = any(match and (match["sr"] or match["number"][0] == "0") for match in matches)
+    if not surely and numbers == [str(i + 1) for i in range(len(numbers))]:
+        return [None] * len(names)
+    bare = [number.lstrip("0") for number in numbers]
+    # Landsat 4 to 7 have no surface reflectance of band 6, which is thermal.
+    is_mapper = {"1", "5", "7"} <= set(bare) and not {"6", "8"} & set(bare)
+    table = _THEMATIC_MAPPER if is_mapper else _SENTINEL_2_AND_OLI
+    return [table.get(number) for number in bare]
+
+
+def _first(dataset: DatasetReader, shown: str) -> tuple[int, ...]:
+    colours = dataset.colorinterp
+    others = [i for i, colour in enumerate(colours, 1) if colour != ColorInterp.alpha]
+    if len(others) < 3:
+        raise RasterError(f"{shown}: {_too_few(len(others), colours)}")
+    return tuple(others[:3])
+
+
+def _is_rgba(dataset: DatasetReader) -> bool:
+    return dataset.count == 4 and ColorInterp.alpha in dataset.colorinterp
+
+
+def _number(dataset: DatasetReader, shown: str, band: int | str) -> int:
+    """Return the number of a band that is given by number or by name."""
+    if isinstance(band, int):
+        return band
+    wanted = _key(band)
+    found: list[int] = [
+        number
+        for number in dataset.indexes
+        if wanted in {_key(text) for text in _names(dataset, number)}
+        or wanted == dataset.colorinterp[number - 1].name
+    ]
+    if not found and wanted in _COLOURS and (told := _by_name(dataset)):
+        return told[_COLOURS.index(wanted)]
+    if len(found) != 1:
+        named = "; ".join(text or "none" for text in dataset.descriptions)
+        many = f"bands {_listed(found)} are" if found else "no band is"
+        raise RasterError(
+            f"{shown}: {many} called {band!r}; its bands are described as {named}; "
+            "give three numbers, as --bands 3,2,1"
+        )
+    return found[0]
+
+
+def _key(text: str) -> str:
+    """Return a name without case, signs, and zeros before a number: B04, b4 and "B 4" are one."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[^a-z0-9]", "", text.lower()))
+
+
+def _listed(bands: Sequence[int]) -> str:
+    return ",".join(map(str, bands))
+
+
+def _too_few(count: int, colours: tuple[ColorInterp, ...]) -> str:
+    if ColorInterp.palette in colours:
+        return "has a palette; expand it first: gdal_translate -expand rgb IN OUT"
+    bands = "1 band" if count == 1 else f"{count} bands"
+    return (
+        f"has {bands} of colour, but red, green and blue are needed; give an RGB raster "
+        "(--bands 1,1,1 takes one band for all three)"
+    )
+
+
+def _check(dataset: DatasetReader, shown: str, bands: tuple[int, ...]) -> tuple[int, int, int]:
+    if len(bands) != 3 or not all(1 <= band <= dataset.count for band in bands):
+        raise RasterError(
+            f"{shown}: bands {_listed(bands)} cannot be read; "
+            f"give three numbers from 1 to {dataset.count}, as --bands 3,2,1"
+        )
+    dtypes = {dataset.dtypes[band - 1] for band in bands}
+    if len(dtypes) != 1:
+        raise RasterError(f"{shown}: the bands differ in type: {', '.join(sorted(dtypes))}")
+    if np.issubdtype(np.dtype(next(iter(dtypes))), np.complexfloating):
+        raise RasterError(f"{shown}: holds complex values; give a raster of real numbers")
+    return bands[0], bands[1], bands[2]
