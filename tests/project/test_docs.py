@@ -54,6 +54,14 @@ def test_every_public_name_is_documented() -> None:
         assert f"\n## {name}\n" in page
 
 
+def test_messages_that_a_user_meets_are_on_their_page() -> None:
+    """Found by hand in the code: plain, in an f-string, and one of usage."""
+    page = (DOCS / "messages.md").read_text()
+    for text in ("…: no such file", "…: is a folder; give a raster file", "h5py; install it"):
+        assert text in page
+    assert all(generate.messages().values())
+
+
 def command_lines(page: Path) -> list[str]:
     """Return the lines of indented and fenced blocks that call specgan."""
     lines = re.findall(r"^(?: {4})?(specgan [a-z].*)$", page.read_text(), flags=re.MULTILINE)
