@@ -1,6 +1,7 @@
 """Write the pages that follow from the code: options, Python names and messages.
 
-`options.md` comes from Click, `api.md` from docstrings, `messages.md` from the errors raised.
+`options.md` comes from Click, `api.md` from docstrings, `messages.md` from the errors raised,
+`gallery.md` from the list in `pictures.py`.
 Run `python docs/generate.py`; a test compares what it writes with what is committed.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 
 import specgan
+from pictures import GALLERY
 from specgan_cli.cli.main import COMMANDS, cli
 
 DOCS = Path(__file__).parent
@@ -160,7 +162,26 @@ def messages_page() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"options.md": options_page, "api.md": api_page, "messages.md": messages_page}
+def gallery_page() -> str:
+    """Return the page of every picture, each under its command."""
+    parts = [
+        NOTE,
+        "# Gallery\n",
+        "The sample scene is simulated, and the shipped weights drew it. Left to right: scene, "
+        "bicubic enlargement, output; the part is the one with most contrast, unless a window is "
+        "given. `python docs/pictures.py` makes all of them again.\n",
+    ]
+    for name, (title, command) in GALLERY.items():
+        parts += [f"## {title}\n", f"    {command}\n", f"![{title}](pictures/{name}.jpg)\n"]
+    return "\n".join(parts)
+
+
+PAGES = {
+    "options.md": options_page,
+    "api.md": api_page,
+    "messages.md": messages_page,
+    "gallery.md": gallery_page,
+}
 
 
 def main() -> None:

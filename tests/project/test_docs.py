@@ -1,34 +1,23 @@
 """The pages of docs/: generated ones are up to date, links and commands are real."""
 
-import importlib.util
 import inspect
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import click
 import pytest
 
+import generate
 import specgan
+from pictures import GALLERY
 from specgan_cli.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-
-
-def load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-generate = load_generator()
 
 
 @pytest.mark.parametrize("name", generate.PAGES)
@@ -60,6 +49,13 @@ def test_messages_that_a_user_meets_are_on_their_page() -> None:
     for text in ("…: no such file", "…: is a folder; give a raster file", "h5py; install it"):
         assert text in page
     assert all(generate.messages().values())
+
+
+def test_the_gallery_is_there_and_small() -> None:
+    pictures = {path.stem: path.stat().st_size for path in (DOCS / "pictures").glob("*.jpg")}
+    assert set(pictures) == set(GALLERY)
+    assert len(pictures) >= 16
+    assert sum(pictures.values()) < 2_000_000
 
 
 def command_lines(page: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The README's commands are real: they parse, their files exist, and the cheap ones run."""
+"""The commands of README and first page are real: they parse, files exist, cheap ones run."""
 
 import re
 import shlex
@@ -13,9 +13,10 @@ from specgan_cli.cli.main import COMMANDS, cli, main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+START = README + (ROOT / "docs" / "start.md").read_text()
 
 
-def blocks(language: str, page: str = README) -> list[str]:
+def blocks(language: str, page: str = START) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
@@ -55,7 +56,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 
 def test_fresh_machine_needs_two_commands() -> None:
-    assert commands("make") == ["make demo", "make test"]
+    assert [block.strip() for block in blocks("sh", README)] == ["make demo", "make test"]
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert {"demo", "test"} <= targets
 
@@ -76,7 +77,7 @@ def test_readme_options_exist() -> None:
     }
     known |= {option for parameter in cli.params for option in parameter.opts}
     known |= {"--help", "--extra-index-url"}
-    assert set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", README)) - known == set()
+    assert set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", START)) - known == set()
 
 
 def test_readme_links_lead_somewhere() -> None:
@@ -85,7 +86,10 @@ def test_readme_links_lead_somewhere() -> None:
         for title in re.findall(r"^#+ (.*)$", README, flags=re.MULTILINE)
     }
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert target.startswith("https://") or target in anchors or (ROOT / target).exists()
+        file, _, anchor = target.partition("#")
+        assert target.startswith("https://") or target in anchors or (ROOT / file).is_file()
+        if anchor and file:
+            assert f"## {anchor.capitalize()}\n" in (ROOT / file).read_text()
 
 
 def test_readme_environment_variable_names_an_option() -> None:
@@ -94,7 +98,7 @@ def test_readme_environment_variable_names_an_option() -> None:
         command = cli.get_command(context, name)
         assert command is not None
         options |= {f"SPECGAN_{name}_{parameter.name}".upper() for parameter in command.params}
-    assert set(re.findall(r"`(SPECGAN_[A-Z_]+)=", README)) <= options
+    assert set(re.findall(r"`(SPECGAN_[A-Z_]+)=", START)) <= options
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_readme_environment_variable_names_an_option() -> None:
     + ["specgan models list", "specgan models show specgan-scene"],
 )
 def test_cheap_readme_commands_run(line: str, folder: Path) -> None:
-    assert line in README
+    assert line in START
     line = line.replace("16,8,24,24", "20,8,3,2")
     with pytest.raises(SystemExit) as stopped:
         main(shlex.split(line)[1:])
@@ -115,7 +119,7 @@ def test_cheap_readme_commands_run(line: str, folder: Path) -> None:
             assert (output.width, output.height) == (3 * 32, 2 * 32)
 
 
-PAGES = (README, (ROOT / "docs" / "python.md").read_text())
+PAGES = (START, (ROOT / "docs" / "python.md").read_text())
 
 
 @pytest.mark.parametrize("code", [code for page in PAGES for code in blocks("python", page)])
