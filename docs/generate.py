@@ -167,7 +167,8 @@ def gallery_page() -> str:
     parts = [
         NOTE,
         "# Gallery\n",
-        "The sample scene is simulated, and the shipped weights drew it. Left to right: scene, "
+        "The sample scene is simulated, and the shipped weights drew it. "
+        "Of `upscale`, from the left: scene, "
         "bicubic enlargement, output; the part is the one with most contrast, unless a window is "
         "given. `python docs/pictures.py` makes all of them again.\n",
     ]
