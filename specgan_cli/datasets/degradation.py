@@ -133,6 +133,20 @@ def hsi_to_lr(
     return fine, (mask != 0).astype(np.uint8).repeat(step, axis=0).repeat(step, axis=1)
 
 
+def resolved_levels(hsi_factor: int | None, factor: int, most: int) -> int:
+    """Return how often the LR pixel can be halved and still be no smaller than the cube's.
+
+    Args:
+        hsi_factor: HR pixels per HSI pixel; None without a cube.
+        factor: HR pixels per LR pixel.
+        most: At most so often.
+    """
+    level = 0
+    while hsi_factor and level < most and factor >> (level + 1) >= hsi_factor:
+        level += 1
+    return level
+
+
 def gaussian_weights(factor: int, mtf: float) -> F64:
     """Return the one-dimensional point spread, sampled on HR pixels, that has the asked MTF.
 

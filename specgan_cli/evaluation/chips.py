@@ -8,11 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
-from specgan_cli.datasets.degradation import hsi_to_lr
+from specgan_cli.datasets.degradation import hsi_to_lr, resolved_levels
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.evaluation.image_pair import Tile, whole
 from specgan_cli.raster.radiometry import Radiometry, fill_invalid
 from specgan_cli.types import F64, Mask
+
+
+@dataclass(frozen=True)
+class CubeGrid:
+    """A cube on one grid."""
+
+    values: NDArray[np.float32]
+    """Bands x h x w reflectance, 0..1."""
+    valid: Mask
+    """h x w."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +43,9 @@ class EvalChip:
     """3 x h x w, file units; invalid pixels are filled from their neighbours."""
     lr_valid: Mask
     """h x w."""
-    hsi: NDArray[np.float32] | None
-    """Bands x h x w reflectance, 0..1; None without a cube."""
-    hsi_valid: Mask | None
-    """h x w; None without a cube."""
+    cube: tuple[CubeGrid, ...]
+    """The cube on the LR grid, and on those 2, 4, ... times finer that it resolves; empty without
+    one."""
     kept: dict[str, tuple[Mask, Any]] = field(default_factory=dict, compare=False, repr=False)
     """What was measured of the reference, for all outputs that are compared with it."""
 
@@ -80,12 +89,15 @@ def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> EvalChip:
     lr, lr_mask = dataset.degradation.apply(
         rgb, mask, scale, rng, value_range=radiometry.high - radiometry.low
     )
-    hsi: NDArray[Any] | None = None
-    hsi_valid: Mask | None = None
+    cube = []
     if sample.hsi is not None and sample.hsi_mask is not None and sample.hsi_factor:
-        hsi, hsi_mask = hsi_to_lr(sample.hsi, sample.hsi_mask, sample.hsi_factor, scale)
-        hsi = hsi[:, : height // scale, : width // scale] / np.float32(HSI_UNIT)
-        hsi_valid = hsi_mask[: height // scale, : width // scale].astype(bool)
+        octaves = scale.bit_length() - 1
+        for level in range(resolved_levels(sample.hsi_factor, scale, octaves) + 1):
+            pixels = scale >> level
+            hsi, known = hsi_to_lr(sample.hsi, sample.hsi_mask, sample.hsi_factor, pixels)
+            part = (slice(height // pixels), slice(width // pixels))
+            values = hsi[:, *part] / np.float32(HSI_UNIT)
+            cube.append(CubeGrid(values, known[part].astype(bool)))
     middle = (radiometry.low + radiometry.high) / 2
     return EvalChip(
         record=record,
@@ -95,8 +107,7 @@ def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> EvalChip:
         hr_valid=mask.astype(bool),
         lr=fill_invalid(lr, lr_mask.astype(bool), middle).astype(np.float64),
         lr_valid=lr_mask.astype(bool),
-        hsi=hsi,
-        hsi_valid=hsi_valid,
+        cube=tuple(cube),
     )
 
 

@@ -90,7 +90,7 @@ class Network:
 
     def applies(self, chip: EvalChip) -> bool:
         """Return whether the chip has the cube that a variant would change."""
-        return self.variant == "with" or chip.hsi is not None
+        return self.variant == "with" or bool(chip.cube)
 
     def predict(self, chip: EvalChip) -> list[F64]:
         """Run the network on a chip.
@@ -100,9 +100,9 @@ class Network:
             MismatchError: The chip's cube has other bands than the network was trained on.
         """
         rgb = torch.from_numpy(chip.radiometry.to_unit(chip.lr))[None].to(self.device)
-        hsi, mask = self._cube(chip)
+        hsi, masks = self._cube(chip)
         with torch.inference_mode():
-            outputs = self._run(rgb, hsi, mask, chip)
+            outputs = self._run(rgb, hsi, masks, chip)
         results = []
         for output in outputs:
             unit = output[0].float().clamp(-1, 1).cpu().numpy()
@@ -110,33 +110,42 @@ class Network:
         return results
 
     def _run(
-        self, rgb: Tensor, hsi: Tensor | None, mask: Tensor | None, chip: EvalChip
+        self, rgb: Tensor, hsi: list[Tensor], masks: list[Tensor], chip: EvalChip
     ) -> list[Tensor]:
         keywords = {"gsd": chip.lr_gsd, "scale": chip.scale, "seed": self.seed}
         if hasattr(self.network, "octaves"):
-            octaves: list[Tensor] = self.network.octaves(rgb, hsi, mask, **keywords)
+            octaves: list[Tensor] = self.network.octaves(rgb, hsi, masks, **keywords)
             return octaves
-        return [self.network(rgb, hsi, mask, **keywords)]
+        # The published network takes a cube on the LR grid alone.
+        return [
+            self.network(rgb, *(each[0] if each else None for each in (hsi, masks)), **keywords)
+        ]
 
-    def _cube(self, chip: EvalChip) -> tuple[Tensor | None, Tensor | None]:
+    def _cube(self, chip: EvalChip) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the cube and its mask, N x bands x h x w, on every grid; empty for no cube."""
         source = self.partner(chip) if self.variant == "shuffled HSI" else chip
-        if self.variant == "without HSI" or source is None or source.hsi is None:
-            return None, None
+        if self.variant == "without HSI" or source is None:
+            return [], []
         header = self.network.header
-        values = standardise(source.hsi, header.hsi_mean, header.hsi_std)
-        valid = np.ones(values.shape[1:], bool) if source.hsi_valid is None else source.hsi_valid
-        if self.variant == "three bands":
-            values = keep_bands(values, header.bands.wavelengths_nm)
-        values, valid = _fit(values, chip), _fit(known_bands(source) & valid, chip)
-        cube = torch.from_numpy(np.where(valid, values, 0).astype(np.float32))
-        mask = torch.from_numpy(valid.astype(np.float32))
-        return cube[None].to(self.device), mask[None].to(self.device)
+        hsi, masks = [], []
+        for level, grid in enumerate(source.cube):
+            values = standardise(grid.values, header.hsi_mean, header.hsi_std)
+            shape_yx = (chip.lr.shape[1] << level, chip.lr.shape[2] << level)
+            values = _fit(values, shape_yx)
+            known = known_bands(source)
+            if self.variant == "three bands":
+                known &= visible_bands(header.bands.wavelengths_nm)
+            valid = _fit(known & grid.valid, shape_yx)
+            cube = torch.from_numpy(np.where(valid, values, 0).astype(np.float32))
+            mask = torch.from_numpy(valid.astype(np.float32))
+            hsi.append(cube[None].to(self.device))
+            masks.append(mask[None].to(self.device))
+        return hsi, masks
 
 
 def known_bands(chip: EvalChip) -> Mask:
     """Return which bands a chip's cube measures: bands x 1 x 1."""
-    assert chip.hsi is not None
-    known = np.ones(len(chip.hsi), bool)
+    known = np.ones(len(chip.cube[0].values), bool)
     if chip.record.hsi_known is not None:
         known[:] = False
         known[list(chip.record.hsi_known)] = True
@@ -186,20 +195,18 @@ def standardise(hsi: Any, mean: Sequence[float], std: Sequence[float]) -> Any:
     return (hsi - means) / stds
 
 
-def keep_bands(values: Any, wavelengths_nm: Sequence[float]) -> Any:
-    """Set every band but the nearest to red, green and blue to its mean, 0 once standardised."""
+def visible_bands(wavelengths_nm: Sequence[float]) -> Mask:
+    """Return which bands are the nearest to red, green and blue: bands x 1 x 1."""
     centres = np.asarray(wavelengths_nm)
-    kept = [int(np.abs(centres - wanted).argmin()) for wanted in THREE_BANDS_NM]
-    reduced = np.zeros_like(values)
-    reduced[kept] = values[kept]
-    return reduced
+    kept = np.zeros(len(centres), bool)
+    kept[[int(np.abs(centres - wanted).argmin()) for wanted in THREE_BANDS_NM]] = True
+    return kept[:, None, None]
 
 
-def _fit(values: Any, chip: EvalChip) -> Any:
-    """Repeat or cut a cube of another chip to this chip's LR shape."""
-    height, width = chip.lr.shape[1:]
-    rows = np.arange(height) % values.shape[1]
-    cols = np.arange(width) % values.shape[2]
+def _fit(values: Any, shape_yx: tuple[int, int]) -> Any:
+    """Repeat or cut a cube of another chip to a shape."""
+    rows = np.arange(shape_yx[0]) % values.shape[1]
+    cols = np.arange(shape_yx[1]) % values.shape[2]
     return values[:, rows][:, :, cols]
 
 

@@ -93,13 +93,18 @@ class Collector:
         set_ = set_of(chip.record)
         entry = (chip.record.label, features.summary)
         self.summaries.setdefault((set_, method), []).append(entry)
-        if chip.hsi is None or chip.hsi_valid is None:
+        if not chip.cube:
             return
-        known = (chip.hsi_valid & chip.lr_valid).ravel()
+        known = (chip.cube[0].valid & chip.lr_valid).ravel()
         cells = cell_features(features, (chip.lr.shape[1], chip.lr.shape[2]))[known]
         self.cells.setdefault((set_, method), []).append(cells)
         if method == REFERENCE:
-            spectra = chip.hsi.reshape(chip.hsi.shape[0], -1).T[known].astype(np.float64)
+            spectra = (
+                chip.cube[0]
+                .values.reshape(len(chip.cube[0].values), -1)
+                .T[known]
+                .astype(np.float64)
+            )
             self.spectra.setdefault(set_, []).append(spectra)
             self.groups.setdefault(set_, []).extend([chip.record.group] * int(known.sum()))
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ from specgan_cli.evaluation.methods import (
     Network,
     Partners,
     ablation,
-    keep_bands,
     load_network,
+    visible_bands,
 )
 from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
 from specgan_cli.evaluation.metrics.suite import Units
@@ -213,6 +214,23 @@ def test_variants_change_what_the_network_sees(dataset: Dataset) -> None:
             assert np.abs(first - second).max() > 0
 
 
+def test_a_cube_finer_than_the_input_guides_the_octaves_that_it_resolves(dataset: Dataset) -> None:
+    device = torch.device("cpu")
+    network = Network("tiny", load_network(tiny_weights(), 32, dataset.bands, device), device)
+    record = next(chip for chip in dataset.split("val") if chip.hsi_kind != "none")
+    chip = read_chip(dataset, record, 32)
+    factor = dataset.hsi_factor(record)
+    assert factor is not None
+    shapes = [grid.valid.shape for grid in chip.cube]
+    assert shapes == [(64 // side, 64 // side) for side in (32, 16, 8, 4, 2) if side >= factor]
+    assert len(shapes) > 1
+    finest = replace(chip.cube[-1], values=chip.cube[-1].values[:, ::-1].copy())
+    other = replace(chip, cube=(*chip.cube[:-1], finest), kept={})
+    assert np.abs(network.predict(chip)[-1] - network.predict(other)[-1]).max() > 0
+    alone = replace(chip, cube=chip.cube[:1], kept={})
+    assert np.abs(network.predict(chip)[-1] - network.predict(alone)[-1]).max() > 0
+
+
 def test_shuffled_cubes_come_from_another_place(dataset: Dataset) -> None:
     paired = tuple(chip for chip in dataset.split("val") if chip.hsi_kind != "none")
     partners = Partners(dataset, paired)
@@ -223,9 +241,8 @@ def test_shuffled_cubes_come_from_another_place(dataset: Dataset) -> None:
 
 
 def test_three_bands_are_the_visible_ones() -> None:
-    cube = np.ones((48, 1, 1))
     centres = np.linspace(380, 1050, 48)
-    kept = np.flatnonzero(keep_bands(cube, centres)[:, 0, 0])
+    kept = np.flatnonzero(visible_bands(centres)[:, 0, 0])
     assert np.abs(centres[kept] - [450, 550, 650]).max() < 8
 
 
@@ -260,7 +277,7 @@ class Picky:
 
     def predict(self, chip: EvalChip) -> list[np.ndarray]:
         """Refuse chips with a cube."""
-        if chip.hsi is not None:
+        if chip.cube:
             raise ShapeError("8 x 8 only")
         return [chip.hr_reference]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan_cli.datasets.dataset import ChipArrays, ChipRecord, Dataset
-from specgan_cli.datasets.degradation import hsi_to_lr
+from specgan_cli.datasets.degradation import hsi_to_lr, resolved_levels
 from specgan_cli.types import F32
 
 
@@ -114,7 +114,7 @@ def read_crop(
         rgb, sample.mask, window.factor, rng, value_range=2.0
     )
     hsi, hsi_mask, bands = [], [], _known_bands(record, len(reader.standardization.mean))
-    for level in range(_resolved(sample, window.factor, last) + 1):
+    for level in range(resolved_levels(sample.hsi_factor, window.factor, last) + 1):
         shape_yx = (lr_mask.shape[0] << level, lr_mask.shape[1] << level)
         image, known = _cube(reader.standardization, sample, window.factor >> level, shape_yx)
         known, image = known * bands, image * bands
@@ -223,14 +223,6 @@ def _known_bands(record: ChipRecord, count: int) -> F32:
         known[:] = 0
         known[list(record.hsi_known)] = 1
     return known[:, None, None]
-
-
-def _resolved(sample: ChipArrays, factor: int, last: int) -> int:
-    """Return the finest octave whose pixels are no smaller than the cube's; 0 for the LR grid."""
-    level = 0
-    while sample.hsi_factor and level < last and factor >> (level + 1) >= sample.hsi_factor:
-        level += 1
-    return level
 
 
 def _cube(
