@@ -13,7 +13,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
+from rasterio.errors import CRSError
 
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeStore
@@ -23,7 +23,7 @@ from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.validation import redact
+from specgan_cli.raster.validation import reading, redact
 from specgan_cli.types import F32, F64, Mask
 
 __all__ = ["Cube"]
@@ -102,10 +102,8 @@ class Cube:
             RasterError: The file is damaged there.
         """
         chosen = list(range(len(self.bands)) if indices is None else indices)
-        try:
+        with reading(self.name, f" at row {window.row}, column {window.col}"):
             raw = self._store.read(window, chosen)
-        except (RasterioError, OSError) as error:
-            raise RasterError(f"{self.name}: cannot read {window} ({error})") from error
         valid = self._valid(raw)
         values = raw.astype(np.float32)
         values *= self.gains[chosen, None, None].astype(np.float32)

@@ -17,7 +17,7 @@ from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.validation import redact
+from specgan_cli.raster.validation import reading, redact
 
 __all__ = ["RasterStore"]
 
@@ -37,18 +37,19 @@ class RasterStore:
             message = _unplaced(redact(name), dataset.count)
             dataset.close()
             raise RasterError(message)
-        envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
-        gains, offsets = _stored_scale(dataset, envi)
-        self.name = redact(name)
-        self.layout = CubeLayout(
-            grid=Grid(dataset.crs, dataset.transform, dataset.shape),
-            count=dataset.count,
-            bad=_stored_bad(dataset, envi),
-            gains=gains,
-            offsets=offsets,
-            nodata=_stored_nodata(dataset, envi),
-            dtype=dataset.dtypes[0],
-        )
+        with reading(name):
+            envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
+            gains, offsets = _stored_scale(dataset, envi)
+            self.name = redact(name)
+            self.layout = CubeLayout(
+                grid=Grid(dataset.crs, dataset.transform, dataset.shape),
+                count=dataset.count,
+                bad=_stored_bad(dataset, envi),
+                gains=gains,
+                offsets=offsets,
+                nodata=_stored_nodata(dataset, envi),
+                dtype=dataset.dtypes[0],
+            )
 
     def find_bands(self) -> Bands:
         """The bands that the file's metadata describes."""

@@ -12,7 +12,7 @@ from rasterio.vrt import WarpedVRT
 
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.validation import open_dataset
+from specgan_cli.raster.validation import open_dataset, reading
 from specgan_cli.types import F64, Mask
 
 SNAP = 1e-3
@@ -56,8 +56,9 @@ class GriddedRaster:
         if inside is None:
             return values, valid
         part = inside.rasterio()
-        found = self.dataset.read(list(self.bands), window=part).astype(np.float64)
-        known = (self.dataset.read_masks(list(self.bands), window=part) > 0).all(0)
+        with reading(self.path, f" at row {inside.row}, column {inside.col}"):
+            found = self.dataset.read(list(self.bands), window=part).astype(np.float64)
+            known = (self.dataset.read_masks(list(self.bands), window=part) > 0).all(0)
         known &= np.isfinite(found).all(0)
         place = inside.shifted(-moved.row, -moved.col).slices
         values[:, *place] = np.where(known, found, 0.0)
@@ -80,8 +81,9 @@ class GriddedRaster:
             return np.zeros((len(self.bands), 0))
         shape = (len(self.bands), min(inside.height, side), min(inside.width, side))
         options = {"window": inside.rasterio(), "out_shape": shape}
-        found = self.dataset.read(list(self.bands), **options).astype(np.float64)
-        known = (self.dataset.read_masks(list(self.bands), **options) > 0).all(0)
+        with reading(self.path):
+            found = self.dataset.read(list(self.bands), **options).astype(np.float64)
+            known = (self.dataset.read_masks(list(self.bands), **options) > 0).all(0)
         known &= np.isfinite(found).all(0)
         return np.asarray(found[:, known])
 
@@ -97,11 +99,12 @@ def open_source(path: str | Path) -> GriddedRaster:
         RasterError: It cannot be read.
     """
     dataset = open_dataset(str(path))
-    bands = tuple(
-        number
-        for number, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
-        if colour != ColorInterp.alpha
-    )
+    with reading(str(path)):
+        bands = tuple(
+            number
+            for number, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
+            if colour != ColorInterp.alpha
+        )
     grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
     return GriddedRaster(str(path), dataset, bands, grid)
 

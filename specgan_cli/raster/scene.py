@@ -8,7 +8,6 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from specgan.edges import edge_indices
@@ -20,7 +19,7 @@ from specgan_cli.raster.validation import (
     check_dataset,
     choose_nodata,
     open_dataset,
-    reason_of,
+    reading,
     redact,
 )
 from specgan_cli.types import Mask, Pixels
@@ -87,12 +86,13 @@ class Scene:
         name = str(path)
         dataset = open_dataset(name)
         try:
-            check_dataset(dataset, name, georeferenced)
-            chosen = choose_bands(dataset, name, bands)
-            nodata = choose_nodata(dataset, name, chosen, src_nodata)
-            grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
-            scene = cls(dataset, name, grid, chosen, nodata)
-            scene._check_any_valid()
+            with reading(name):
+                check_dataset(dataset, name, georeferenced)
+                chosen = choose_bands(dataset, name, bands)
+                nodata = choose_nodata(dataset, name, chosen, src_nodata)
+                grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
+                scene = cls(dataset, name, grid, chosen, nodata)
+                scene._check_any_valid()
         except BaseException:
             dataset.close()
             raise
@@ -192,7 +192,7 @@ class Scene:
 
     def _read(self, window: Window, shape_yx: tuple[int, int]) -> tuple[Pixels, Mask]:
         where = window.rasterio()
-        try:
+        with reading(self.name, f" at row {window.row}, column {window.col}"):
             values: Pixels = self._dataset.read(
                 self.bands, window=where, out_shape=(3, *shape_yx), masked=False
             )
@@ -202,11 +202,6 @@ class Scene:
             if ColorInterp.alpha in self._dataset.colorinterp:
                 alpha = self._dataset.colorinterp.index(ColorInterp.alpha) + 1
                 valid &= self._dataset.read(alpha, window=where, out_shape=shape_yx) > 0
-        except RasterioError as error:
-            raise RasterError(
-                f"{self.name}: cannot be read at row {window.row}, column {window.col}: "
-                f"{reason_of(error)}; the file may be cut off or damaged"
-            ) from error
         return values, valid
 
     def _check_any_valid(self) -> None:

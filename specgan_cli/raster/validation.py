@@ -5,10 +5,13 @@ import math
 import re
 import shlex
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import rasterio
 from affine import Affine
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
@@ -51,6 +54,28 @@ def open_dataset(name: str) -> DatasetReader:
             raise RasterError(
                 f"{redact(name)}: cannot be opened as a raster: {reason_of(error)}"
             ) from error
+
+
+@contextmanager
+def reading(name: str, where: str = "") -> Iterator[None]:
+    """Turn what GDAL and HDF5 say of a file into one line that names it.
+
+    Args:
+        name: The file.
+        where: Where in the file, such as " at row 0, column 512".
+
+    Raises:
+        RasterError: The file cannot be read.
+    """
+    try:
+        yield
+    except RasterError:
+        raise
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        raise RasterError(
+            f"{redact(name)}: cannot be read{where}: {reason_of(error)}; "
+            "the file may be cut off or damaged"
+        ) from error
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """Rasters that are no scene: each is refused in one line that says what to do."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from rasterio.enums import ColorInterp
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene
+from support.command import specgan
+from support.rasters import write_raster
 
 MakeRaster = Callable[..., Path]
 
@@ -187,3 +190,20 @@ def test_a_nodata_tag_that_cannot_occur_is_ignored(make_raster: MakeRaster) -> N
     path.write_bytes(data.replace(b"123\0", b"-99\0"))
     with Scene.open(path) as scene:
         assert scene.nodata is None
+
+
+def test_a_damaged_directory_is_one_line_that_names_the_file(tmp_path: Path) -> None:
+    values = np.ones((3, 64, 64), "uint8")
+    path = write_raster(tmp_path / "s.tif", values, mask=np.full((64, 64), 255, "uint8"))
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    (entries,) = struct.unpack_from("<H", content, first)
+    # The link to the mask's directory leads behind the file's end.
+    struct.pack_into("<I", content, first + 2 + 12 * entries, len(content) + 1000)
+    path.write_bytes(content)
+    result = specgan("upscale", path, "-x", 4, "-o", tmp_path / "out.tif")
+    assert result.code == 1
+    assert "s.tif: cannot be read" in result.stderr
+    assert "may be cut off or damaged" in result.stderr
+    assert "report" not in result.stderr
+    assert not (tmp_path / "out.tif").exists()
