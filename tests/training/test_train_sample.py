@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_the_readme_run_ends_below_bicubic(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/start.md").read_text()
     lines = re.findall(r"^specgan (prepare recipes/.*|train .*)$", text, flags=re.MULTILINE)
     outputs = []
     for line in lines:

@@ -46,16 +46,17 @@ def unevenness(image: Tensor) -> Tensor:
         image: N x C x 2H x 2W.
 
     Returns:
-        The squared logarithm of the ratio of the mean absolute steps, a scalar; 0 without a grid,
-        and of an image of one cell a side.
+        The squared logarithm of the ratio of an image's mean absolute steps, averaged over images;
+        0 without a grid, and of an image of one cell a side.
     """
     if min(image.shape[2:]) < 4:
         return image.new_zeros(())
     rows = (image[..., 1:, :] - image[..., :-1, :]).abs()
     cols = (image[..., 1:] - image[..., :-1]).abs()
-    across = rows[..., 1::2, :].mean() + cols[..., 1::2].mean()
-    within = rows[..., 0::2, :].mean() + cols[..., 0::2].mean()
-    return ((across + 1e-4) / (within + 1e-4)).log().square()
+    each = (1, 2, 3)
+    across = rows[..., 1::2, :].mean(each) + cols[..., 1::2].mean(each)
+    within = rows[..., 0::2, :].mean(each) + cols[..., 0::2].mean(each)
+    return ((across + 1e-4) / (within + 1e-4)).log().square().mean()
 
 
 def lattice(output: Tensor, truth: Tensor, given: Tensor, factor: int) -> Tensor:
