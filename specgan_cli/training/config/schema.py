@@ -164,7 +164,7 @@ class StageConfig:
     gan_ramp: int = 100
     """Steps over which the adversarial weight grows from 0."""
 
-    even: float = 0.05
+    even: float = 0.0
     """Weight of steps across the 2 x 2 cells of an octave that are not like those within them."""
 
     lattice: float = 0.0
