@@ -9,8 +9,8 @@ from click.core import ParameterSource
 
 from specgan_cli.cli import options
 from specgan_cli.cli.console import Progress, say, write_json
-from specgan_cli.cli.cube_options import add_cube_options, align_options, cube_options
-from specgan_cli.cli.prepare_options import (
+from specgan_cli.cli.options.cubes import add_cube_options, align_options, cube_options
+from specgan_cli.cli.options.prepare import (
     DatasetOption,
     OneSceneOption,
     add_dataset_options,

@@ -12,8 +12,9 @@ import click
 from specgan._version import __version__
 from specgan_cli.cli import options
 from specgan_cli.cli.console import Progress, say, write_json
-from specgan_cli.cli.cube_options import add_cube_options, align_options, cube_options
 from specgan_cli.cli.logs import NOTICE, tell
+from specgan_cli.cli.options.cubes import add_cube_options, align_options, cube_options
+from specgan_cli.cli.options.upscale import add_upscale_options
 
 if TYPE_CHECKING:
     from specgan_cli.inference.request import UpscaleRequest
@@ -26,140 +27,6 @@ Examples:
   specgan upscale scene.tif -o out.tif --dry-run
   specgan upscale scenes/*.tif --hsi-dir cubes --out-dir out --skip-existing
 """
-
-
-_OPTIONS: tuple[options.Decorator, ...] = (
-    *options.area_options(),
-    click.option(
-        "--window",
-        type=options.Numbers(4, int),
-        help="Part to upscale: column,row,width,height in input pixels.",
-    ),
-    click.option(
-        "--bands",
-        type=options.BandNames(),
-        help="Red, green and blue band, by number from 1 or by name: 4,3,2 or B04,B03,B02.",
-    ),
-    click.option(
-        "--rgb-range",
-        type=options.Numbers(2),
-        help="File values of black and white; 0,255 for uint8, else estimated.",
-    ),
-    click.option(
-        "--src-nodata",
-        type=options.Nodata(),
-        help="Take this value for nodata; none ignores the file's own.",
-    ),
-    click.option(
-        "--hsi-origin", type=options.Numbers(2), help="Outer corner x,y of the cube's first pixel."
-    ),
-    click.option(
-        "-x",
-        "--scale",
-        type=options.Factor(),
-        default=32,
-        show_default=True,
-        help="Output pixels per input pixel along one axis.",
-    ),
-    click.option(
-        "--weights",
-        default="specgan-scene",
-        show_default=True,
-        metavar="NAME|FILE",
-        help="Shipped weights by name (see `specgan models list`), or a weights file.",
-    ),
-    click.option(
-        "--dtype",
-        type=click.Choice(["float32", "float64", "bfloat16", "float16"]),
-        default="float32",
-        show_default=True,
-        help="Type that the network computes in; short ones are coarser and fast on GPUs.",
-    ),
-    click.option(
-        "--seed",
-        type=click.IntRange(0, 2**31 - 1),
-        default=0,
-        show_default=True,
-        help="Seed of invented detail.",
-    ),
-    click.option(
-        "--fidelity",
-        type=options.Float(0, 1),
-        default=0.0,
-        show_default=True,
-        help="0 full detail, 1 the second set of weights, trained for means.",
-    ),
-    click.option(
-        "--tile",
-        type=options.Auto(),
-        default="auto",
-        show_default=True,
-        help="Input pixels of a tile's side.",
-    ),
-    click.option(
-        "--batch",
-        type=options.Auto(),
-        default="auto",
-        show_default=True,
-        help="Tiles that go through the network together.",
-    ),
-    click.option(
-        "--dask",
-        metavar="ADDRESS",
-        help="Compute on a Dask cluster: tcp://HOST:PORT, or local:N workers here.",
-    ),
-    click.option(
-        "--max-memory",
-        type=options.Size(),
-        help="Memory to stay under, such as 4G; half of what is free by default.",
-    ),
-    options.device,
-    options.threads,
-    click.option(
-        "--dst-nodata", type=float, help="Nodata value of the output; the scene's by default."
-    ),
-    click.option(
-        "-f",
-        "--of",
-        "of",
-        type=click.Choice(["GTiff", "COG", "VRT"], case_sensitive=False),
-        default="GTiff",
-        show_default=True,
-        help="Output format.",
-    ),
-    options.creation_options,
-    options.lossy,
-    click.option("--overviews", is_flag=True, help="Keep the smaller results inside as overviews."),
-    click.option(
-        "--preview",
-        "--quicklook",
-        "preview",
-        type=options.LocalPath(),
-        help="PNG of a telling part: scene, bicubic, output.",
-    ),
-    click.option(
-        "--uncertainty",
-        type=options.LocalPath(),
-        help="Raster of the spread over seeds, in the output's units.",
-    ),
-    click.option(
-        "--samples",
-        type=click.IntRange(min=2),
-        default=4,
-        show_default=True,
-        help="Seeds that the spread is taken over.",
-    ),
-    click.option("--resume", is_flag=True, help="Go on with a run that was killed or interrupted."),
-    click.option("--skip-existing", is_flag=True, help="Leave scenes alone whose output exists."),
-    options.overwrite,
-    options.dry_run,
-    options.json_output,
-)
-"""In the order of the help."""
-
-
-def _add_options(command: options.Command) -> options.Command:
-    return options.add(_OPTIONS, command)
 
 
 @click.command(epilog=EPILOG)
@@ -179,7 +46,7 @@ def _add_options(command: options.Command) -> options.Command:
     "--hsi-dir", type=options.LocalPath(), help="Folder of the cubes, each named as its scene."
 )
 @add_cube_options
-@_add_options
+@add_upscale_options
 def upscale(**given: Any) -> None:
     """Upscale georeferenced RGB scenes 2 to 32 times.
 
