@@ -234,6 +234,18 @@ def test_cube_of_other_ground_is_rejected_as_misaligned(tmp_path: Path, waveleng
     assert report.pairs == {"none": 1}
 
 
+def test_image_that_is_its_own_cube_lies_on_itself(tmp_path: Path) -> None:
+    image = np.rint(20 + 200 * np.stack([smooth(seed, 240) for seed in range(4)]))
+    write(tmp_path / "four.tif", image.astype(np.uint8), at(0, 0))
+    table = tmp_path / "pairs.csv"
+    bands = "635:32 555:60 465:60 845:74"
+    table.write_text(f"rgb,hsi,hsi_scale,wavelengths\nfour.tif,four.tif,255,{bands}\n")
+    prepare_dataset(read_pairs([table]), tmp_path / "out", DatasetOptions(scale=8, chip=24))
+    dataset = Dataset.open(tmp_path / "out")
+    assert dataset.manifest.options["alignments"] == {}
+    assert dataset.read(dataset.chips[0]).hsi is not None
+
+
 def test_real_pairs_become_a_dataset(shared_data: Path, tmp_path: Path) -> None:
     listed = Path(__file__).parents[2] / "recipes" / "neon_ucmerced" / "neon_pairs.csv"
     with listed.open(newline="") as stream:

@@ -121,6 +121,8 @@ def align_source(work: tuple[SourceImage, DatasetOptions]) -> Alignment | Reject
     source, options = work
     if not options.alignment.align or source.pair.hsi_kind != "real" or source.grid.crs is None:
         return None
+    if source.pair.guided_by_itself:
+        return None
     try:
         with (
             open_scene(source.pair, options.assume_gsd) as (scene, grid),

@@ -72,6 +72,11 @@ class ImagePair:
         return self.root / name
 
     @property
+    def guided_by_itself(self) -> bool:
+        """Whether the cube is the image's own file, which lies on itself."""
+        return self.hsi is not None and self.path(self.hsi) == self.path(self.rgb)
+
+    @property
     def group_name(self) -> str:
         """The group, or the RGB file's stem."""
         return self.group or Path(self.rgb).stem
