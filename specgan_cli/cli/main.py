@@ -23,6 +23,7 @@ COMMANDS = {
     "upscale": "Upscale georeferenced scenes 2 to 32 times.",
     "evaluate": "Measure outputs or weights, and write a report.",
     "models": "List, show and import weights.",
+    "doctor": "Say what is installed, and what is missing.",
 }
 
 

@@ -67,7 +67,7 @@ def _h5py(name: str) -> Any:
         if _gdal_reads(name):
             return None
         raise MissingExtraError(
-            f"{name}: HDF5 products need h5py; install it: pip install 'specgan[hdf5]'"
+            f"{name}: HDF5 products need h5py; install it: pip install h5py"
         ) from error
     return h5py
 

@@ -78,7 +78,7 @@ def check_cluster(address: str) -> None:
     """
     if importlib.util.find_spec("distributed") is None:
         raise MissingExtraError(
-            'a cluster needs Dask, which is not installed; pip install "specgan[distributed]"'
+            "a cluster needs Dask, which is not installed; pip install dask distributed"
         )
     kind, _, rest = address.partition(":")
     if kind == "local":

@@ -146,7 +146,7 @@ def _dims(source: Any) -> tuple[Any, Any, Any]:
         import rioxarray  # noqa: F401  (it registers `rio`)
     except ImportError as error:
         raise MissingExtraError(
-            'a DataArray needs rioxarray, which is not installed; pip install "specgan[xarray]"'
+            "a DataArray needs rioxarray, which is not installed; pip install rioxarray"
         ) from error
     y, x = source.rio.y_dim, source.rio.x_dim
     others = [dim for dim in source.dims if dim not in (y, x)]

@@ -155,7 +155,7 @@ def export_weights(request: ExportRequest) -> dict[str, Any]:
         raise OutputError(f"cannot write {path}: name it NAME.onnx or NAME.pt2")
     if path.suffix == ".onnx" and importlib.util.find_spec("onnx") is None:
         raise MissingExtraError(
-            'an ONNX file needs the package onnx; pip install "specgan[onnx]", or write NAME.pt2'
+            "an ONNX file needs the package onnx; pip install onnx, or write NAME.pt2"
         )
     header = checkpoints.read_header(request.weights)
     if header.architecture != "scene":
