@@ -1,7 +1,7 @@
 """Which bands of a raster are red, green and blue.
 
 In order of trust: what the user names, the colour interpretation, the names that descriptions and
-tags give the bands, and only then the first three.
+tags give the bands, their wavelengths, and only then the first three.
 """
 
 import logging
@@ -14,15 +14,23 @@ from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.validation import redact
+from specgan_cli.raster.wavelengths import centres_nm, to_nm
 
 logger = logging.getLogger(__name__)
 
 BandSpec = tuple[int | str, ...]
-"""Three bands by 1-based number or by name, in the order red, green, blue."""
+"""Three bands by 1-based number, name or wavelength, in the order red, green, blue.
+
+A wavelength is text with a unit ("665nm"), text with a point, or a number above the count of bands.
+"""
 
 RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 _COLOURS = ("red", "green", "blue")
+_COLOURS_NM = ((620.0, 665.0, 700.0), (520.0, 560.0, 600.0), (440.0, 490.0, 519.0))
+"""Lowest, usual and highest wavelength of red, green and blue, in nanometres."""
+_NEAR_NM = 50.0
+"""How far a band may be from the wavelength by which the user names it, in nanometres."""
 _NAME_TAGS = ("common_name", "band_name", "bandname", "name", "band")
 _NUMBERED = re.compile(r"^(?P<sr>sr_)?b(?:and)?[ _]?(?P<number>\d{1,2}a?)\b", re.IGNORECASE)
 _THEMATIC_MAPPER = {"3": "red", "2": "green", "1": "blue"}
@@ -43,7 +51,8 @@ def choose_bands(dataset: DatasetReader, name: str, bands: BandSpec | None) -> t
     shown = redact(name)
     if bands is not None:
         return _check(dataset, shown, tuple(_number(dataset, shown, band) for band in bands))
-    told, interpreted = _by_name(dataset), _by_colour(dataset)
+    told = _by_name(dataset) or _by_wavelength(dataset)
+    interpreted = _by_colour(dataset)
     if told and interpreted and told != interpreted:
         logger.warning(
             "%s: the bands' colour interpretation says that red, green, blue are bands %s, their "
@@ -100,6 +109,20 @@ def _by_name(dataset: DatasetReader) -> tuple[int, ...] | None:
     return None
 
 
+def _by_wavelength(dataset: DatasetReader) -> tuple[int, ...] | None:
+    """Return the bands nearest to the usual red, green and blue, when each lies in its colour."""
+    centres = centres_nm(dataset)
+    found: list[int] = []
+    for low, usual, high in _COLOURS_NM:
+        inside = [
+            (abs(nm - usual), i) for i, nm in enumerate(centres, 1) if nm and low <= nm <= high
+        ]
+        if not inside:
+            return None
+        found.append(min(inside)[1])
+    return tuple(found)
+
+
 def _names(dataset: DatasetReader, band: int) -> Iterator[str]:
     """Yield what the file calls a band: its description, then its tags."""
     description: str | None = dataset.descriptions[band - 1]
@@ -144,9 +167,12 @@ def _is_rgba(dataset: DatasetReader) -> bool:
 
 
 def _number(dataset: DatasetReader, shown: str, band: int | str) -> int:
-    """Return the number of a band that is given by number or by name."""
-    if isinstance(band, int):
-        return band
+    """Return the number of a band that is given by number, name or wavelength."""
+    if isinstance(band, int) or band.isdecimal():
+        band = int(band)
+        given = to_nm(str(band), "nm")
+        is_number = band <= dataset.count or given is None
+        return band if is_number else _nearest(dataset, shown, given)
     wanted = _key(band)
     found: list[int] = [
         number
@@ -156,6 +182,8 @@ def _number(dataset: DatasetReader, shown: str, band: int | str) -> int:
     ]
     if not found and wanted in _COLOURS and (told := _by_name(dataset)):
         return told[_COLOURS.index(wanted)]
+    if not found and (nm := to_nm(band)) is not None:
+        return _nearest(dataset, shown, nm)
     if len(found) != 1:
         named = "; ".join(text or "none" for text in dataset.descriptions)
         many = f"bands {_listed(found)} are" if found else "no band is"
@@ -164,6 +192,24 @@ def _number(dataset: DatasetReader, shown: str, band: int | str) -> int:
             "give three numbers, as --bands 3,2,1"
         )
     return found[0]
+
+
+def _nearest(dataset: DatasetReader, shown: str, wanted: float | None) -> int:
+    assert wanted is not None
+    centres = centres_nm(dataset)
+    known = [(abs(nm - wanted), i) for i, nm in enumerate(centres, 1) if nm is not None]
+    if not known:
+        raise RasterError(
+            f"{shown}: {wanted:g} nm was given, but its {dataset.count} bands name no wavelengths; "
+            "give three numbers, as --bands 3,2,1"
+        )
+    distance, number = min(known)
+    if distance > _NEAR_NM:
+        raise RasterError(
+            f"{shown}: no band is near {wanted:g} nm; the nearest, band {number}, has "
+            f"{centres[number - 1]:g} nm"
+        )
+    return number
 
 
 def _key(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
+from specgan_cli.cli.options import BandNames
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import colour_of
 from specgan_cli.raster.scene import Scene
@@ -105,6 +106,73 @@ def test_bands_can_be_named(tmp_path: Path, bands: tuple[int | str, ...]) -> Non
         path = stack(tmp_path / "t.tif", ("B02", "B03", "B04", "B08"))
     with Scene.open(path, bands=bands) as scene:
         assert scene.bands == (3, 2, 1)
+
+
+PLANET_NM = ("443", "490", "531", "565", "610", "665", "705", "865")
+
+
+@pytest.mark.parametrize(
+    ("tag", "unit", "factor"),
+    [
+        ("wavelength", "", 1),
+        ("wavelength", "Nanometers", 1),
+        ("wavelength", "um", 1000),
+        ("WAVELENGTH", "Micrometers", 1000),
+        ("center_wavelength", "", 1000),
+        ("central_wavelength", "nm", 1),
+    ],
+)
+def test_bands_are_found_by_their_wavelengths(
+    tmp_path: Path, tag: str, unit: str, factor: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = tuple(f"{int(nm) / factor:g}" for nm in PLANET_NM)
+    path = stack(tmp_path / "s.tif", names, tag=tag)
+    if unit:
+        with rasterio.open(path, "r+") as dataset:
+            for band in dataset.indexes:
+                dataset.update_tags(band, wavelength_units=unit)
+    with caplog.at_level(logging.WARNING), Scene.open(path) as scene:
+        assert scene.bands == (6, 4, 2)
+    assert not caplog.records
+
+
+def test_wavelengths_stand_in_envi_lists_imagery_and_descriptions_too(tmp_path: Path) -> None:
+    envi = stack(tmp_path / "envi.tif", PLANET_NM, tag="other")
+    with rasterio.open(envi, "r+") as dataset:
+        dataset.update_tags(ns="ENVI", wavelength=f"{{{', '.join(PLANET_NM)}}}")
+    imagery = stack(tmp_path / "imagery.tif", PLANET_NM, tag="other")
+    with rasterio.open(imagery, "r+") as dataset:
+        for band, nm in enumerate(PLANET_NM, 1):
+            dataset.update_tags(band, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=str(int(nm) / 1000))
+    described = stack(tmp_path / "described.tif", tuple(f"{nm} nm" for nm in PLANET_NM))
+    for path in (envi, imagery, described):
+        with Scene.open(path) as scene:
+            assert scene.bands == (6, 4, 2)
+
+
+def test_wavelengths_of_the_infrared_tell_nothing(tmp_path: Path) -> None:
+    path = stack(tmp_path / "s.tif", ("865", "1610", "2200", "705"), tag="wavelength")
+    with Scene.open(path) as scene:
+        assert scene.bands == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "bands", ["665,565,490", "664.6,560nm,0.49um", "665 nm,4,490", "0.665,0.565,0.49"]
+)
+def test_bands_can_be_given_by_wavelength(tmp_path: Path, bands: str) -> None:
+    path = stack(tmp_path / "s.tif", PLANET_NM, tag="wavelength")
+    spec = BandNames().convert(bands, None, None)
+    with Scene.open(path, bands=spec) as scene:
+        assert scene.bands == (6, 4, 2)
+
+
+def test_a_wavelength_that_no_band_has_is_refused(tmp_path: Path) -> None:
+    path = stack(tmp_path / "s.tif", PLANET_NM, tag="wavelength")
+    with pytest.raises(RasterError, match="no band is near 2200 nm; the nearest, band 8, has 865"):
+        Scene.open(path, bands=(2200, 565, 490))
+    path = stack(tmp_path / "t.tif", ("a", "b", "c", "d"))
+    with pytest.raises(RasterError, match="665 nm was given, but its 4 bands name no wavelengths"):
+        Scene.open(path, bands=(665, 565, 490))
 
 
 def test_a_band_that_no_one_has_is_refused_with_their_names(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from specgan_cli.cli.options.shared import (
     add,
     area_options,
     as_dict,
+    bands,
     check_area,
     creation_options,
     device,
@@ -16,6 +17,7 @@ from specgan_cli.cli.options.shared import (
     json_output,
     lossy,
     overwrite,
+    src_nodata,
     threads,
 )
 from specgan_cli.cli.options.values import (
@@ -47,6 +49,7 @@ __all__ = [
     "add",
     "area_options",
     "as_dict",
+    "bands",
     "check_area",
     "creation_options",
     "device",
@@ -57,5 +60,6 @@ __all__ = [
     "json_output",
     "lossy",
     "overwrite",
+    "src_nodata",
     "threads",
 ]

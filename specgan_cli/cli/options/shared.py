@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from specgan_cli.cli.options.values import KeyValue, Numbers
+from specgan_cli.cli.options.values import BandNames, KeyValue, Nodata, Numbers
 from specgan_cli.threads import use_threads
 
 Command = Callable[..., Any]
@@ -93,6 +93,16 @@ def check_area(given: Mapping[str, Any]) -> None:
         raise click.UsageError("--bounds-crs goes with --bounds, or with WKT as --aoi")
 
 
+bands: Decorator = click.option(
+    "--bands",
+    type=BandNames(),
+    help="Red, green and blue band, by number, name or nm: 4,3,2, B04,B03,B02, 665,560,490.",
+)
+src_nodata: Decorator = click.option(
+    "--src-nodata",
+    type=Nodata(),
+    help="Take this value for nodata; none ignores the file's own.",
+)
 overwrite: Decorator = click.option(
     "--overwrite", is_flag=True, help="Replace an output that exists already."
 )

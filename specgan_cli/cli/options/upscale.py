@@ -11,21 +11,13 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         type=options.Numbers(4, int),
         help="Part to upscale: column,row,width,height in input pixels.",
     ),
-    click.option(
-        "--bands",
-        type=options.BandNames(),
-        help="Red, green and blue band, by number from 1 or by name: 4,3,2 or B04,B03,B02.",
-    ),
+    options.bands,
     click.option(
         "--rgb-range",
         type=options.Numbers(2),
         help="File values of black and white; 0,255 for uint8, else estimated.",
     ),
-    click.option(
-        "--src-nodata",
-        type=options.Nodata(),
-        help="Take this value for nodata; none ignores the file's own.",
-    ),
+    options.src_nodata,
     click.option(
         "--hsi-origin", type=options.Numbers(2), help="Outer corner x,y of the cube's first pixel."
     ),
