@@ -52,6 +52,12 @@ Examples:
     type=click.Path(path_type=Path),
     help="Perceptual weights: a file of stlpips-pytorch, or torchvision's VGG16 state dict.",
 )
+@click.option(
+    "--aerial",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights of a second judge for validation: geoembed's weights/v3.npz.",
+)
 @click.option("--init", help="Begin from a run folder, a weights file or a shipped name.")
 @click.option("--resume", is_flag=True, help="Go on with the run folder, if it exists.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="End after so many steps of the run.")
@@ -90,7 +96,8 @@ def train(**given: Any) -> int:
         limits=Limits(given["max_steps"], given["max_minutes"]),
     )
     with Progress("step") as progress:
-        outcome = workflow.train(session, given["device"], partial(_show_losses, progress))
+        listener = partial(_show_losses, progress)
+        outcome = workflow.train(session, given["device"], listener, aerial=given["aerial"])
     if outcome.is_main:
         _show_outcome(outcome, as_json=given["as_json"])
     return int(outcome.code)

@@ -25,7 +25,7 @@ from specgan_cli.training.recipes.networks import make_recipe
 from specgan_cli.training.recorder import Listener, Recorder
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.signals import StopRequest
-from specgan_cli.training.validation import ValidationResult, Validator, choose_chips
+from specgan_cli.training.validation import ImageMeasure, ValidationResult, Validator, choose_chips
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,9 @@ class Session:
 
     limits: Limits = field(default_factory=Limits)
     """When the session ends early."""
+
+    measures: tuple[ImageMeasure, ...] = ()
+    """What validation measures besides differences and the perceptual distance."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def run_session(
         config=config,
         recipe=recipe,
         sampler=make_sampler(reader, dataset.split("train"), config.data, config.seed),
-        validator=make_validator(config, reader, recipe, backbone, dist),
+        validator=make_validator(session, config, reader, recipe, backbone, dist),
         folder=folder,
         dist=dist,
         export=exporter(config, identity["perceptual"], reader, recipe, folder),
@@ -195,6 +198,7 @@ def _sha256_of(init: str) -> str:
 
 
 def make_validator(
+    session: Session,
     config: TrainConfig,
     reader: SampleReader,
     recipe: Recipe,
@@ -220,4 +224,5 @@ def make_validator(
         device=dist.device,
         samples=settings.samples,
         factor=factor,
+        measures=session.measures,
     )

@@ -16,6 +16,7 @@ from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.training.data.batch import Batch
 from specgan_cli.training.data.crop import CropWindow, SampleReader, read_crop
 from specgan_cli.training.recipes.losses import enlarged
+from specgan_cli.types import F64, Mask
 
 RANGE = 2.0
 """White minus black of images in [-1, 1]."""
@@ -26,6 +27,9 @@ MOST_DECIBELS = 100.0
 HIGHER_IS_BETTER = {"psnr", "ssim", "lr_psnr"}
 
 Predict = Callable[[Batch, int], list[Tensor]]
+
+ImageMeasure = Callable[[F64, F64, Mask], dict[str, float]]
+"""Measures an output beside the truth, both 3 x H x W in [-1, 1], where H x W is true."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Validator:
     factor: int
     """Factor between LR and truth."""
 
+    measures: tuple[ImageMeasure, ...] = ()
+    """Further measures, of whoever calls the trainer."""
+
     _baselines: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
 
     def measure(self, predict: Predict, octave: int) -> ValidationResult:
@@ -119,6 +126,10 @@ class Validator:
             with torch.no_grad():
                 far = distance(self.backbone, enlarged(kept), enlarged(truth))
                 values["perceptual"] = float(far.mean())
+        if self.measures:
+            sr, reference = (image[0].double().cpu().numpy() for image in (kept, truth))
+            for further in self.measures:
+                values |= further(sr, reference, mask[0, 0].cpu().numpy() > 0)
         return {name: value for name, value in values.items() if not math.isnan(value)}
 
     def _batch(self, record: ChipRecord, octave: int) -> Batch:

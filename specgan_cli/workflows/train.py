@@ -1,19 +1,45 @@
 """Training a network on a prepared dataset."""
 
+import logging
+import math
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
 from specgan_cli.devices import parse_device
 from specgan_cli.training.processes import join_processes
 from specgan_cli.training.recorder import Listener
 from specgan_cli.training.session import Outcome, Session, run_session
 from specgan_cli.training.signals import stop_requests
+from specgan_cli.training.validation import ImageMeasure
+from specgan_cli.types import F64, Mask
+
+logger = logging.getLogger(__name__)
+
+STRUCTURE = tuple(
+    f"{name}{of}"
+    for name in ("line_share", "flat_roughness", "edge_contrast", "specks")
+    for of in ("", "_reference")
+)
+"""Measured on every chip; ratios of single small chips are wild, those of their means are not."""
 
 
-def train(session: Session, device: str, listener: Listener = lambda record: None) -> Outcome:
+def train(
+    session: Session,
+    device: str,
+    listener: Listener = lambda record: None,
+    *,
+    aerial: Path | None = None,
+) -> Outcome:
     """Train until the recipe, a limit or a signal ends it; resumable in each case.
 
     Args:
         session: What to train, on what, and how.
         device: auto, cpu, cuda or cuda:N; `torchrun` chooses the card of each process.
         listener: Hears every line of the metrics, in the main process.
+        aerial: Weights of a second judge, which validation asks too.
 
     Returns:
         Exit code, steps made, newest validation, and the weights.
@@ -22,7 +48,61 @@ def train(session: Session, device: str, listener: Listener = lambda record: Non
         SpecganError: The inputs are not usable, or training cannot go on.
     """
     with join_processes(parse_device(device)) as dist, stop_requests() as request:
-        return run_session(session, dist, request, listener)
+        measures = validation_measures(aerial, dist.device)
+        return run_session(replace(session, measures=measures), dist, request, listener)
+
+
+def validation_measures(aerial: Path | None, device: torch.device) -> tuple[ImageMeasure, ...]:
+    """Return what `evaluate` measures of structure, and the second judge, for validation.
+
+    On a machine without scipy, as those that only train may be, structure is left out.
+
+    Args:
+        aerial: Weights of the second judge, or None.
+        device: Where it computes.
+
+    Raises:
+        WeightsError: The judge's file is missing or of another layout.
+    """
+    found: list[ImageMeasure] = []
+    if find_spec("scipy") is None:
+        logger.warning("no scipy here: validation leaves out lines and roughness")
+    else:
+        found.append(structure)
+    if aerial is not None:
+        found.append(second_judge(aerial, device))
+    return tuple(found)
+
+
+def structure(hr_sr: F64, hr_reference: F64, hr_valid: Mask) -> dict[str, float]:
+    """Measure straight lines, flat ground and edges, of the output and of the truth.
+
+    Args:
+        hr_sr: Output, 3 x H x W in [-1, 1].
+        hr_reference: Truth of the same shape.
+        hr_valid: H x W.
+    """
+    from specgan_cli.evaluation.image_pair import whole
+    from specgan_cli.evaluation.metrics.suite import Suite, Units
+
+    suite = Suite(Units(-1.0, 1.0, 1), STRUCTURE)
+    suite.update(whole(hr_sr, hr_reference, hr_valid))
+    return suite.results()
+
+
+def second_judge(path: Path, device: torch.device) -> ImageMeasure:
+    """Return the measure `aerial`, the distance that `evaluate --aerial` gives."""
+    from specgan_cli.evaluation.perceptual.aerial import AerialModel
+
+    judge = AerialModel.load(path, -1.0, 1.0, device)
+
+    def measure(hr_sr: F64, hr_reference: F64, hr_valid: Mask) -> dict[str, float]:
+        features = judge.features(hr_sr), judge.features(hr_reference)
+        if features[0] is None or features[1] is None:
+            return {"aerial": math.nan}
+        return {"aerial": judge.distance(features[0], features[1])}
+
+    return measure
 
 
 def verdict(outcome: Outcome) -> str | None:

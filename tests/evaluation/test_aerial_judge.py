@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from specgan.errors import WeightsError
 from specgan_cli.evaluation.perceptual.aerial import AerialModel
+from specgan_cli.workflows.train import second_judge
 
 CPU = torch.device("cpu")
 
@@ -79,6 +80,16 @@ def save(network: Resnet, path: Path) -> Path:
 
 def image(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0, 255, (3, 64, 72))
+
+
+def test_training_validates_with_the_same_judge(network: Resnet, tmp_path: Path) -> None:
+    path = save(network, tmp_path / "v3.npz")
+    sr, reference = image(1) / 127.5 - 1, image(2) / 127.5 - 1
+    model = AerialModel.load(path, 0.0, 255.0, CPU)
+    features = model.features(image(1)), model.features(image(2))
+    assert features[0] is not None and features[1] is not None
+    found = second_judge(path, CPU)(sr, reference, np.ones(sr.shape[1:], bool))
+    assert found["aerial"] == pytest.approx(model.distance(features[0], features[1]), abs=1e-6)
 
 
 def test_distance_is_one_minus_cosine_of_three_features(network: Resnet, tmp_path: Path) -> None:

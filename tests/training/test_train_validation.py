@@ -10,6 +10,7 @@ from specgan_cli.evaluation.image_pair import whole
 from specgan_cli.evaluation.metrics.suite import Suite, Units
 from specgan_cli.measures import block_means
 from specgan_cli.training.validation import lr_psnr, measure
+from specgan_cli.workflows.train import structure, validation_measures
 
 RNG = np.random.default_rng(8)
 REFERENCE = RNG.uniform(-0.9, 0.9, (3, 32, 40))
@@ -47,3 +48,22 @@ def test_a_perfect_chip_keeps_the_mean_finite() -> None:
 def test_chips_below_a_window_have_no_similarity() -> None:
     small = tensor(REFERENCE[:, :8, :8])
     assert math.isnan(measure(small, small, torch.ones(1, 1, 8, 8))["ssim"])
+
+
+def test_structure_is_measured_beside_the_truth() -> None:
+    rows, columns = np.mgrid[:96, :96]
+    roofs = np.where((rows // 32 + columns // 32) % 2, 0.5, -0.5)[None].repeat(3, 0)
+    blurred = (roofs + np.roll(roofs, 1, 2) + np.roll(roofs, 2, 2)) / 3
+    valid = np.ones((96, 96), bool)
+    found = structure(blurred, roofs, valid)
+    assert found["line_share"] > 0.5 and found["line_share_reference"] > 0.5
+    assert found["flat_roughness_reference"] == 0
+    assert found["edge_contrast"] < found["edge_contrast_reference"]
+
+
+def test_validation_leaves_structure_out_without_scipy(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("specgan_cli.workflows.train.find_spec", lambda name: None)
+    assert validation_measures(None, torch.device("cpu")) == ()
+    assert "no scipy" in caplog.text
