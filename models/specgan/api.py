@@ -46,6 +46,7 @@ class UpscaleOptions(EnhanceOptions, total=False):
 
     bands: tuple[int, ...]
     src_nodata: float | Literal["none"]
+    floor: float | Literal["none"]
     bounds: tuple[float, float, float, float]
     bounds_crs: str
     aoi: str

@@ -83,6 +83,50 @@ def block_fix(fine: Tensor, coarse: Tensor) -> Tensor:
     return (level + deviation * room.clamp(0, 1)).reshape(fine.shape)
 
 
+def keep_above(fine: Tensor, coarse: Tensor, floor: Tensor) -> Tensor:
+    """Raise what lies below a floor, and keep the means of all octaves.
+
+    From octave to octave, where a pixel of a 2x2 block is below the floor, the block becomes the
+    nearest one (in least squares) that has its mean and is not below.  So the 2x2 means of the
+    result are the result for the coarser octave.
+
+    Args:
+        fine: N x C x sH x sW, s a power of two, in any units, with block means of about `coarse`.
+        coarse: N x C x H x W.
+        floor: N x C x H x W, not above `coarse`: the lowest value in each pixel's block.
+
+    Returns:
+        N x C x sH x sW; `fine` itself where nothing is below.
+    """
+    factor = fine.shape[-1] // coarse.shape[-1]
+    if bool((-F.max_pool2d(-fine, factor) >= floor).all()):
+        return fine
+    octaves = [fine]
+    while octaves[-1].shape[-1] > 2 * coarse.shape[-1]:
+        octaves.append(F.avg_pool2d(octaves[-1], 2))
+    for octave in reversed(octaves):
+        coarse = _nearest_above(octave, coarse, floor)
+        floor = F.interpolate(floor, scale_factor=2, mode="nearest")
+    return coarse
+
+
+def _nearest_above(fine: Tensor, coarse: Tensor, floor: Tensor) -> Tensor:
+    """Return the 2x2 blocks nearest to N x C x 2H x 2W with given means and not below a floor.
+
+    They are max(fine - t, floor).  The mean falls with t in straight pieces that bend upwards, so
+    Newton's steps never go too far, and each but the last finds a pixel more on the floor.
+    """
+    n, c, h, w = coarse.shape
+    blocks = fine.reshape(n, c, h, 2, w, 2)
+    level, lowest = coarse[:, :, :, None, :, None], floor[:, :, :, None, :, None]
+    blocks = blocks + (level - blocks.mean(dim=(3, 5), keepdim=True))
+    for _ in range(4):
+        free = (blocks > lowest).to(fine.dtype).mean(dim=(3, 5), keepdim=True)
+        excess = torch.maximum(blocks, lowest).mean(dim=(3, 5), keepdim=True) - level
+        blocks = blocks - excess / free.clamp_min(0.25)
+    return torch.maximum(blocks, lowest).reshape(fine.shape)
+
+
 def keep_coarse(
     proposal: Tensor, coarse: Tensor, *, smooth: bool = True, repeat_edge: bool = False
 ) -> Tensor:

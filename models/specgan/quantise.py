@@ -9,7 +9,7 @@ from torch import Tensor
 _STEP = 1 / 64
 
 
-def quantise(image: Tensor, lr: Tensor, low: float, high: float) -> Tensor:
+def quantise(image: Tensor, lr: Tensor, low: float | Tensor, high: float) -> Tensor:
     """Round an image to integers whose block means are exactly the input.
 
     Every pixel is rounded to the nearest whole number.  What a block then has too much or too
@@ -19,27 +19,28 @@ def quantise(image: Tensor, lr: Tensor, low: float, high: float) -> Tensor:
     Args:
         image: N x C x sH x sW in file units, with block means of about `lr`.
         lr: N x C x H x W, whole numbers in [low, high].
-        low: Smallest value of the output type.
+        low: Smallest whole number that may come out, of all or of each LR pixel.
         high: Largest value of the output type.
 
     Returns:
         Whole numbers in [low, high], of the image's shape; the mean of each block is `lr` exactly.
     """
     factor = image.shape[-1] // lr.shape[-1]
-    values = _to_blocks(image.clamp(low, high), factor)
+    lowest = torch.as_tensor(low, dtype=lr.dtype, device=lr.device).expand(lr.shape).reshape(-1, 1)
+    values = torch.maximum(_to_blocks(image, factor), lowest).clamp_max_(high)
     whole = values.round()
     # Sums of differences are small, and exact in single precision.
     level = lr.reshape(-1, 1)
     missing = (level - whole).sum(1)
-    _move(whole, values, missing, low, high)
+    _move(whole, values, missing, lowest, high)
     missing = (level - whole).sum(1)
     odd = missing != 0
     if bool(odd.any()):
-        whole[odd] = _share_rest(whole[odd], values[odd], missing[odd], low, high)
+        whole[odd] = _share_rest(whole[odd], values[odd], missing[odd], lowest[odd], high)
     return _from_blocks(whole, lr.shape, factor)
 
 
-def _move(whole: Tensor, values: Tensor, missing: Tensor, low: float, high: float) -> None:
+def _move(whole: Tensor, values: Tensor, missing: Tensor, low: Tensor, high: float) -> None:
     """Move pixels of M x n blocks by one unit, in place: the M missing ones, by remainder.
 
     Remainders are compared in steps of `_STEP`, so that what differs by rounding errors alone (flat
@@ -58,7 +59,7 @@ def _move(whole: Tensor, values: Tensor, missing: Tensor, low: float, high: floa
     whole.scatter_add_(1, pixels, chosen * direction)
 
 
-def _share_rest(whole: Tensor, values: Tensor, missing: Tensor, low: float, high: float) -> Tensor:
+def _share_rest(whole: Tensor, values: Tensor, missing: Tensor, low: Tensor, high: float) -> Tensor:
     """Share out what is still missing in single blocks: M x n and M; limits stop some of it."""
     for _ in range(whole.shape[1]):
         open_up = (missing[:, None] > 0) & (whole < high)
@@ -69,7 +70,7 @@ def _share_rest(whole: Tensor, values: Tensor, missing: Tensor, low: float, high
         slots = (open_up | open_down).sum(1, keepdim=True).clamp_min(1)
         units = (missing[:, None].abs() - order + slots - 1).div(slots, rounding_mode="floor")
         step = torch.where(open_up | open_down, units.clamp_min(0) * missing[:, None].sign(), 0.0)
-        settled = (whole + step).clamp(low, high)
+        settled = torch.maximum(whole + step, low).clamp_max_(high)
         missing = missing - (settled - whole).sum(1)
         whole = settled
         if not bool(missing.any()):

@@ -89,6 +89,7 @@ class Engine:
                 tile.lr_valid,
                 s.radiometry,
                 s.output,
+                tile.lr_floor,
             )
             for i, tile in enumerate(tiles)
         ]
@@ -164,6 +165,7 @@ def _part(tile: TileInput, halo: int, top: int, bottom: int, left: int, right: i
         lr_unit=tile.lr_unit[:, *outer],
         lr_values=tile.lr_values[inner],
         lr_valid=tile.lr_valid[inner],
+        lr_floor=None if tile.lr_floor is None else tile.lr_floor[inner],
         hsi=_finer_parts(tile.hsi, outer),
         hsi_mask=_finer_parts(tile.hsi_mask, outer),
     )

@@ -17,6 +17,7 @@ from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
 from specgan_cli.outputs import check_distinct, check_outputs
 from specgan_cli.raster.area import Area, select
+from specgan_cli.raster.floor import choose_floor
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry
@@ -142,7 +143,7 @@ def open_job(
         yield Job(
             request=request,
             scene=scene,
-            reader=TileReader(scene, radiometry, guide, area),
+            reader=TileReader(scene, radiometry, guide, area, choose_floor(scene, inputs.floor)),
             crop=crop,
             output=output,
             mask=mask,

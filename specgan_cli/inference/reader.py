@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan_cli.raster.area import Area
+from specgan_cli.raster.floor import REACH, Floor
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import FILL_RADIUS, Radiometry, fill_invalid
 from specgan_cli.raster.scene import Scene
-from specgan_cli.types import F32, Mask, Pixels
+from specgan_cli.types import F32, F64, Mask, Pixels
 
 if TYPE_CHECKING:
     from specgan_cli.inference.guide import Guide
@@ -31,6 +32,9 @@ class TileInput:
 
     lr_valid: Mask
     """H x W: True where the scene has data."""
+
+    lr_floor: F64 | None = None
+    """3 x H x W in file units: the lowest value in each pixel's block; None for no bound."""
 
     hsi: tuple[F32, ...] = ()
     """Bands x 2^k (H + 2 halo) x 2^k (W + 2 halo) for k = 0, 1, ... as far as the cube resolves:
@@ -70,6 +74,9 @@ class TileReader:
     area: Area | None = None
     """Outside it results are missing; what is read around a tile is the scene's all the same."""
 
+    floor: Floor | None = None
+    """What no pixel goes below unless the scene does; None for no bound."""
+
     def read(self, window: Window, *, halo: int) -> TileInput:
         """Read one tile with its halo; what is invalid is filled from near valid pixels.
 
@@ -84,7 +91,8 @@ class TileReader:
         if not inside.any():
             return self._outside(window, halo)
         values, valid = self.scene.read_padded(window, halo + FILL_RADIUS)
-        filled = _inner(fill_invalid(values, valid), FILL_RADIUS)
+        wide = fill_invalid(values, valid)
+        filled = _inner(wide, FILL_RADIUS)
         unit = self.radiometry.to_unit(filled).clip(-1, 1)
         hsi, hsi_mask = self._guide(window.padded(halo)) if valid.any() else ((), ())
         return TileInput(
@@ -92,9 +100,13 @@ class TileReader:
             lr_unit=unit,
             lr_values=_inner(filled, halo),
             lr_valid=_inner(valid, halo + FILL_RADIUS) & inside,
+            lr_floor=self._floor(_inner(wide, halo + FILL_RADIUS - REACH)),
             hsi=hsi,
             hsi_mask=hsi_mask,
         )
+
+    def _floor(self, lr_values: Pixels) -> F64 | None:
+        return None if self.floor is None else self.floor.of_blocks(lr_values)
 
     def _inside(self, window: Window) -> Mask:
         if self.area is None:

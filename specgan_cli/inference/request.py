@@ -37,6 +37,10 @@ class InputOptions:
     rgb_range: tuple[float, float] | None = None
     """File units that become -1 and 1; None for 0..255 in uint8, and an estimate otherwise."""
 
+    floor: float | Literal["none"] | None = None
+    """File value that no output pixel goes below unless the scene does there; "none" for no bound;
+    None for physical zero where the file has a scale or an offset, else the scene's darkest."""
+
     bounds: tuple[float, float, float, float] | None = None
     """left, bottom, right, top; None for the whole scene."""
 

@@ -4,7 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from specgan.consistency import REACH, block_fix, keep_coarse, project, smooth_upsample
+from specgan.consistency import (
+    REACH,
+    block_fix,
+    keep_above,
+    keep_coarse,
+    project,
+    smooth_upsample,
+)
 from specgan.errors import ShapeError
 from specgan.layers import pad_edge
 from specgan.quantise import quantise
@@ -152,3 +159,46 @@ def test_quantise_fills_blocks_next_to_the_limits() -> None:
     whole = quantise(octave, lr, 0, 255)
     assert whole.sum() == 4
     assert whole.min() >= 0
+
+
+def noisy_octaves(random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return an image of factor 8 that goes far below a floor, its block means and the floor."""
+    fine = torch.randn((2, 3, 32, 40), generator=random, dtype=torch.float64)
+    coarse = F.avg_pool2d(fine, 8)
+    floor = torch.full_like(coarse, -0.4).minimum(coarse)
+    return fine, coarse, floor
+
+
+def test_keep_above_keeps_means_and_the_floor(random: torch.Generator) -> None:
+    fine, coarse, floor = noisy_octaves(random)
+    above = keep_above(fine, coarse, floor)
+    torch.testing.assert_close(F.avg_pool2d(above, 8), coarse)
+    assert (above >= F.interpolate(floor, scale_factor=8)).all()
+
+
+def test_keep_above_of_an_octave_is_the_mean_of_the_next(random: torch.Generator) -> None:
+    fine, coarse, floor = noisy_octaves(random)
+    smaller = keep_above(F.avg_pool2d(fine, 2), coarse, floor)
+    torch.testing.assert_close(F.avg_pool2d(keep_above(fine, coarse, floor), 2), smaller)
+
+
+def test_keep_above_takes_the_nearest_block() -> None:
+    """Worked by hand: the mean 5 of 9, 8, 5, -2 above 0; the three share what the fourth gained."""
+    fine = torch.tensor([[[[9.0, 8.0], [5.0, -2.0]]]])
+    above = keep_above(fine, torch.full((1, 1, 1, 1), 5.0), torch.zeros(1, 1, 1, 1))
+    expected = torch.tensor([[[[9 - 2 / 3, 8 - 2 / 3], [5 - 2 / 3, 0.0]]]])
+    torch.testing.assert_close(above, expected)
+
+
+def test_keep_above_of_what_is_above_is_the_same(random: torch.Generator) -> None:
+    fine, coarse, _ = noisy_octaves(random)
+    assert keep_above(fine, coarse, torch.full_like(coarse, -9.0)) is fine
+
+
+def test_quantise_keeps_a_floor_of_each_pixel(random: torch.Generator) -> None:
+    lr = torch.tensor([[[[1000.0, 1003.0], [995.0, 1400.0]]]])
+    low = lr.clamp_max(1000.0)
+    image = F.interpolate(lr, scale_factor=4) + 60 * torch.randn(1, 1, 8, 8, generator=random)
+    whole = quantise(image, lr, low, 65535.0)
+    assert torch.equal(F.avg_pool2d(whole, 4), lr)
+    assert (whole >= F.interpolate(low, scale_factor=4)).all()

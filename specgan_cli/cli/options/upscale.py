@@ -19,6 +19,12 @@ _OPTIONS: tuple[options.Decorator, ...] = (
     ),
     options.src_nodata,
     click.option(
+        "--floor",
+        type=options.Nodata(finite=True),
+        help="File value that no output goes below unless the scene does, or none; physical 0 "
+        "where the file has a scale or an offset.",
+    ),
+    click.option(
         "--hsi-origin", type=options.Numbers(2), help="Outer corner x,y of the cube's first pixel."
     ),
     click.option(

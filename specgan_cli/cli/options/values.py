@@ -121,18 +121,24 @@ class Size(ParamType):
 
 
 class Nodata(ParamType):
-    """A number, nan, or the word none."""
+    """A number, nan unless it has to be finite, or the word none."""
 
     name = "NUMBER|none"
+
+    def __init__(self, *, finite: bool = False) -> None:
+        self.finite = finite
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Turn text into a number, or leave the word none."""
         if value is None or isinstance(value, float) or value == "none":
             return value
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
             self.fail(f"{value!r} is neither a number nor none", param, ctx)
+        if self.finite and not math.isfinite(number):
+            self.fail(f"{value!r} is neither a finite number nor none", param, ctx)
+        return number
 
 
 class LocalPath(ParamType):

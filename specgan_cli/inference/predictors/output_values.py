@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from specgan.consistency import keep_above
 from specgan.quantise import quantise
 from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.raster.radiometry import Radiometry
@@ -20,6 +21,7 @@ def quantise_tile(
     lr_valid: Mask,
     radiometry: Radiometry,
     output: OutputType,
+    lr_floor: Pixels | None = None,
 ) -> Pixels:
     """Turn one tile into the file's values, with the input as exact block means.
 
@@ -33,25 +35,37 @@ def quantise_tile(
         lr_valid: H x W.
         radiometry: How file units became [-1, 1].
         output: The values that the file can hold.
+        lr_floor: 3 x H x W in file units, not above `lr_values`: the lowest value in each pixel's
+            block (`specgan_cli.raster.floor`); None for no bound.
 
     Returns:
         3 x sH x sW in the output's type.
     """
     device = finest.device
-    lr = torch.from_numpy(lr_values.astype(np.float64)).to(device)[None]
+    lr, floor = (
+        None if values is None else torch.from_numpy(values.astype(np.float64)).to(device)[None]
+        for values in (lr_values, lr_floor)
+    )
+    assert lr is not None
     excess = lr - lr.clamp(radiometry.low, radiometry.high)
     if not output.integer:
-        return _quantise_floats(finest, lr, excess, radiometry).astype(output.dtype)
+        return _quantise_floats(finest, lr, excess, radiometry, floor).astype(output.dtype)
     work = _working_type(lr, radiometry)
-    values = _to_file(finest.to(work), excess.to(work), radiometry)
+    lr, excess = lr.round().to(work), excess.to(work)
+    floor = None if floor is None else floor.ceil().to(work)
+    values = _to_file(finest.to(work), excess, radiometry)
+    if floor is not None:
+        values = keep_above(values, lr, floor)
     valid = torch.from_numpy(lr_valid).to(device)
-    whole = _whole_numbers(values, lr.round().to(work), valid, output)[0]
+    whole = _whole_numbers(values, lr, valid, output, floor)[0]
     if output.dtype == "uint8":
         return whole.to(torch.uint8).cpu().numpy()
     return whole.cpu().numpy().astype(output.dtype)
 
 
-def _whole_numbers(values: Tensor, lr: Tensor, valid: Tensor, output: OutputType) -> Tensor:
+def _whole_numbers(
+    values: Tensor, lr: Tensor, valid: Tensor, output: OutputType, floor: Tensor | None
+) -> Tensor:
     """Share whole numbers out; no valid pixel takes a nodata value at the type's end in all bands.
 
     A valid LR pixel that itself holds the value in some bands keeps it there, and stays clear of it
@@ -59,11 +73,11 @@ def _whole_numbers(values: Tensor, lr: Tensor, valid: Tensor, output: OutputType
     """
     low, high = output.limits
     ends = (low + (output.nodata == low), high - (output.nodata == high))
-    clear = quantise(values, lr.clamp(*ends), *ends)
+    clear = _quantise(values, lr.clamp(*ends), ends, floor)
     holds = (lr == output.nodata) & valid if output.nodata is not None else valid.new_zeros(())
     if ends == (low, high) or not bool(holds.any()):
         return clear
-    free = quantise(values, lr.clamp(low, high), low, high)
+    free = _quantise(values, lr.clamp(low, high), (low, high), floor)
     assert output.nodata is not None
     farthest = (lr - output.nodata).abs().argmax(dim=1, keepdim=True)
     chosen = torch.zeros_like(lr, dtype=torch.bool).scatter_(1, farthest, True)
@@ -72,11 +86,24 @@ def _whole_numbers(values: Tensor, lr: Tensor, valid: Tensor, output: OutputType
     return torch.where(_repeat(keep_clear.to(lr.dtype), factor) > 0, clear, free)
 
 
-def _quantise_floats(finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry) -> Pixels:
+def _quantise(
+    values: Tensor, lr: Tensor, ends: tuple[float, float], floor: Tensor | None
+) -> Tensor:
+    low, high = ends
+    if floor is None:
+        return quantise(values, lr, low, high)
+    return quantise(values, lr, torch.minimum(floor, lr).clamp_min(low), high)
+
+
+def _quantise_floats(
+    finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry, floor: Tensor | None
+) -> Pixels:
     """Scale to file units in float64, and take the rounding error of each block's mean away."""
     values = _to_file(finest.to(excess.dtype), excess, radiometry)
     factor = values.shape[-1] // lr.shape[-1]
     values += _repeat(lr - F.avg_pool2d(values, factor), factor)
+    if floor is not None:
+        values = torch.maximum(keep_above(values, lr, floor), _repeat(floor, factor))
     return values[0].cpu().numpy()
 
 
