@@ -24,9 +24,9 @@ from specgan_cli.datasets.building.pairs import read_pairs
 from specgan_cli.datasets.building.splits import Shares
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.chips import EvalChip, read_chip
+from specgan_cli.evaluation.image_pair import Units
 from specgan_cli.evaluation.methods import Interpolation, Method, Network, load_network
 from specgan_cli.evaluation.metrics.catalogue import check_names
-from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.judges import Judges
 from specgan_cli.evaluation.runner import run
 from specgan_cli.workflows.prepare_dataset import DatasetOptions, prepare_dataset

@@ -23,6 +23,10 @@ COMMANDS = (
     "upscale SCENE -o out.tif --hsi nothing.tif",
     "upscale SCENE -o out.tif --dask tcp://127.0.0.1:9",
     "prepare nothing.tif --hsi nothing.tif -o out.tif",
+    "prepare nothing.tif -o dataset",
+    "evaluate nothing",
+    "evaluate --sr nothing.tif --reference nothing.tif",
+    "models import nothing.pth -o out.safetensors",
     "train nothing -o run",
     "upscale SCENE -o out.tif -x 4 --overwrite",
 )

@@ -20,6 +20,7 @@ import torch
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.evaluation.bootstrap import Interval
 from specgan_cli.evaluation.chips import read_chip, set_of
+from specgan_cli.evaluation.image_pair import Units
 from specgan_cli.evaluation.methods import (
     VARIANTS,
     Interpolation,
@@ -31,7 +32,6 @@ from specgan_cli.evaluation.methods import (
     load_network,
 )
 from specgan_cli.evaluation.metrics.catalogue import check_names
-from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.features import PerceptualModel
 from specgan_cli.evaluation.perceptual.judges import Judges
 from specgan_cli.evaluation.runner import Evaluation, run
@@ -43,7 +43,7 @@ from specgan_cli.evaluation.semantics import (
     summaries,
     train_probe,
 )
-from specgan_cli.workflows.evaluate import unique
+from specgan_cli.workflows.evaluate_dataset import unique
 
 NAMES = (
     "psnr",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.evaluation.metrics.suite import Units
+from specgan_cli.evaluation.image_pair import Units
 from specgan_cli.evaluation.sources import (
     GriddedRaster,
     factor_between,

@@ -20,6 +20,23 @@ ALIGNMENT = 16
 
 
 @dataclass(frozen=True)
+class Units:
+    """The units that images are measured in, and the factor between the grids."""
+
+    low: float
+    """File value of black."""
+    high: float
+    """File value of white."""
+    scale: int
+    """HR pixels along an LR pixel's side."""
+
+    @property
+    def data_range(self) -> float:
+        """Difference between white and black."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
 class Tile:
     """One tile of an output beside its reference, both on the HR grid, in file units.
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from specgan.bands import Bands
 from specgan.errors import ShapeError
-from specgan.header import Header
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import Baseline, interpolate
 from specgan_cli.evaluation.chips import EvalChip, read_chip
+from specgan_cli.evaluation.request import check_weights
 from specgan_cli.types import F64, Mask
 
 Variant = Literal["with", "without HSI", "shuffled HSI", "three bands"]
@@ -225,17 +225,8 @@ def load_network(
     """
     import specgan
 
-    network: Any = specgan.load(str(name_or_path), device=device, fidelity=fidelity)
-    header: Header = network.header
-    if scale > header.scale:
-        raise MismatchError(
-            f"{name_or_path}: the weights reach x{header.scale}; give a smaller -x than {scale}"
-        )
-    if not header.bands.matches(bands, tolerance_nm=1.0):
-        raise MismatchError(
-            f"{name_or_path}: the weights' bands are not the dataset's; prepare the dataset again"
-        )
-    return network
+    check_weights(name_or_path, scale, bands)
+    return specgan.load(str(name_or_path), device=device, fidelity=fidelity)
 
 
 def label(name_or_path: str | Path) -> str:

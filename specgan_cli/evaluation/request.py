@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from specgan import checkpoints
+from specgan.bands import Bands
+from specgan_cli.errors import MismatchError
+
 
 @dataclass(frozen=True)
 class EvaluateRequest:
@@ -50,3 +54,31 @@ class EvaluateRequest:
     """Metric and the worst value that passes."""
     command: str = ""
     """The command line, for the report."""
+
+    @property
+    def factor(self) -> int:
+        """HR pixels along an LR pixel's side, for a dataset."""
+        return self.scale or 32
+
+
+def check_weights(name_or_path: str | Path, scale: int, bands: Bands) -> None:
+    """Raise unless weights fit a dataset, by what they say about themselves.
+
+    Args:
+        name_or_path: A shipped name or a file.
+        scale: The factor to measure.
+        bands: Of the dataset's cubes.
+
+    Raises:
+        WeightsError: There are no such weights, or the file is damaged.
+        MismatchError: They do not reach the factor, or were trained on other bands.
+    """
+    header = checkpoints.read_header(name_or_path)
+    if scale > header.scale:
+        raise MismatchError(
+            f"{name_or_path}: the weights reach x{header.scale}; give a smaller -x than {scale}"
+        )
+    if not header.bands.matches(bands, tolerance_nm=1.0):
+        raise MismatchError(
+            f"{name_or_path}: the weights' bands are not the dataset's; prepare the dataset again"
+        )

@@ -7,11 +7,11 @@ from functools import partial
 
 from specgan_cli.evaluation.bootstrap import Interval, mean_interval
 from specgan_cli.evaluation.chips import EvalChip, set_of
-from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.evaluation.image_pair import Tile, Units
 from specgan_cli.evaluation.methods import Method, can_run
 from specgan_cli.evaluation.metrics.catalogue import POOLED_ONLY, RATIOS
 from specgan_cli.evaluation.metrics.grid_artifacts import Steps
-from specgan_cli.evaluation.metrics.suite import Suite, Units
+from specgan_cli.evaluation.metrics.suite import Suite
 from specgan_cli.evaluation.perceptual.features import (
     Distribution,
     Features,

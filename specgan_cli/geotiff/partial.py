@@ -31,6 +31,22 @@ def journal_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.journal")
 
 
+def check_unlocked(path: Path) -> None:
+    """Raise if another process is writing an output now.
+
+    Raises:
+        OutputError: It is, or a link is in the way of the unfinished file.
+    """
+    if not os.path.lexists(temporary_of(path)):
+        return
+    with writing(path):
+        descriptor = files.open_own(temporary_of(path), os.O_RDWR)
+        try:
+            _lock(descriptor, path)
+        finally:
+            os.close(descriptor)
+
+
 class PartialFile:
     """A TIFF that grows block by block; made by `create` or `resume`, locked until closed."""
 
@@ -195,17 +211,24 @@ def _open_locked(path: Path) -> int:
     while True:
         descriptor = files.open_own(temporary, os.O_RDWR | os.O_CREAT)
         try:
-            files.lock(descriptor, path)
-        except BlockingIOError:
+            _lock(descriptor, path)
+        except OutputError:
             os.close(descriptor)
-            raise OutputError(
-                f"{path}: another process is writing it; wait for it or choose another output"
-            ) from None
+            raise
         # the other process may have put its file in place between our open and our lock
         with suppress(FileNotFoundError):
             if os.stat(temporary).st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        files.lock(descriptor, path)
+    except BlockingIOError:
+        raise OutputError(
+            f"{path}: another process is writing it; wait for it or choose another output"
+        ) from None
 
 
 def _write_journal(path: Path, text: str, how: int) -> None:

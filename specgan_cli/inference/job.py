@@ -11,6 +11,7 @@ import numpy as np
 
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, OutputError, RasterError
+from specgan_cli.geotiff.partial import check_unlocked
 from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
@@ -42,10 +43,12 @@ def check_request(request: UpscaleRequest) -> None:
     """Raise unless every output can be written and none of them is an input or another output.
 
     Raises:
-        OutputError: A path is taken, missing, read-only, an input, or named twice.
+        OutputError: A path is taken, missing, read-only, an input, or named twice, or another
+            process writes the output now.
     """
     overwrite = request.output.overwrite
     check_outputs(output_paths(request), input_paths(request), overwrite=overwrite)
+    check_unlocked(request.output.path)
 
 
 def check_batch(requests: Sequence[UpscaleRequest]) -> None:

@@ -125,6 +125,8 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
         OutputError: The output exists already, or its folder does not.
     """
     check_outputs([request.output], [request.source], overwrite=request.overwrite)
+    if not request.source.is_file():
+        raise WeightsError(f"{request.source}: no such file; give a published checkpoint")
     import torch
 
     from specgan.published.importer import import_published, read_checkpoint

@@ -1,4 +1,7 @@
-"""A cube brought onto a scene's grid: aligned, resampled, written."""
+"""A cube brought onto a scene's grid: aligned, resampled, written.
+
+Whatever can be refused is refused before scipy is imported, which takes longer than to look.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,10 @@ from specgan_cli.geotiff.description import BandMetadata, Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.outputs import check_outputs
-from specgan_cli.pictures.quicklook import draw_quicklook
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
-from specgan_cli.resampling.cube_on_grid import cube_on_grid
 from specgan_cli.resampling.model import Alignment
 
 __all__ = ["AlignedCubeOptions", "align_cube", "wavelength_metadata"]
@@ -121,6 +122,8 @@ def align_cube(
                 stack.enter_context(writer)
                 valid = _write(scene, cube, found, part, writer, progress)
             if picture is not None:
+                from specgan_cli.pictures.quicklook import draw_quicklook
+
                 png.write(picture, draw_quicklook(scene, cube, found))
         shape_yx = part[0].shape_yx
         return _report(scene, cube, found, shape_yx, output, chosen, valid, dry_run, quicklook)
@@ -184,6 +187,8 @@ def _write(
     Returns:
         The share of pixels that the cube fills.
     """
+    from specgan_cli.resampling.cube_on_grid import cube_on_grid
+
     filled = 0
     crop, area = part
     tiles = plan_tiles(crop.shape_yx, writer.block)

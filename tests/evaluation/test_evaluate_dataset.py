@@ -15,6 +15,7 @@ from specgan.errors import ShapeError
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.baselines import interpolate
 from specgan_cli.evaluation.chips import EvalChip, read_chip
+from specgan_cli.evaluation.image_pair import Units
 from specgan_cli.evaluation.methods import (
     Interpolation,
     Network,
@@ -24,7 +25,6 @@ from specgan_cli.evaluation.methods import (
     visible_bands,
 )
 from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
-from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.runner import run
 from support.command import Result, specgan
 from support.datasets import make_evaluation_dataset

@@ -12,9 +12,9 @@ from affine import Affine
 
 from specgan_cli.evaluation import comparison, rasters
 from specgan_cli.evaluation.baselines import interpolate
-from specgan_cli.evaluation.image_pair import whole
+from specgan_cli.evaluation.image_pair import Units, whole
 from specgan_cli.evaluation.metrics.catalogue import check_names
-from specgan_cli.evaluation.metrics.suite import Suite, Units
+from specgan_cli.evaluation.metrics.suite import Suite
 from support.command import specgan
 from support.datasets import blobs
 from support.rasters import write_raster

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from specgan_cli.evaluation.image_pair import whole
+from specgan_cli.evaluation.image_pair import Units, whole
 from specgan_cli.evaluation.metrics.catalogue import METRICS
-from specgan_cli.evaluation.metrics.suite import Suite, Units
+from specgan_cli.evaluation.metrics.suite import Suite
 
 Figures = dict[str, dict[str, float]]
 

@@ -6,9 +6,9 @@ import torch
 
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.chips import read_chip
+from specgan_cli.evaluation.image_pair import Units
 from specgan_cli.evaluation.methods import Interpolation
 from specgan_cli.evaluation.metrics.catalogue import check_names
-from specgan_cli.evaluation.metrics.suite import Units
 from specgan_cli.evaluation.perceptual.cube_classes import agreement, cell_features, kmeans
 from specgan_cli.evaluation.perceptual.features import Features
 from specgan_cli.evaluation.perceptual.judges import Judges

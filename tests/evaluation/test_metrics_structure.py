@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from specgan_cli.evaluation.image_pair import Tile, cut, whole
+from specgan_cli.evaluation.image_pair import Tile, Units, cut, whole
 from specgan_cli.evaluation.metrics.colour import Specks, lab
 from specgan_cli.evaluation.metrics.edges import LocalContrast, local_spread
 from specgan_cli.evaluation.metrics.grid_artifacts import Seams
 from specgan_cli.evaluation.metrics.lines import Lines, canny, straight
-from specgan_cli.evaluation.metrics.suite import Suite, Units
+from specgan_cli.evaluation.metrics.suite import Suite
 
 RNG = np.random.default_rng(14)
 SIDE = 96

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specgan_cli.evaluation.metrics.suite import Suite, Units
+from specgan_cli.evaluation.image_pair import Units
+from specgan_cli.evaluation.metrics.suite import Suite
 from specgan_cli.evaluation.report.charts import histogram, ticks
 from specgan_cli.evaluation.report.colours import heat
 from specgan_cli.evaluation.report.page import render

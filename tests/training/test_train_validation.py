@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from specgan_cli.evaluation.image_pair import whole
-from specgan_cli.evaluation.metrics.suite import Suite, Units
+from specgan_cli.evaluation.image_pair import Units, whole
+from specgan_cli.evaluation.metrics.suite import Suite
 from specgan_cli.measures import block_means
 from specgan_cli.training.validation import lr_psnr, measure
 from specgan_cli.workflows.train import structure, validation_measures

@@ -10,7 +10,6 @@ import numpy as np
 
 from specgan import files
 from specgan.serde import from_plain, to_plain
-from specgan_cli.alignment.estimate import align
 from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.datasets.building.pairs import ImagePair
@@ -123,6 +122,8 @@ def align_source(work: tuple[SourceImage, DatasetOptions]) -> Alignment | Reject
         return None
     if source.pair.guided_by_itself:
         return None
+    from specgan_cli.alignment.estimate import align
+
     try:
         with (
             open_scene(source.pair, options.assume_gsd) as (scene, grid),

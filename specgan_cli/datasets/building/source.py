@@ -22,7 +22,6 @@ from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError, MismatchError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
-from specgan_cli.resampling.cube_on_grid import cube_on_grid, measured_bands
 from specgan_cli.resampling.model import Alignment
 from specgan_cli.types import Mask
 
@@ -80,6 +79,9 @@ def read_headers(
         if pair.hsi is None:
             return SourceImage(pair, grid, scene.dtype, gsd, None)
         with open_cube(pair, grid, cubes) as cube:
+            # Brings scipy, which takes longer than to look whether there is a cube.
+            from specgan_cli.resampling.cube_on_grid import measured_bands
+
             cube_pixel = max(cube_gsd(cube, gsd), pair.hsi_gsd or 0.0)
             known = measured_bands(cube)
         bands = None if known.all() else tuple(np.flatnonzero(known).tolist())
@@ -207,6 +209,8 @@ class ChipReader:
             RasterError: A file is damaged there.
             MismatchError: The cube's bands do not cover the canonical ones.
         """
+        from specgan_cli.resampling.cube_on_grid import cube_on_grid
+
         self._open(source)
         values, valid = self._scene.read(window)
         rgb = self._storage.store(values, valid)

@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
-from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.evaluation.image_pair import Tile, Units
 from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
 from specgan_cli.evaluation.metrics.colour import ColourSpread, Specks
 from specgan_cli.evaluation.metrics.edges import Edges, LocalContrast
@@ -16,23 +15,6 @@ from specgan_cli.evaluation.metrics.opensr import OpenSr
 from specgan_cli.evaluation.metrics.published_protocol import PublishedProtocol
 from specgan_cli.evaluation.metrics.spectrum import SpectrumDistance
 from specgan_cli.evaluation.metrics.ssim import Windows
-
-
-@dataclass(frozen=True)
-class Units:
-    """The units that images are measured in, and the factor between the grids."""
-
-    low: float
-    """File value of black."""
-    high: float
-    """File value of white."""
-    scale: int
-    """HR pixels along an LR pixel's side."""
-
-    @property
-    def data_range(self) -> float:
-        """Difference between white and black."""
-        return self.high - self.low
 
 
 class Accumulator(Protocol):

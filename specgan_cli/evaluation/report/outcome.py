@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from specgan import files
-from specgan_cli.errors import OutputError, writing
+from specgan_cli.errors import writing
 from specgan_cli.evaluation.baselines import BASELINES
 from specgan_cli.evaluation.metrics.catalogue import METRICS, better
 from specgan_cli.evaluation.report import page, panels, summary
@@ -53,20 +53,6 @@ def thresholds(evaluation: Evaluation, wanted: Sequence[tuple[str, float]]) -> l
             else:
                 missed.append(f"{name} of {method} is {value:.4g}, {side} {limit:g}")
     return missed
-
-
-def check_output(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that cannot take the report, before anything is measured.
-
-    Raises:
-        OutputError: It holds a report and may not be overwritten, or is a file.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; give a folder for the report")
-    if (folder / "report.json").exists() and not overwrite:
-        raise OutputError(f"{folder}: holds a report already; give --overwrite to replace it")
-    if not folder.absolute().parent.is_dir():
-        raise OutputError(f"{folder.absolute().parent}: no such folder; make it first")
 
 
 def write(
