@@ -82,8 +82,8 @@ def structure(hr_sr: F64, hr_reference: F64, hr_valid: Mask) -> dict[str, float]
         hr_reference: Truth of the same shape.
         hr_valid: H x W.
     """
-    from specgan_cli.evaluation.image_pair import whole
-    from specgan_cli.evaluation.metrics.suite import Suite, Units
+    from specgan_cli.evaluation.image_pair import Units, whole
+    from specgan_cli.evaluation.metrics.suite import Suite
 
     suite = Suite(Units(-1.0, 1.0, 1), STRUCTURE)
     suite.update(whole(hr_sr, hr_reference, hr_valid))
