@@ -5,7 +5,6 @@
 Run `python docs/generate.py`; a test compares what it writes with what is committed.
 """
 
-import ast
 import dataclasses
 import inspect
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import click
 
 import specgan
+from message_texts import KINDS, messages
 from pictures import GALLERY
 from specgan_cli.cli.main import COMMANDS, cli
 
@@ -105,56 +105,14 @@ def api_page() -> str:
     return "\n".join(parts)
 
 
-KINDS = {
-    "RasterError": "A raster or a cube cannot be read",
-    "OutputError": "An output cannot be written",
-    "DatasetError": "A training dataset cannot be used",
-    "TrainingError": "Training cannot go on",
-    "MissingExtraError": "A package is missing",
-    "MismatchError": "The inputs do not fit together (exit code 3)",
-    "ShapeError": "An array or tensor does not fit",
-    "WeightsError": "A weights file cannot be used",
-    "SpecganError": "Anything else that was expected",
-    "UsageError": "Wrong usage (exit code 2)",
-    "fail": "A value that an option does not take (exit code 2)",
-}
-"""The classes that are raised, and what they mean to who reads them."""
-
-
-def _template(node: ast.expr) -> str:
-    """Return a message with an ellipsis for every value; nothing for one made elsewhere."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_template(part) for part in node.values)
-    if isinstance(node, ast.FormattedValue):
-        return "\N{HORIZONTAL ELLIPSIS}"
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return _template(node.left) + _template(node.right)
-    return "\N{HORIZONTAL ELLIPSIS}"
-
-
-def messages() -> dict[str, set[str]]:
-    """Return the messages of every class of errors, as they are written in the code."""
-    found: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    for root in ("specgan_cli", "models/specgan"):
-        for path in (DOCS.parent / root).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and node.args:
-                    kind = ast.unparse(node.func).split(".")[-1]
-                    text = _template(node.args[0])
-                    if kind in KINDS and text.strip("\N{HORIZONTAL ELLIPSIS}: "):
-                        found[kind].add(" ".join(text.split()))
-    return found
-
-
 def messages_page() -> str:
     """Return the page of every message, by what went wrong."""
     parts = [
         NOTE,
         "# Messages\n",
         "What specgan says when it stops, by what went wrong; an ellipsis stands for a name or a "
-        "number. A message ends with what to do next. `specgan --debug ...` adds the traceback.\n",
+        "number. A message ends with what to do next; [Troubleshooting](troubleshooting.md) says "
+        "more. `specgan --debug ...` adds the traceback.\n",
     ]
     for kind, texts in messages().items():
         lines = "\n".join(sorted(texts))

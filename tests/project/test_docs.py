@@ -1,5 +1,6 @@
 """The pages of docs/: generated ones are up to date, links and commands are real."""
 
+import ast
 import inspect
 import re
 import shlex
@@ -11,9 +12,11 @@ import click
 import pytest
 
 import generate
+import message_texts
 import specgan
 from pictures import GALLERY
 from specgan_cli.cli.main import cli
+from specgan_cli.datasets.building.pairs import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -44,11 +47,42 @@ def test_every_public_name_is_documented() -> None:
 
 
 def test_messages_that_a_user_meets_are_on_their_page() -> None:
-    """Found by hand in the code: plain, in an f-string, and one of usage."""
+    """Found by hand in the code: plain, formatted, of usage, made by helpers, and a warning."""
     page = (DOCS / "messages.md").read_text()
-    for text in ("…: no such file", "…: is a folder; give a raster file", "h5py; install it"):
+    for text in (
+        *("…: no such file", "…: is a folder; give a raster file", "h5py; install it"),
+        *("… cannot be aligned with …: reliability …", "…: has a palette; expand it first"),
+        *("or lists or folders of pairs", "out of memory: …", "…: columns … are not used"),
+    ):
         assert text in page
-    assert all(generate.messages().values())
+    assert all(message_texts.messages().values())
+
+
+RELAYED = {"RasterError(f'{redact(str(path))}: {error}')", "WeightsError(f'{path}: {error}')"}
+RELAYED |= {"TrainingError(str(error))"}
+"""Errors that say what another said, which has its own place on the page."""
+
+
+def named_subclasses(root: type) -> set[str]:
+    found = root.__subclasses__()
+    return {root.__name__}.union(*(named_subclasses(each) for each in found))
+
+
+def test_no_error_is_raised_without_words_on_the_page() -> None:
+    """Counted from `raise` and the classes of errors, not from the groups of the page."""
+    errors = named_subclasses(specgan.SpecganError) | {"UsageError", "BadParameter"}
+    trees = list(message_texts.modules().values())
+    told = {call for call, _, texts in message_texts.said(trees) if texts}
+    raised = [
+        node.exc
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and ast.unparse(node.exc.func).split(".")[-1] in errors
+    ]
+    assert len(raised) > 200
+    assert {ast.unparse(call) for call in raised if call not in told} == RELAYED
 
 
 def test_the_gallery_is_there_and_small() -> None:
@@ -84,6 +118,30 @@ def test_commands_of_the_pages_exist(line: str) -> None:
     assert command is not None, line
     # Split only: the files that a page names need not be there.
     command.make_parser(click.Context(command, parent=context)).parse_args(args=words)
+
+
+def test_options_that_the_pages_name_exist() -> None:
+    known = {
+        name
+        for _, command in generate.commands()
+        for each in command.params
+        for name in (*each.opts, *each.secondary_opts)
+    }
+    known |= {name for each in cli.params for name in each.opts}
+    foreign = {"--help", "--extra-index-url", "--nproc-per-node", "--no-deps"}
+    for page in PAGES:
+        named = set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text()))
+        assert named - known - foreign == set(), page.name
+
+
+def test_troubleshooting_has_every_group_of_messages() -> None:
+    titles = re.findall(r"^## (.*)$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert [title for title in message_texts.KINDS.values() if title not in titles] == []
+
+
+def test_prepare_explains_every_column() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "prepare.md").read_text(), re.MULTILINE)
+    assert set(COLUMNS) <= set(rows)
 
 
 def anchors(page: Path) -> set[str]:
