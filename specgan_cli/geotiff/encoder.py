@@ -25,7 +25,7 @@ from specgan_cli.geotiff.directory import (
     read_directories,
 )
 from specgan_cli.geotiff.options import WriteOptions
-from specgan_cli.raster.cache import bound_cache
+from specgan_cli.raster.drivers.cache import bound_cache
 from specgan_cli.raster.grid import Grid
 from specgan_cli.threads import used_threads
 from specgan_cli.types import Mask, Pixels

@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
-from specgan_cli.raster.cache import bound_cache
+from specgan_cli.raster.drivers.cache import bound_cache
 from specgan_cli.raster.masks import fits
 
 logger = logging.getLogger(__name__)

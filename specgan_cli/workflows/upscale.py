@@ -44,7 +44,7 @@ from specgan_cli.inference.report import (
 )
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.arrays import GeoArray
-from specgan_cli.raster.vrt import write_vrt
+from specgan_cli.raster.drivers.vrt import write_vrt
 
 if TYPE_CHECKING:
     from specgan_cli.inference.estimate import Estimate
