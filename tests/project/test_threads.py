@@ -20,7 +20,8 @@ try:
 except SystemExit as end:
     assert end.code == 0
 import torch
-print(json.dumps([torch.get_num_threads(), os.environ["GDAL_NUM_THREADS"]]))
+told = os.environ["GDAL_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"]
+print(json.dumps([torch.get_num_threads(), *told]))
 """
 
 
@@ -41,15 +42,16 @@ def threads_of(tmp_path: Path, *words: str, **variables: str) -> list[object]:
 
 
 def test_threads_are_those_asked_for(tmp_path: Path) -> None:
-    assert threads_of(tmp_path, "-j", "1") == [1, "1"]
+    assert threads_of(tmp_path, "-j", "1") == [1, "1", "PASSIVE"]
 
 
 def test_threads_of_the_batch_system_are_the_default(tmp_path: Path) -> None:
-    assert threads_of(tmp_path, SLURM_CPUS_PER_TASK="1") == [1, "1"]
+    assert threads_of(tmp_path, SLURM_CPUS_PER_TASK="1") == [1, "1", "PASSIVE"]
 
 
 def test_variables_of_the_user_stay(tmp_path: Path) -> None:
-    assert threads_of(tmp_path, GDAL_NUM_THREADS="7")[1] == "7"
+    told = threads_of(tmp_path, GDAL_NUM_THREADS="7", OMP_WAIT_POLICY="ACTIVE")
+    assert told[1:] == ["7", "ACTIVE"]
 
 
 @pytest.mark.parametrize(
