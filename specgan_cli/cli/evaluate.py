@@ -99,6 +99,20 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 )
 @click.option("--sr-range", type=Numbers(2), help="The same of the output, where units differ.")
 @click.option(
+    "--bands",
+    type=options.OfRaster(options.BandNames()),
+    multiple=True,
+    callback=options.by_raster,
+    help="Red, green and blue of the rasters, or of one: lr=4,3,2; repeat for more.",
+)
+@click.option(
+    "--src-nodata",
+    type=options.OfRaster(options.Nodata()),
+    multiple=True,
+    callback=options.by_raster,
+    help="Nodata of the rasters, or of one: sr=0, lr=none; repeat for more.",
+)
+@click.option(
     "--fidelity",
     type=options.Float(0, 1),
     default=0.0,
@@ -154,10 +168,12 @@ def _check_usage(given: dict[str, Any]) -> None:
     if rasters and not (given["sr"] and given["reference"]):
         raise click.UsageError("--sr and --reference go together")
     if given["dataset"]:
-        names = [name for name in ("lr", "value_range", "sr_range") if given[name]]
+        names = [
+            name for name in ("lr", "value_range", "sr_range", "bands", "src_nodata") if given[name]
+        ]
     else:
-        names = [name for name in ("weights", "probe", "ablate", "limit") if given[name]]
-    if names:
+        names = ["weights", "probe", "ablate", "limit"]
+    if names := [name for name in names if given[name]]:
         flags = ", ".join(
             "--" + name.replace("value_range", "range").replace("_", "-") for name in names
         )

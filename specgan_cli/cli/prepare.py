@@ -1,6 +1,7 @@
 """The `prepare` command: co-register a cube to a scene, or build a training dataset."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ Examples:
     "-o", "--output", type=click.Path(path_type=Path), help="The raster, or the dataset folder."
 )
 @click.option("--hsi", metavar="CUBE", help="Bring this cube onto the grid of the one scene named.")
+@options.bands
+@options.src_nodata
 @add_cube_options
 @add_one_scene_options
 @add_dataset_options
@@ -51,8 +54,8 @@ def prepare(ctx: click.Context, /, inputs: tuple[str, ...], **given: Any) -> Non
 
     With --hsi, the cube is aligned to the scene RGB and written on its grid.  Without, PAIRS make a
     dataset: CSV lists (columns rgb, hsi, group, split, label, gsd, hsi_kind, wavelengths,
-    hsi_scale, nodata; only rgb is needed), folders of images, single images, or folders that hold
-    train|valid|test with RGBHR and HSI.
+    hsi_scale, nodata, bands; only rgb is needed), folders of images, single images, or folders that
+    hold train|valid|test with RGBHR and HSI.
     """
     _check_usage(ctx, inputs, given)
     if given["check"]:
@@ -129,7 +132,14 @@ def _dataset(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
     from specgan_cli.datasets.building.pairs import read_pairs
     from specgan_cli.workflows.prepare_dataset import prepare_dataset
 
-    pairs = read_pairs(inputs, given["hsi_dir"], given["root"])
+    pairs = [
+        replace(
+            pair,
+            bands=pair.bands or given["bands"],
+            nodata=pair.nodata or given["src_nodata"],
+        )
+        for pair in read_pairs(inputs, given["hsi_dir"], given["root"])
+    ]
     with Progress() as progress:
         report = prepare_dataset(
             pairs,

@@ -1,5 +1,6 @@
 """Whether an output, a reference and an input fit together, and on what ground."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from specgan_cli.evaluation.sources import (
     tag,
     whole_offset,
 )
+from specgan_cli.raster.bands import BandSpec
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.radiometry import Radiometry
 
@@ -58,6 +60,8 @@ def prepare(
     scale: int | None = None,
     value_range: Range | None = None,
     sr_range: Range | None = None,
+    bands: Mapping[str, BandSpec] | None = None,
+    src_nodata: Mapping[str, float | str] | None = None,
 ) -> Comparison:
     """Open the rasters, check that they fit, and find the ground that they share.
 
@@ -68,19 +72,27 @@ def prepare(
         scale: Factor; found from the input's grid or the output's tags when None.
         value_range: Black and white of the reference, file units; 0..255 for uint8, else estimated.
         sr_range: The same of the output, where its units differ.
+        bands: Red, green and blue of "sr", "reference" and "lr", where their files do not tell.
+        src_nodata: Value of missing pixels of the same, instead of the files'.
 
     Raises:
         RasterError: A raster cannot be read.
         MismatchError: They share no ground or no valid pixel, or have other bands.
     """
-    reference, output = open_source(reference_path), open_source(sr_path)
-    lr = open_source(lr_path) if lr_path else None
+    bands, src_nodata = bands or {}, src_nodata or {}
+    paths = {"reference": reference_path, "sr": sr_path} | ({"lr": lr_path} if lr_path else {})
+    opened = {
+        name: open_source(path, bands.get(name), src_nodata.get(name))
+        for name, path in paths.items()
+    }
+    reference, output, lr = opened["reference"], opened["sr"], opened.get("lr")
     notes: list[str] = []
-    if len(output.bands) != len(reference.bands):
-        raise MismatchError(
-            f"{sr_path} has {len(output.bands)} bands and {reference_path} "
-            f"{len(reference.bands)}: give rasters with the same bands"
-        )
+    for other in (output, lr):
+        if other is not None and len(other.bands) != len(reference.bands):
+            raise MismatchError(
+                f"{other.path} has {len(other.bands)} bands and {reference_path} "
+                f"{len(reference.bands)}: give rasters with the same bands"
+            )
     window = _shared(reference, output, lr)
     output = onto(output, reference.grid)
     if output.warped:

@@ -1,11 +1,13 @@
 """What an evaluation is asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from specgan import checkpoints
 from specgan.bands import Bands
 from specgan_cli.errors import MismatchError
+from specgan_cli.raster.bands import BandSpec
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class EvaluateRequest:
     """Black and white of the reference raster, file units."""
     sr_range: tuple[float, float] | None = None
     """Black and white of the output raster, where its units differ."""
+    bands: Mapping[str, BandSpec] = field(default_factory=dict)
+    """Red, green and blue of "sr", "reference" and "lr", where their files do not tell."""
+    src_nodata: Mapping[str, float | str] = field(default_factory=dict)
+    """Value of missing pixels of the same, instead of the files'; "none" for no value."""
     fidelity: float = 0.0
     """0 for the weights themselves, 1 for their second set, trained for means."""
     device: str = "auto"

@@ -11,7 +11,9 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.vrt import WarpedVRT
 
 from specgan_cli.errors import MismatchError
+from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.missing import MissingRule, missing_rule
 from specgan_cli.raster.validation import open_dataset, reading
 from specgan_cli.types import F64, Mask
 
@@ -28,7 +30,9 @@ class GriddedRaster:
     dataset: Any
     """The open rasterio dataset or warped VRT."""
     bands: tuple[int, ...]
-    """1-based numbers of the bands that are no alpha."""
+    """1-based numbers of red, green and blue, or of all bands where there are fewer."""
+    missing: MissingRule
+    """How it marks missing pixels."""
     grid: Grid
     """The raster's own grid."""
     offset_yx: tuple[int, int] = (0, 0)
@@ -57,9 +61,8 @@ class GriddedRaster:
             return values, valid
         part = inside.rasterio()
         with reading(self.path, f" at row {inside.row}, column {inside.col}"):
-            found = self.dataset.read(list(self.bands), window=part).astype(np.float64)
-            known = (self.dataset.read_masks(list(self.bands), window=part) > 0).all(0)
-        known &= np.isfinite(found).all(0)
+            found = self.dataset.read(list(self.bands), window=part)
+            known = self.missing.valid(self.dataset, found, inside)
         place = inside.shifted(-moved.row, -moved.col).slices
         values[:, *place] = np.where(known, found, 0.0)
         valid[place] = known
@@ -82,31 +85,46 @@ class GriddedRaster:
         shape = (len(self.bands), min(inside.height, side), min(inside.width, side))
         options = {"window": inside.rasterio(), "out_shape": shape}
         with reading(self.path):
-            found = self.dataset.read(list(self.bands), **options).astype(np.float64)
-            known = (self.dataset.read_masks(list(self.bands), **options) > 0).all(0)
-        known &= np.isfinite(found).all(0)
-        return np.asarray(found[:, known])
+            found = self.dataset.read(list(self.bands), **options)
+            known = self.missing.valid(self.dataset, found, inside)
+        return np.asarray(found[:, known].astype(np.float64))
 
     def close(self) -> None:
         """Close the raster."""
         self.dataset.close()
 
 
-def open_source(path: str | Path) -> GriddedRaster:
+def open_source(
+    path: str | Path, bands: BandSpec | None = None, src_nodata: float | str | None = None
+) -> GriddedRaster:
     """Open a raster on its own grid.
 
+    Args:
+        path: Anything GDAL opens.
+        bands: Red, green and blue, by number, name or wavelength; found as in scenes by default.
+            A raster of fewer than three bands of colour is read whole.
+        src_nodata: Value of missing pixels, instead of the file's; "none" for no value.
+
     Raises:
-        RasterError: It cannot be read.
+        RasterError: It cannot be read, or has no such bands.
     """
-    dataset = open_dataset(str(path))
-    with reading(str(path)):
-        bands = tuple(
-            number
-            for number, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
-            if colour != ColorInterp.alpha
-        )
+    name = str(path)
+    dataset = open_dataset(name)
+    try:
+        with reading(name):
+            plain = [
+                number
+                for number, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
+                if colour != ColorInterp.alpha
+            ]
+            few = bands is None and len(plain) < 3
+            chosen = tuple(plain) if few else choose_bands(dataset, name, bands)
+            missing = missing_rule(dataset, name, chosen, src_nodata)
+    except BaseException:
+        dataset.close()
+        raise
     grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
-    return GriddedRaster(str(path), dataset, bands, grid)
+    return GriddedRaster(name, dataset, chosen, missing, grid)
 
 
 def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
@@ -131,7 +149,8 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
             f"{source.path}: the rasters have no CRS and their pixels do not coincide; "
             "give them a CRS, or the same grid"
         )
-    has_mask = source.dataset.nodata is not None or len(source.bands) < source.dataset.count
+    value = source.missing.value
+    alpha = source.missing.alpha is None and value is None
     vrt = WarpedVRT(
         source.dataset,
         crs=grid.crs,
@@ -139,9 +158,12 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
         height=grid.shape_yx[0],
         width=grid.shape_yx[1],
         resampling=Resampling.bilinear,
-        add_alpha=not has_mask,
+        add_alpha=alpha,
+        src_nodata=value,
+        nodata=value,
     )
-    return GriddedRaster(source.path, vrt, source.bands, source.grid, (0, 0), True)
+    missing = MissingRule(source.missing.nodata, (), vrt.count if alpha else source.missing.alpha)
+    return GriddedRaster(source.path, vrt, source.bands, missing, source.grid, (0, 0), True)
 
 
 def whole_offset(reference: Grid, other: Grid, factor: int) -> tuple[int, int] | None:

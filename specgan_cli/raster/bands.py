@@ -33,6 +33,11 @@ _NEAR_NM = 50.0
 """How far a band may be from the wavelength by which the user names it, in nanometres."""
 _NAME_TAGS = ("common_name", "band_name", "bandname", "name", "band")
 _NUMBERED = re.compile(r"^(?P<sr>sr_)?b(?:and)?[ _]?(?P<number>\d{1,2}a?)\b", re.IGNORECASE)
+_LIGHT = re.compile(
+    r"(?<![a-z])(?:v?nir|infra|swir|mwir|[lt]w?ir|thermal|red|green|blue|coastal|yellow|aerosol|b\d)",
+    re.IGNORECASE,
+)
+_OPACITY = re.compile(r"alpha|opacity|transparen|mask", re.IGNORECASE)
 _THEMATIC_MAPPER = {"3": "red", "2": "green", "1": "blue"}
 _SENTINEL_2_AND_OLI = {"4": "red", "3": "green", "2": "blue"}
 
@@ -88,6 +93,15 @@ def colour_of(text: str) -> str | None:
     if len(found) != 1 or {"edge", "coastal"} & set(words):
         return None
     return found.pop()
+
+
+def says_light(dataset: DatasetReader, band: int) -> str | None:
+    """Return the name or wavelength of a band that measures light, such as NIR; None for others."""
+    for text in _names(dataset, band):
+        if _LIGHT.search(text) and not _OPACITY.search(text):
+            return text
+    centre = centres_nm(dataset)[band - 1]
+    return None if centre is None else f"{centre:g} nm"
 
 
 def _by_colour(dataset: DatasetReader) -> tuple[int, ...] | None:
@@ -174,11 +188,18 @@ def _number(dataset: DatasetReader, shown: str, band: int | str) -> int:
         is_number = band <= dataset.count or given is None
         return band if is_number else _nearest(dataset, shown, given)
     wanted = _key(band)
-    found: list[int] = [
+    names = [list(_names(dataset, number)) for number in dataset.indexes]
+    found = [
         number
-        for number in dataset.indexes
-        if wanted in {_key(text) for text in _names(dataset, number)}
-        or wanted == dataset.colorinterp[number - 1].name
+        for number, (texts, colour) in enumerate(
+            zip(names, dataset.colorinterp, strict=True), start=1
+        )
+        if wanted in {_key(text) for text in texts} or wanted == colour.name
+    ]
+    found = found or [
+        number
+        for number, texts in enumerate(names, start=1)
+        if wanted in {_key(word) for text in texts for word in text.split()}
     ]
     if not found and wanted in _COLOURS and (told := _by_name(dataset)):
         return told[_COLOURS.index(wanted)]

@@ -1,11 +1,18 @@
 """Missing pixels: how values say that they are missing, and how to say so in an output."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from specgan_cli.types import Mask, Pixels
+
+_IMPOSSIBLE = 1e15
+"""No band of an image goes beyond."""
+_VAST, _NEARLY = 1e30, 0.999
+_EPSILON = float(np.finfo(np.float32).eps)
+"""GDAL compares floats of both sizes so (ARE_REAL_EQUAL)."""
 
 MaskKind = Literal["none", "nodata", "alpha", "mask"]
 """What marks missing pixels: nothing, a value, an alpha band, or an internal mask band."""
@@ -21,15 +28,21 @@ def fits(value: float, dtype: np.dtype[Any] | str) -> bool:
     return value == int(value) and info.min <= value <= info.max
 
 
-def valid_values(values: Pixels, nodata: float | None) -> Mask:
-    """Return where values are finite and not nodata.
+def is_impossible(nodata: float) -> bool:
+    """Return whether imagery never holds a value: negative ones, and such as 3.4e38.
 
-    A value that imagery takes, such as 0 or 255, marks a pixel only when every band holds it,
-    as in rasterio's dataset mask; one that imagery does not take (negative) does in any band.
+    These mark a pixel in any band; others, such as 0 or 255, only where every band holds them, as
+    in rasterio's dataset mask.
+    """
+    return nodata < 0 or nodata > _IMPOSSIBLE
+
+
+def valid_values(values: Pixels, nodata: float | Sequence[float | None] | None) -> Mask:
+    """Return where values are finite and not nodata.
 
     Args:
         values: C x H x W, file units.
-        nodata: The value, or None.
+        nodata: The value, one for every band, or None; see `is_impossible`.
 
     Returns:
         H x W.
@@ -37,8 +50,45 @@ def valid_values(values: Pixels, nodata: float | None) -> Mask:
     valid: Mask = np.ones(values.shape[1:], bool)
     if np.issubdtype(values.dtype, np.inexact):
         valid &= np.isfinite(values).all(axis=0)
-    hits = _hits(values, nodata)
-    return valid if hits is None else valid & ~_missing(hits, nodata)
+    each = nodata if isinstance(nodata, Sequence) else (nodata,) * len(values)
+    everywhere = np.ones(values.shape[1:], bool)
+    for band, value in zip(values, each, strict=True):
+        hits = equals(band, value)
+        if hits is None:
+            everywhere[:] = False
+            continue
+        everywhere &= hits
+        if value is not None and is_impossible(value):
+            valid &= ~hits
+    return valid & ~everywhere if len(values) else valid
+
+
+def equals(values: Pixels, nodata: float | None) -> Mask | None:
+    """Return where values are a nodata value, compared in their own type as GDAL does.
+
+    Floats match within a few units in the last place of float32, and beyond 1e30 within one in a
+    thousand, since files say -3.4e38 for the lowest float.
+
+    Args:
+        values: Any shape.
+        nodata: The value, or None.
+
+    Returns:
+        The same shape; None where no value of the type can be it.
+    """
+    dtype = values.dtype
+    if nodata is None or math.isnan(nodata) or not fits(nodata, dtype):
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        own = np.asarray(nodata).astype(dtype)
+        if not np.issubdtype(dtype, np.inexact) or not np.isfinite(own):
+            hits = values == own
+        elif abs(nodata) > _VAST:
+            hits = values / own > _NEARLY
+        else:
+            gap = 2 * _EPSILON * np.abs(values + own)
+            hits = (values == own) | (np.abs(values - own) < gap)
+    return np.asarray(hits)
 
 
 def mark_missing(values: Pixels, valid: Mask, kind: MaskKind, nodata: float | None) -> Pixels:
@@ -52,8 +102,8 @@ def mark_missing(values: Pixels, valid: Mask, kind: MaskKind, nodata: float | No
 
     Returns:
         C x H x W of the same dtype, with an alpha band more for "alpha".  A valid pixel that
-        would read as nodata has its last band (every band, when nodata is negative) moved one
-        step towards zero, or up from zero.
+        would read as nodata has its last band (every band, when nodata is negative or vast) moved
+        towards zero, or up from zero, by the least that GDAL tells apart.
     """
     dtype = values.dtype
     if kind == "nodata":
@@ -76,30 +126,22 @@ def _filler(kind: MaskKind, nodata: float | None, dtype: np.dtype[Any]) -> Pixel
 
 
 def _avoid(values: Pixels, valid: Mask, nodata: float | None) -> Pixels:
-    hits = _hits(values, nodata)
+    hits = equals(values, nodata)
     if hits is None or nodata is None:
         return values
-    collide = hits & (valid & _missing(hits, nodata))
+    impossible = is_impossible(nodata)
+    missing: Mask = np.any(hits, axis=0) if impossible else np.all(hits, axis=0)
+    collide = hits & (valid & missing)
     if not collide.any():
         return values
-    if nodata >= 0:
+    if not impossible:
         collide[:-1] = False
-    exact = np.asarray(nodata).astype(values.dtype)
-    if np.issubdtype(values.dtype, np.inexact):
-        step = np.nextafter(exact, np.asarray(1 if nodata == 0 else 0, values.dtype))
+    dtype = values.dtype
+    exact = np.asarray(nodata).astype(dtype)
+    if not np.issubdtype(dtype, np.inexact):
+        step = np.asarray(int(nodata) + (-1 if nodata > 0 else 1)).astype(dtype)
+    elif nodata == 0:
+        step = np.nextafter(exact, np.asarray(1, dtype))
     else:
-        step = np.asarray(int(nodata) + (-1 if nodata > 0 else 1)).astype(values.dtype)
+        step = exact - exact * np.asarray(8 * _EPSILON, dtype)
     return np.where(collide, step, values)
-
-
-def _hits(values: Pixels, nodata: float | None) -> Mask | None:
-    if nodata is None or math.isnan(nodata) or not fits(nodata, values.dtype):
-        return None
-    hits: Mask = values == np.asarray(nodata).astype(values.dtype)
-    return hits
-
-
-def _missing(hits: Mask, nodata: float | None) -> Mask:
-    any_band = nodata is not None and nodata < 0
-    missing: Mask = np.any(hits, axis=0) if any_band else np.all(hits, axis=0)
-    return missing

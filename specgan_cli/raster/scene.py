@@ -7,17 +7,16 @@ from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
 from specgan.edges import edge_indices
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.masks import MaskKind, valid_values
+from specgan_cli.raster.masks import MaskKind
+from specgan_cli.raster.missing import MissingRule, missing_rule
 from specgan_cli.raster.validation import (
     check_dataset,
-    choose_nodata,
     open_dataset,
     reading,
     redact,
@@ -45,7 +44,7 @@ class Scene:
         path: str,
         grid: Grid,
         bands: tuple[int, int, int],
-        nodata: float | None,
+        missing: MissingRule,
     ) -> None:
         self.path = path
         """Path or URL, as it was given."""
@@ -53,12 +52,12 @@ class Scene:
         """Grid of the whole scene."""
         self.bands = bands
         """The three 1-based band numbers read as red, green and blue."""
-        self.nodata = nodata
+        self.nodata = missing.value
         """Value of missing pixels in file units, or None."""
         self.dtype: str = dataset.dtypes[bands[0] - 1]
         """Name of the numpy dtype of the bands."""
         self._dataset = dataset
-        self._mask_kind = _mask_kind_of(dataset, nodata)
+        self._missing = missing
 
     @classmethod
     def open(
@@ -89,9 +88,9 @@ class Scene:
             with reading(name):
                 check_dataset(dataset, name, georeferenced)
                 chosen = choose_bands(dataset, name, bands)
-                nodata = choose_nodata(dataset, name, chosen, src_nodata)
+                missing = missing_rule(dataset, name, chosen, src_nodata)
                 grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
-                scene = cls(dataset, name, grid, chosen, nodata)
+                scene = cls(dataset, name, grid, chosen, missing)
                 scene._check_any_valid()
         except BaseException:
             dataset.close()
@@ -116,7 +115,7 @@ class Scene:
     @property
     def mask_kind(self) -> MaskKind:
         """How the file marks missing pixels; what an output should use too."""
-        return self._mask_kind
+        return self._missing.kind
 
     @property
     def name(self) -> str:
@@ -196,17 +195,12 @@ class Scene:
             values: Pixels = self._dataset.read(
                 self.bands, window=where, out_shape=(3, *shape_yx), masked=False
             )
-            valid = valid_values(values, self.nodata)
-            for band in _bands_with_mask(self.bands, self._dataset.mask_flag_enums):
-                valid &= self._dataset.read_masks(band, window=where, out_shape=shape_yx) > 0
-            if ColorInterp.alpha in self._dataset.colorinterp:
-                alpha = self._dataset.colorinterp.index(ColorInterp.alpha) + 1
-                valid &= self._dataset.read(alpha, window=where, out_shape=shape_yx) > 0
+            valid = self._missing.valid(self._dataset, values, window)
         return values, valid
 
     def _check_any_valid(self) -> None:
         """Raise when no pixel is valid; reads all only if the centre and a sample hold none."""
-        if self._mask_kind == "none" and not np.issubdtype(np.dtype(self.dtype), np.inexact):
+        if self.mask_kind == "none" and not np.issubdtype(np.dtype(self.dtype), np.inexact):
             return
         rows, cols = self.grid.shape_yx
         centre = Window(rows // 2, cols // 2, 1, 1)
@@ -239,23 +233,3 @@ def within(
     cols = edge_indices(window.col, window.width, shape_yx[1])
     source = Window(int(rows[0]), int(cols[0]), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
     return source, (rows[:, None] - rows[0], cols - cols[0])
-
-
-def _mask_kind_of(dataset: DatasetReader, nodata: float | None) -> MaskKind:
-    flags = dataset.mask_flag_enums[0]
-    if ColorInterp.alpha in dataset.colorinterp:
-        return "alpha"
-    if MaskFlags.per_dataset in flags:
-        return "mask"
-    return "none" if nodata is None else "nodata"
-
-
-def _bands_with_mask(bands: tuple[int, int, int], flags: tuple[list[MaskFlags], ...]) -> list[int]:
-    """Return the bands whose mask bands must be read: one when all share it."""
-    found = [
-        band
-        for band in sorted(set(bands))
-        if not {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags[band - 1])
-    ]
-    shared = [band for band in found if MaskFlags.per_dataset in flags[band - 1]]
-    return shared[:1] or found

@@ -17,7 +17,6 @@ from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers.cache import bound_cache
-from specgan_cli.raster.masks import fits
 
 logger = logging.getLogger(__name__)
 
@@ -126,28 +125,3 @@ def _refuse_ungridded(dataset: DatasetReader, shown: str) -> None:
         f"{shown}: has no geotransform, so its ground is unknown; set it with: "
         f"rio edit-info --transform '[a, b, c, d, e, f]' --crs EPSG:CODE {source}"
     )
-
-
-def choose_nodata(
-    dataset: DatasetReader, name: str, bands: tuple[int, int, int], given: float | str | None
-) -> float | None:
-    """Return the value of missing pixels: the given one, else the file's; "none" is no value.
-
-    Raises:
-        RasterError: If the given value is no number, or the bands' type cannot hold it.
-    """
-    dtype = dataset.dtypes[bands[0] - 1]
-    if given is None:
-        value = dataset.nodatavals[bands[0] - 1]
-        return None if value is None else float(value)
-    if isinstance(given, str) and given.lower() == "none":
-        return None
-    try:
-        value = float(given)
-    except ValueError:
-        raise RasterError(
-            f"{redact(name)}: nodata {given!r} is neither a number, nan nor none"
-        ) from None
-    if not fits(value, dtype):
-        raise RasterError(f"{redact(name)}: nodata {given} cannot occur in {dtype} values")
-    return value

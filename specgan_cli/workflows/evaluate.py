@@ -63,6 +63,8 @@ def _compare(
         scale=request.scale,
         value_range=request.value_range,
         sr_range=request.sr_range,
+        bands=request.bands,
+        src_nodata=request.src_nodata,
     )
     try:
         from specgan_cli.workflows.evaluate_rasters import measure_rasters

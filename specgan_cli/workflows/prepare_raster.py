@@ -29,6 +29,7 @@ from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.outputs import check_outputs
 from specgan_cli.raster.area import Area, select
+from specgan_cli.raster.bands import BandSpec
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.tiles import plan_tiles
@@ -52,6 +53,10 @@ class AlignedCubeOptions:
 
     cube: CubeOptions = field(default_factory=CubeOptions)
     """What is known of the cube beyond its file."""
+    bands: BandSpec | None = None
+    """Red, green and blue band of the scene, by number, name or wavelength; None to find them."""
+    src_nodata: float | str | None = None
+    """Value of the scene's missing pixels, instead of the file's; "none" for no value."""
     alignment: AlignOptions = field(default_factory=AlignOptions)
     """How its displacement is looked for."""
     dtype: Literal["int16", "float32"] = "int16"
@@ -109,7 +114,8 @@ def align_cube(
         [scene_path, cube_path, chosen.cube.table],
         overwrite=overwrite,
     )
-    with Scene.open(scene_path) as scene, Cube.open(cube_path, chosen.cube) as cube:
+    rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
+    with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:
         part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
         from specgan_cli.alignment.estimate import align
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from specgan_cli.datasets.building.pairs import read_pairs
 from specgan_cli.datasets.dataset import Dataset
@@ -126,3 +127,28 @@ def test_16_bit_range_is_robust_and_in_the_statistics(tmp_path: Path) -> None:
     statistics = Dataset.open(tmp_path / "out").statistics
     assert statistics.rgb_low == pytest.approx(420 - 0.25 * 960, abs=4)
     assert statistics.rgb_high == pytest.approx(1380 + 0.25 * 960, abs=4)
+
+
+@pytest.mark.parametrize("bands", ["3 2 1", "'3,2,1'", "B04;B03;B02", "665 560 490"])
+def test_a_list_says_which_bands_are_red_green_and_blue(tmp_path: Path, bands: str) -> None:
+    """The plain image takes those of the option, and the other one its own."""
+    values = textured(1)
+    path = write(tmp_path / "a.tif", values, at(0, 0), photometric="MINISBLACK")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("B02 490 nm", "B03 560 nm", "B04 665 nm")
+    write(tmp_path / "b.tif", values, at(100, 0), photometric="MINISBLACK")
+    quoted = bands.replace("'", '"')
+    (tmp_path / "list.csv").write_text(f"rgb,split,bands\na.tif,train,{quoted}\nb.tif,train,\n")
+    words = ("-x", 8, "-o", tmp_path / "out", "--bands", "2,2,2")
+    assert specgan("prepare", tmp_path / "list.csv", *words).code == 0
+    dataset = Dataset.open(tmp_path / "out")
+    chips = {chip.group: dataset.read(chip).rgb for chip in dataset.chips}
+    assert (chips["a"] == values[::-1]).all()
+    assert (chips["b"] == values[[1, 1, 1]]).all()
+
+
+def test_bands_that_are_not_three_are_refused_with_their_line(tmp_path: Path) -> None:
+    write(tmp_path / "a.tif", textured(1), at(0, 0))
+    (tmp_path / "list.csv").write_text("rgb,bands\na.tif,3 2\n")
+    with pytest.raises(DatasetError, match=r"line 2: bands '3 2' are not three"):
+        read_pairs([tmp_path / "list.csv"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.enums
 from affine import Affine
 
 from specgan_cli.evaluation import comparison, rasters
@@ -285,3 +286,70 @@ def test_rasters_without_crs_are_compared_on_the_same_grid(folder: Path, images:
     found = evaluated("--sr", words[0], "--reference", words[1], "--metrics", "rmse")
     expected = np.sqrt(np.mean((reference.astype(float) - sr) ** 2))
     assert found["summary"]["all"]["sr"]["rmse"]["mean"] == pytest.approx(expected)
+
+
+def measured(folder: Path, lr: Path, images: Images, *words: object) -> dict[str, Any]:
+    """Return the figures of an output that is the reference itself."""
+    truth = write(folder / "truth.tif", images[0])
+    names = ("--metrics", "psnr,lr_psnr", *words)
+    found = evaluated("--sr", truth, "--reference", truth, "--lr", lr, *names)
+    return {key: value["mean"] for key, value in found["summary"]["all"]["sr"].items()}
+
+
+COLOURS = {name: rasterio.enums.ColorInterp[name] for name in ("red", "green", "blue")}
+
+
+@pytest.mark.parametrize("kind", ["colours", "descriptions", "wavelengths", "four", "--bands"])
+def test_each_raster_is_read_as_red_green_and_blue(
+    tmp_path: Path, images: Images, kind: str
+) -> None:
+    """The input is stored as blue, green, red, or has a band more."""
+    lr = images[2][::-1] if kind != "four" else np.concatenate([images[2], images[2][:1] // 2])
+    grey = {"photometric": "MINISBLACK"}
+    colours = tuple(COLOURS[name] for name in ("blue", "green", "red"))
+    options = {"colours": {"colorinterp": colours}, "four": {}}.get(kind, grey)
+    path = write(tmp_path / "lr.tif", lr, res=4.0, **options)
+    with rasterio.open(path, "r+") as dataset:
+        if kind == "descriptions":
+            dataset.descriptions = ("B02", "B03", "B04")
+        if kind == "wavelengths":
+            for band, nm in enumerate((490, 560, 665), 1):
+                dataset.update_tags(band, wavelength=str(nm))
+    words = ("--bands", "lr=3,2,1") if kind == "--bands" else ()
+    assert measured(tmp_path, path, images, *words)["lr_psnr"] > 50
+
+
+def test_bands_for_all_rasters_and_for_one(tmp_path: Path, images: Images) -> None:
+    plain = write(tmp_path / "lr.tif", images[2], res=4.0)
+    words = ("--bands", "3,2,1", "--bands", "lr=1,2,3")
+    assert measured(tmp_path, plain, images, *words)["lr_psnr"] < 40
+    assert measured(tmp_path, plain, images, "--bands", "3,2,1")["lr_psnr"] > 50
+
+
+def test_a_pixel_with_one_band_of_nodata_counts(tmp_path: Path) -> None:
+    reference = np.full((3, 16, 16), 90, np.uint8)
+    reference[:, 4:12, 4:12] = np.array([200, 0, 0])[:, None, None]
+    sr = reference.copy()
+    sr[0, 4:12, 4:12] = 160
+    paths = [write(tmp_path / f"{k}.tif", v, nodata=0) for k, v in enumerate((sr, reference))]
+    found = evaluated("--sr", paths[0], "--reference", paths[1], "--metrics", "mae")
+    assert found["summary"]["all"]["sr"]["mae"]["mean"] == pytest.approx(40 / 3 / 4)
+
+
+@pytest.mark.parametrize("words", [("--src-nodata", "7"), ("--src-nodata", "sr=7")])
+def test_nodata_can_be_given(tmp_path: Path, words: tuple[str, str]) -> None:
+    reference = np.full((3, 16, 16), 90, np.uint8)
+    sr = reference.copy()
+    sr[:, :4] = 7
+    paths = [write(tmp_path / f"{k}.tif", v) for k, v in enumerate((sr, reference))]
+    found = evaluated("--sr", paths[0], "--reference", paths[1], "--metrics", "mae", *words)
+    assert found["summary"]["all"]["sr"]["mae"]["mean"] == 0
+
+
+@pytest.mark.parametrize("words", [("--bands", "hr=1,2,3"), ("--src-nodata", "lr=many")])
+def test_options_of_one_raster_that_cannot_be_are_refused(
+    paths: Paths, words: tuple[str, str]
+) -> None:
+    outcome = specgan("evaluate", "--sr", paths[1], "--reference", paths[0], *words)
+    assert outcome.code == 2
+    assert words[0] in outcome.stderr

@@ -183,3 +183,18 @@ def test_a_refused_alignment_exits_with_3(pair, tmp_path):
     assert (result.code, result.stdout) == (3, "")
     assert result.stderr.startswith("specgan: error: ") and result.stderr.count("\n") == 1
     assert not output.exists()
+
+
+def test_bands_and_nodata_of_the_scene_can_be_given(pair, tmp_path):
+    """Stored as blue, green, red, with a collar of 7 that no tag tells."""
+    with rasterio.open(pair[0]) as dataset:
+        profile, values = dataset.profile, dataset.read()[::-1]
+    values[:, :, :60] = 7
+    profile.update(photometric="MINISBLACK")
+    with rasterio.open(tmp_path / "scene.tif", "w", **profile) as dataset:
+        dataset.write(values)
+    words = ("prepare", tmp_path / "scene.tif", "--hsi", pair[1], "--dry-run", "--json")
+    found = specgan(*words, "--no-local", "--bands", "3,2,1", "--src-nodata", 7).json()
+    x, y = found["alignment"]["shift_xy"]
+    assert np.hypot(x - SHIFT[0], y - SHIFT[1]) < 0.1
+    assert "no band is called" in specgan(*words, "--bands", "B04,B03,B02").stderr

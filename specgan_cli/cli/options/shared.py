@@ -46,6 +46,13 @@ def as_dict(
     return dict(value)
 
 
+def by_raster(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[tuple[str, ...], Any], ...]
+) -> dict[str, Any]:
+    """Turn the values of an `OfRaster` option into those of each raster; a later one wins."""
+    return {name: each for names, each in value for name in names}
+
+
 def add(decorators: Sequence[Decorator], command: Command) -> Command:
     """Add options to a command, in the order in which its help shall show them."""
     for decorate in reversed(decorators):

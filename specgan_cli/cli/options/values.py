@@ -141,6 +141,29 @@ class Nodata(ParamType):
         return number
 
 
+class OfRaster(ParamType):
+    """A value for all rasters of a comparison, or for the one that is named before it."""
+
+    RASTERS = ("sr", "reference", "lr")
+
+    def __init__(self, kind: ParamType) -> None:
+        self.kind = kind
+        self.name = f"[{'|'.join(self.RASTERS)}=]{kind.name}"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[str, ...], Any]:
+        """Turn text into the rasters that are meant, and their value."""
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        name, sign, text = value.partition("=")
+        if not sign:
+            return self.RASTERS, self.kind.convert(value, param, ctx)
+        if name not in self.RASTERS:
+            self.fail(f"{name!r} is none of {', '.join(self.RASTERS)}", param, ctx)
+        return (name,), self.kind.convert(text, param, ctx)
+
+
 class LocalPath(ParamType):
     """A path of this machine, for an output."""
 

@@ -3,6 +3,7 @@
 import csv
 import logging
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from specgan_cli.cubes.wavelengths import inline_bands
 from specgan_cli.datasets.manifest import HSI_KINDS, SPLITS, HsiKind, Split
 from specgan_cli.errors import DatasetError
+from specgan_cli.raster.bands import BandSpec
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ COLUMNS = (
     "hsi_scale",
     "hsi_gsd",
     "nodata",
+    "bands",
 )
 """Columns of a list; only `rgb` is needed."""
 
@@ -64,8 +67,10 @@ class ImagePair:
     """Stored value of reflectance 1."""
     hsi_gsd: float | None = None
     """Pixel size in metres to which a finer cube is averaged in the dataset."""
-    nodata: str | None = None
+    nodata: float | str | None = None
     """Value of missing RGB pixels instead of the file's, or `none`."""
+    bands: BandSpec | None = None
+    """Red, green and blue band of the RGB, by number, name or wavelength; None to find them."""
 
     def path(self, name: str) -> Path:
         """Return where a file named by the list lies."""
@@ -166,7 +171,19 @@ def _parse_row(row: dict[str, str], base: Path, where: str) -> ImagePair:
         hsi_scale=_positive(row.get("hsi_scale", ""), "hsi_scale", where),
         hsi_gsd=_positive(row.get("hsi_gsd", ""), "hsi_gsd", where),
         nodata=row.get("nodata") or None,
+        bands=_bands(row.get("bands", ""), where),
     )
+
+
+def _bands(text: str, where: str) -> BandSpec | None:
+    """Read red, green and blue, with spaces, commas or semicolons between them."""
+    if not text:
+        return None
+    words = [word.strip() for word in re.split("[,;]", text) if word.strip()]
+    words = words if len(words) > 1 else text.split()
+    if len(words) != 3:
+        raise DatasetError(f"{where}: bands {text!r} are not three, such as 3 2 1 or B04 B03 B02")
+    return tuple(int(word) if word.isdecimal() else word for word in words)
 
 
 def _positive(text: str, name: str, where: str) -> float | None:

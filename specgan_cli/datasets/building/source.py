@@ -114,7 +114,8 @@ def open_scene(pair: ImagePair, assume_gsd: float | None) -> Iterator[tuple[Scen
     """
     bare = pair.gsd is not None or assume_gsd is not None
     path = pair.path(pair.rgb)
-    with Scene.open(path, src_nodata=pair.nodata, georeferenced=not bare) as scene:
+    opened = Scene.open(path, bands=pair.bands, src_nodata=pair.nodata, georeferenced=not bare)
+    with opened as scene:
         if scene.grid.crs is not None:
             yield scene, scene.grid
             return
