@@ -2,11 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from specgan import files
 from specgan_cli.errors import OutputError
+
+TIFF = (".tif", ".tiff")
+"""Endings of a GeoTIFF; the usual one first."""
 
 
 def check_outputs(
@@ -26,6 +29,26 @@ def check_outputs(
     check_distinct(outputs, inputs)
     for path in outputs:
         check_output(path, overwrite=overwrite)
+
+
+def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
+    """Raise unless a file's name says what it will hold.
+
+    Args:
+        path: The output.
+        endings: Those that it may have, the usual one first.
+        what: What is written.
+
+    Raises:
+        OutputError: With the name to give, and how to get the other format.
+    """
+    if path.suffix.lower() in endings:
+        return
+    name = path.with_suffix(endings[0]) if path.suffix[1:].isalnum() else f"{path}{endings[0]}"
+    advice = f"name it {name}"
+    if path.suffix[1:].isalnum() and endings[0] == ".tif":
+        advice += f", then: gdal_translate {name} {path}"
+    raise OutputError(f"{path}: {what} is written, whatever the name; {advice}")
 
 
 def check_distinct(outputs: Iterable[Path], inputs: Iterable[str | Path | None] = ()) -> None:

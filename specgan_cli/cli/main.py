@@ -16,6 +16,7 @@ import click
 from specgan._version import __version__
 from specgan.errors import SpecganError
 from specgan_cli.cli.logs import set_up_logging, tell, watching_options
+from specgan_cli.cli.usage import usage_option
 
 COMMANDS = {
     "prepare": "Co-register a cube to a scene, or build a training dataset.",
@@ -53,13 +54,13 @@ def _add_watching(command: click.Command) -> None:
     """Let a command, and those below it, take -v, -q, --debug and --log-... too."""
     for child in command.commands.values() if isinstance(command, click.Group) else [command]:
         if not any(option.name == "log_file" for option in child.params):
-            child.params += watching_options()
+            child.params += [*watching_options(), usage_option()]
 
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    params=list(watching_options()),
+    params=[*watching_options(), usage_option()],
 )
 @click.version_option(__version__, prog_name="specgan")
 @click.pass_obj

@@ -15,6 +15,7 @@ from specgan_cli.cli.console import Progress, say, write_json
 from specgan_cli.cli.logs import NOTICE, tell
 from specgan_cli.cli.options.cubes import add_cube_options, align_options, cube_options
 from specgan_cli.cli.options.upscale import add_upscale_options
+from specgan_cli.cli.streams import check_streams, streamed
 
 if TYPE_CHECKING:
     from specgan_cli.inference.request import UpscaleRequest
@@ -25,17 +26,20 @@ Examples:
   specgan upscale scene.tif -x 8 -o out.tif --of COG --overviews
   specgan upscale scene.tif -o out.tif --window 100,200,64,64 --preview out.png
   specgan upscale scene.tif -o out.tif --dry-run
-  specgan upscale scenes/*.tif --hsi-dir cubes --out-dir out --skip-existing
+  specgan upscale scenes/ --hsi-dir cubes --out-dir out --skip-existing
+  specgan upscale - -x 8 -o - < scene.tif > out.tif
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
-@click.option("-o", "--output", type=options.LocalPath(), help="The output raster, for one scene.")
+@click.option(
+    "-o", "--output", type=options.LocalPath(), help="The GeoTIFF, for one scene; - for stdout."
+)
 @click.option(
     "--out-dir",
     type=options.LocalPath(),
-    help="Folder of the outputs NAME_x32.tif, for any number of scenes.",
+    help="Folder of the outputs NAME_x32.tif, for any number of scenes; made if its parent exists.",
 )
 @click.option(
     "--hsi",
@@ -52,13 +56,17 @@ def upscale(**given: Any) -> None:
 
     The output covers the same ground in the same CRS, in the input's type and units; the mean of
     each block of output pixels is the input pixel.  Missing pixels stay missing.
+
+    SCENE is a path or URL, or - for stdin; with --out-dir also a folder, a pattern or a list
+    NAME.txt.
     """
     check_usage(given)
-    template = make_request(given, [*sys.argv[1:], *options.from_environment()])
-    if given["out_dir"] is None:
-        one_scene(template, given)
-    else:
-        many_scenes(template, given)
+    words = [*sys.argv[1:], *options.from_environment()]
+    if given["out_dir"] is not None:
+        many_scenes(make_request(given, words), given)
+        return
+    with streamed(given) as files:
+        one_scene(make_request(files, words), given)
 
 
 def check_usage(given: dict[str, Any]) -> None:
@@ -74,6 +82,7 @@ def check_usage(given: dict[str, Any]) -> None:
     if given["bounds"] and given["window"]:
         raise click.UsageError("give --bounds or --window, not both")
     options.check_area(given)
+    check_streams(given)
     if given["out_dir"] is not None and (given["preview"] or given["uncertainty"]):
         raise click.UsageError("--preview and --uncertainty go with -o, for one scene")
     if given["of"] == "VRT" and not given["dask"]:
@@ -111,10 +120,11 @@ def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
 def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
     """Upscale several scenes: a JSON line each, or with --json one document at the end."""
     from specgan_cli.inference.request import batch_requests
+    from specgan_cli.workflows.scenes import expand_scenes
     from specgan_cli.workflows.upscale import upscale_all
 
     requests = batch_requests(
-        template, given["scenes"], out_dir=given["out_dir"], hsi_dir=given["hsi_dir"]
+        template, expand_scenes(given["scenes"]), out_dir=given["out_dir"], hsi_dir=given["hsi_dir"]
     )
     documents = []
     with Progress("tile") as progress:

@@ -83,6 +83,8 @@ def estimate(job: Job, plan: RunPlan, engines: list[Engine]) -> Estimate:
     """
     options = job.request.output
     folder = options.path.parent
+    if options.make_folder and not folder.is_dir():  # not made yet
+        folder = folder.parent
     return Estimate(
         scene=job.scene.name,
         output=str(options.path),

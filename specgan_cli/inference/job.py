@@ -16,7 +16,7 @@ from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
-from specgan_cli.outputs import check_distinct, check_outputs
+from specgan_cli.outputs import TIFF, check_distinct, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.floor import choose_floor
 from specgan_cli.raster.grid import Grid, Window
@@ -46,9 +46,50 @@ def check_request(request: UpscaleRequest) -> None:
         OutputError: A path is taken, missing, read-only, an input, or named twice, or another
             process writes the output now.
     """
-    overwrite = request.output.overwrite
-    check_outputs(output_paths(request), input_paths(request), overwrite=overwrite)
-    check_unlocked(request.output.path)
+    options = request.output
+    outputs, inputs = output_paths(request), input_paths(request)
+    if options.make_folder and not options.path.parent.exists():
+        check_folder(options.path.parent)
+        check_distinct(outputs, inputs)
+    else:
+        check_outputs(outputs, inputs, overwrite=options.overwrite)
+    check_endings(options)
+    check_unlocked(options.path)
+
+
+def check_endings(options: OutputOptions) -> None:
+    """Raise unless the outputs' names say what they will hold.
+
+    Raises:
+        OutputError: With the name to give.
+    """
+    if options.of == "VRT":
+        check_ending(options.path, [".vrt"], "with -f VRT a VRT")
+    elif options.path.suffix.lower() == ".vrt":
+        raise OutputError(
+            f"{options.path}: a VRT shows the parts of a run with --dask; give -f VRT with it, or "
+            f"name it {options.path.with_suffix('.tif')}"
+        )
+    else:
+        check_ending(options.path, TIFF, "a GeoTIFF")
+    if options.uncertainty:
+        check_ending(options.uncertainty, TIFF, "a GeoTIFF")
+    if options.preview:
+        check_ending(options.preview, [".png"], "a PNG")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise unless a folder is there, or can be made because its parent is.
+
+    Raises:
+        OutputError: As said.
+    """
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise OutputError(f"{folder}: is a file; choose another --out-dir")
+    if not folder.parent.is_dir():
+        raise OutputError(f"{folder.parent}: no such folder; make it, or choose another --out-dir")
 
 
 def check_batch(requests: Sequence[UpscaleRequest]) -> None:
@@ -59,8 +100,7 @@ def check_batch(requests: Sequence[UpscaleRequest]) -> None:
     """
     outputs = [path for request in requests for path in output_paths(request)]
     for folder in {path.parent for path in outputs}:
-        if not folder.is_dir():
-            raise OutputError(f"{folder}: no such folder; make it, or choose another --out-dir")
+        check_folder(folder)
     check_distinct(outputs, [path for request in requests for path in input_paths(request)])
 
 

@@ -69,7 +69,7 @@ def hint_resume(path: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if journal_of(path).exists():
+        if journal_of(path).exists() and redact(str(path)) != "-":
             logger.warning("%s: repeat the command with --resume to go on", path)
         raise
 

@@ -122,7 +122,7 @@ def make_report(job: Job, weights: Weights, done: RunStats, *, seconds: float) -
     grid, inputs, plan = job.grid, job.request.inputs, done.plan
     return UpscaleReport(
         scene=job.scene.name,
-        output=str(job.request.output.path),
+        output=redact(str(job.request.output.path)),
         scale=plan.scale,
         shape_yx=plan.shape_yx,
         bounds=grid.bounds,

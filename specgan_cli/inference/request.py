@@ -119,6 +119,9 @@ class OutputOptions:
     of: Literal["GTiff", "COG", "VRT"] = "GTiff"
     """Format; VRT only with a cluster."""
 
+    make_folder: bool = False
+    """Whether the output's folder is made, where its parent exists."""
+
     co: dict[str, str] = field(default_factory=dict)
     """GDAL creation options."""
 
@@ -195,12 +198,13 @@ def batch_requests(
     for scene in scenes:
         stem = Path(redact(scene)).stem
         hsi = template.inputs.hsi if cubes is None else find_cube(cubes, stem)
-        path = out_dir / f"{stem}_x{template.compute.scale}.tif"
+        ending = ".vrt" if template.output.of == "VRT" else ".tif"
+        path = out_dir / f"{stem}_x{template.compute.scale}{ending}"
         requests.append(
             replace(
                 template,
                 inputs=replace(template.inputs, scene=scene, hsi=hsi),
-                output=replace(template.output, path=path),
+                output=replace(template.output, path=path, make_folder=True),
             )
         )
     return requests

@@ -21,8 +21,17 @@ from specgan_cli.raster.drivers.cache import bound_cache
 logger = logging.getLogger(__name__)
 
 
+SPOOLED = "specgan-spool-"
+"""Begins the folder of what came from stdin or goes to stdout."""
+
+
 def redact(path: str) -> str:
-    """Return a path or URL without credentials, query, fragment, and folder in memory."""
+    """Return a path or URL without credentials, query, fragment, and folder in memory.
+
+    What came from stdin, or goes to stdout, is `-`.
+    """
+    if SPOOLED in path:
+        return "-"
     without_user = re.sub(r"(\w+://)[^/@\s]*@", r"\1", path)
     if path.startswith("/vsimem/"):
         return path.rpartition("/")[2]
@@ -40,11 +49,11 @@ def open_dataset(name: str) -> DatasetReader:
     bound_cache()
     is_plain = "://" not in name and ":" not in name[2:] and not name.startswith("/vsi")
     if is_plain and Path(name).is_dir() and not name.lower().endswith((".zarr", ".gdb")):
-        raise RasterError(f"{name}: is a folder; give a raster file")
+        raise RasterError(f"{name}: is a folder; give a raster file, or --out-dir for all in it")
     if is_plain and not Path(name).exists():
-        raise RasterError(f"{name}: no such file")
+        raise RasterError(f"{redact(name)}: no such file")
     if is_plain and Path(name).is_file() and Path(name).stat().st_size == 0:
-        raise RasterError(f"{name}: is an empty file; make or download it again")
+        raise RasterError(f"{redact(name)}: is an empty file; make or download it again")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.geotiff.description import BandMetadata, Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
-from specgan_cli.outputs import check_outputs
+from specgan_cli.outputs import TIFF, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.bands import BandSpec
 from specgan_cli.raster.grid import Grid, Window
@@ -109,11 +109,7 @@ def align_cube(
     chosen = options or AlignedCubeOptions()
     target = None if output is None or dry_run else Path(output)
     picture = None if quicklook is None else Path(quicklook)
-    check_outputs(
-        [path for path in (target, picture) if path is not None],
-        [scene_path, cube_path, chosen.cube.table],
-        overwrite=overwrite,
-    )
+    _check(target, picture, [scene_path, cube_path, chosen.cube.table], overwrite)
     rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
     with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:
         part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
@@ -133,6 +129,21 @@ def align_cube(
                 png.write(picture, draw_quicklook(scene, cube, found))
         shape_yx = part[0].shape_yx
         return _report(scene, cube, found, shape_yx, output, chosen, valid, dry_run, quicklook)
+
+
+def _check(
+    target: Path | None,
+    picture: Path | None,
+    inputs: Sequence[str | Path | None],
+    overwrite: bool,
+) -> None:
+    """Raise unless the outputs can be written, and have names that say what they will hold."""
+    outputs = [path for path in (target, picture) if path is not None]
+    check_outputs(outputs, inputs, overwrite=overwrite)
+    if target is not None:
+        check_ending(target, TIFF, "a GeoTIFF")
+    if picture is not None:
+        check_ending(picture, [".png"], "a PNG")
 
 
 def wavelength_metadata(bands: Bands) -> list[BandMetadata]:

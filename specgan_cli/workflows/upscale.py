@@ -94,6 +94,8 @@ def upscale(
     start = time.monotonic()
     check_request(request)
     weights = check(request)
+    if request.output.make_folder:
+        _make_folder(request.output.path.parent)
     with open_job(request, weights) as job:
         if job.alignment is not None:
             _log("aligned", describe_alignment(job.alignment), job.alignment)
@@ -103,6 +105,11 @@ def upscale(
         run = run_on_cluster if request.compute.dask else run_here
         done = run(job, plan, networks, progress)
         return make_report(job, weights, done, seconds=time.monotonic() - start)
+
+
+def _make_folder(folder: Path) -> None:
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
 
 
 def _log(event: str, text: str, facts: dict[str, Any]) -> None:

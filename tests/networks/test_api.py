@@ -203,7 +203,7 @@ def test_what_upscale_cannot_take_is_refused(scene: Path) -> None:
 def test_options_are_the_commands() -> None:
     kinds = (InputOptions, ComputeOptions, OutputOptions)
     known = {field.name for kind in kinds for field in fields(kind)}
-    own = {"scene", "hsi", "scale", "path", "georeferenced", "batch"}
+    own = {"scene", "hsi", "scale", "path", "make_folder", "georeferenced", "batch"}
     assert known - own == set(api.UpscaleOptions.__annotations__) - {"batch"}
 
 

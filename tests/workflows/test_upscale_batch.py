@@ -75,7 +75,41 @@ def test_batch_finds_the_cube_of_each_scene(tmp_path: Path) -> None:
     assert find_cube(cubes, "d") is None
 
 
-def test_batch_refuses_a_missing_folder(make_raster, tmp_path: Path) -> None:
-    done = batch(tmp_path / "nowhere", make_raster(shape_yx=(5, 6)))
+def test_batch_makes_its_folder_but_no_parents(make_raster, tmp_path: Path) -> None:
+    scene = make_raster(shape_yx=(5, 6))
+    done = batch(tmp_path / "no" / "where", scene)
     assert done.code == 1
-    assert "no such folder" in done.stderr
+    assert f"{tmp_path}/no: no such folder" in done.stderr
+    assert batch(tmp_path / "new", scene, "--dry-run").code == 0
+    assert not (tmp_path / "new").exists()
+    assert batch(tmp_path / "new", scene).code == 0
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["scene_x2.tif"]
+
+
+@pytest.mark.parametrize("how", ["folder", "pattern", "list"])
+def test_batch_takes_folders_patterns_and_lists(make_raster, tmp_path: Path, how: str) -> None:
+    (tmp_path / "in").mkdir()
+    names = ["a.tif", "b.TIFF", ".hidden.tif", "notes.md", "c.json"]
+    for name in names:
+        make_raster(name=f"in/{name}", shape_yx=(5, 6))
+    (tmp_path / "list.txt").write_text(
+        f"# two scenes\n{tmp_path}/in/a.tif\n\n{tmp_path}/in/b.TIFF\n"
+    )
+    word = {"folder": "in", "pattern": "in/[ab].*", "list": "list.txt"}[how]
+    done = batch(tmp_path / "out", tmp_path / word)
+    assert done.code == 0, done.stdout
+    made = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert made == ["a_x2.tif", "b_x2.tif"]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("empty", "holds no raster"), ("*.nope", "matches no file"), ("list.txt", "names no scene")],
+)
+def test_batch_refuses_what_stands_for_no_scene(tmp_path: Path, word: str, said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").write_text("# nothing\n")
+    done = batch(tmp_path / "out", tmp_path / word)
+    assert done.code == 1
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
