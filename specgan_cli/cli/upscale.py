@@ -120,8 +120,8 @@ def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
 def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
     """Upscale several scenes: a JSON line each, or with --json one document at the end."""
     from specgan_cli.inference.request import batch_requests
-    from specgan_cli.workflows.scenes import expand_scenes
     from specgan_cli.workflows.upscale import upscale_all
+    from specgan_cli.workflows.upscale_paths import expand_scenes
 
     requests = batch_requests(
         template, expand_scenes(given["scenes"]), out_dir=given["out_dir"], hsi_dir=given["hsi_dir"]

@@ -1,22 +1,19 @@
 """One scene's inputs and outputs: checked, opened and understood, ready to be computed."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.errors import MismatchError, OutputError, RasterError
-from specgan_cli.geotiff.partial import check_unlocked
+from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
-from specgan_cli.outputs import TIFF, check_distinct, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.floor import choose_floor
 from specgan_cli.raster.grid import Grid, Window
@@ -25,83 +22,6 @@ from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.raster.scene import Scene, redact
 
 logger = logging.getLogger(__name__)
-
-
-def output_paths(request: UpscaleRequest) -> list[Path]:
-    """Return every file that a request writes."""
-    options = request.output
-    return [path for path in (options.path, options.preview, options.uncertainty) if path]
-
-
-def input_paths(request: UpscaleRequest) -> list[str | Path | None]:
-    """Return every file that a request reads; URLs and shipped weights among them."""
-    inputs = request.inputs
-    return [inputs.scene, inputs.cube_path, inputs.cube.table, request.compute.weights]
-
-
-def check_request(request: UpscaleRequest) -> None:
-    """Raise unless every output can be written and none of them is an input or another output.
-
-    Raises:
-        OutputError: A path is taken, missing, read-only, an input, or named twice, or another
-            process writes the output now.
-    """
-    options = request.output
-    outputs, inputs = output_paths(request), input_paths(request)
-    if options.make_folder and not options.path.parent.exists():
-        check_folder(options.path.parent)
-        check_distinct(outputs, inputs)
-    else:
-        check_outputs(outputs, inputs, overwrite=options.overwrite)
-    check_endings(options)
-    check_unlocked(options.path)
-
-
-def check_endings(options: OutputOptions) -> None:
-    """Raise unless the outputs' names say what they will hold.
-
-    Raises:
-        OutputError: With the name to give.
-    """
-    if options.of == "VRT":
-        check_ending(options.path, [".vrt"], "with -f VRT a VRT")
-    elif options.path.suffix.lower() == ".vrt":
-        raise OutputError(
-            f"{options.path}: a VRT shows the parts of a run with --dask; give -f VRT with it, or "
-            f"name it {options.path.with_suffix('.tif')}"
-        )
-    else:
-        check_ending(options.path, TIFF, "a GeoTIFF")
-    if options.uncertainty:
-        check_ending(options.uncertainty, TIFF, "a GeoTIFF")
-    if options.preview:
-        check_ending(options.preview, [".png"], "a PNG")
-
-
-def check_folder(folder: Path) -> None:
-    """Raise unless a folder is there, or can be made because its parent is.
-
-    Raises:
-        OutputError: As said.
-    """
-    if folder.is_dir():
-        return
-    if folder.exists():
-        raise OutputError(f"{folder}: is a file; choose another --out-dir")
-    if not folder.parent.is_dir():
-        raise OutputError(f"{folder.parent}: no such folder; make it, or choose another --out-dir")
-
-
-def check_batch(requests: Sequence[UpscaleRequest]) -> None:
-    """Raise if two scenes of a batch would write one file, or one the input of another.
-
-    Raises:
-        OutputError: As said.
-    """
-    outputs = [path for request in requests for path in output_paths(request)]
-    for folder in {path.parent for path in outputs}:
-        check_folder(folder)
-    check_distinct(outputs, [path for request in requests for path in input_paths(request)])
 
 
 @dataclass(frozen=True)

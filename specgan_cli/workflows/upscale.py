@@ -21,7 +21,7 @@ from specgan_cli.inference.cluster import (
     open_cluster,
     remove_parts,
 )
-from specgan_cli.inference.job import Job, check_batch, check_request, open_job
+from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.output import (
     ArraySink,
     Progress,
@@ -45,6 +45,7 @@ from specgan_cli.inference.report import (
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.arrays import GeoArray
 from specgan_cli.raster.drivers.vrt import write_vrt
+from specgan_cli.workflows.upscale_paths import check_batch, check_request
 
 if TYPE_CHECKING:
     from specgan_cli.inference.estimate import Estimate
