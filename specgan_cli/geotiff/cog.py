@@ -107,7 +107,8 @@ def _description(dataset: DatasetReader) -> list[str]:
     tags = [dataset.tags(band) for band in range(dataset.count + 1)]
     grid = (dataset.shape, dataset.transform, dataset.crs, dataset.dtypes, dataset.nodatavals)
     looks = (dataset.colorinterp, dataset.scales, dataset.offsets, dataset.mask_flag_enums)
-    return [repr(each) for each in (*grid, *looks, *tags)]
+    names = (dataset.descriptions, dataset.units)
+    return [repr(each) for each in (*grid, *looks, *names, *tags)]
 
 
 def _equal(ours: Pixels, theirs: Pixels) -> bool:

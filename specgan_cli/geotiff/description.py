@@ -48,6 +48,10 @@ class Description:
     """Factor from file units to physical ones, of every band."""
     offsets: tuple[float, ...] | None = None
     """Offset from file units to physical ones, of every band."""
+    descriptions: tuple[str | None, ...] = ()
+    """Description of every band."""
+    units: tuple[str | None, ...] = ()
+    """Unit of every band's physical values."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Dataset tags, such as those of provenance."""
     metadata: Sequence[BandMetadata] = ()

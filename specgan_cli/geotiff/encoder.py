@@ -153,6 +153,12 @@ def _describe(dataset: DatasetWriter, description: Description) -> None:
         dataset.scales = description.all_scales
     if description.all_offsets:
         dataset.offsets = description.all_offsets
+    for band, text in enumerate(description.descriptions, start=1):
+        if text:
+            dataset.set_band_description(band, text)
+    for band, unit in enumerate(description.units, start=1):
+        if unit:
+            dataset.set_band_unit(band, unit)
     dataset.update_tags(**description.tags)
     for item in description.metadata:
         dataset.update_tags(item.band, ns=item.namespace, **item.values)

@@ -16,7 +16,7 @@ import numpy as np
 
 from specgan._version import __version__
 from specgan_cli.geotiff.creation_options import default_block, is_lossy, names_block
-from specgan_cli.geotiff.description import Description
+from specgan_cli.geotiff.description import BandMetadata, Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.geotiff.writer import RasterWriter
@@ -92,7 +92,14 @@ def make_part_writer(job: Job, part: RunPlan, path: Path) -> RasterWriter:
 
 
 def describe(job: Job, tags: dict[str, str]) -> Description:
-    """Return what a job's output holds."""
+    """Return what a job's output holds, with all that the scene says of its bands and itself."""
+    said = job.scene.metadata
+    metadata = [
+        BandMetadata(band, space, values)
+        for space, each in ((None, said.band_tags), ("IMAGERY", said.imagery))
+        for band, values in enumerate(each, start=1)
+        if values
+    ]
     return Description(
         job.grid,
         dtype=job.output.dtype,
@@ -100,7 +107,10 @@ def describe(job: Job, tags: dict[str, str]) -> Description:
         mask=job.mask,
         scales=job.scene.scales,
         offsets=job.scene.offsets,
-        tags=tags,
+        descriptions=said.descriptions,
+        units=said.units,
+        tags={**said.tags, **tags},
+        metadata=metadata,
     )
 
 

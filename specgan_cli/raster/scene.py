@@ -12,6 +12,7 @@ from rasterio.io import DatasetReader
 from specgan.edges import edge_indices
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import BandSpec, choose_bands
+from specgan_cli.raster.drivers.metadata import Metadata, read_metadata
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
 from specgan_cli.raster.missing import MissingRule, missing_rule
@@ -133,6 +134,11 @@ class Scene:
         """Offset from file units to physical ones, for each of the three bands."""
         r, g, b = (float(self._dataset.offsets[i - 1]) for i in self.bands)
         return r, g, b
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the file says of the three bands and of itself, for rasters made of it."""
+        return read_metadata(self._dataset, self.bands)
 
     def read(self, window: Window) -> tuple[Pixels, Mask]:
         """Read a window that lies within the scene.

@@ -26,6 +26,7 @@ from specgan_cli.inference.output import (
     ArraySink,
     Progress,
     TileSink,
+    describe,
     hint_resume,
     job_tags,
     make_writer,
@@ -168,7 +169,8 @@ def run_on_cluster(
         parts = compute_parts(job, plan, networks.weights.sha256, client, progress)
     if job.request.output.of == "VRT":
         with writing(path), files.replacing(path) as temporary:
-            write_vrt(temporary, job.grid, parts, job_tags(job, networks.weights.sha256))
+            tags = describe(job, job_tags(job, networks.weights.sha256)).tags
+            write_vrt(temporary, job.grid, parts, tags)
             _write_secondary(job, plan, networks, temporary, progress)
     else:
         with make_writer(job, plan, networks.weights.sha256) as writer:

@@ -1,7 +1,7 @@
 """A VRT that shows rasters, one below the other, as one (`osgeo`, which could, has no wheels)."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -28,7 +28,7 @@ _TYPES = {
 }
 
 
-def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: dict[str, str]) -> None:
+def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: Mapping[str, str]) -> None:
     """Write a VRT that shows parts, one below the other, as one raster.
 
     Args:
@@ -61,17 +61,25 @@ def _height(part: Path) -> int:
         return int(dataset.height)
 
 
-def _dataset_element(first: DatasetReader, grid: Grid, tags: dict[str, str]) -> ElementTree.Element:
+def _dataset_element(
+    first: DatasetReader, grid: Grid, tags: Mapping[str, str]
+) -> ElementTree.Element:
     rows, cols = grid.shape_yx
     root = ElementTree.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
     if first.crs is not None:
         ElementTree.SubElement(root, "SRS").text = first.crs.to_wkt()
     transform = ", ".join(repr(float(number)) for number in grid.transform.to_gdal())
     ElementTree.SubElement(root, "GeoTransform").text = transform
-    metadata = ElementTree.SubElement(root, "Metadata")
-    for key, value in tags.items():
-        ElementTree.SubElement(metadata, "MDI", key=key).text = value
+    _add_tags(root, tags)
     return root
+
+
+def _add_tags(parent: ElementTree.Element, tags: Mapping[str, str], space: str = "") -> None:
+    if tags:
+        where = {"domain": space} if space else {}
+        metadata = ElementTree.SubElement(parent, "Metadata", where)
+        for key, value in tags.items():
+            ElementTree.SubElement(metadata, "MDI", key=key).text = value
 
 
 def _band_element(
@@ -79,6 +87,12 @@ def _band_element(
 ) -> ElementTree.Element:
     kind = _TYPES[first.dtypes[index - 1]]
     band = ElementTree.SubElement(root, "VRTRasterBand", dataType=kind, band=str(index))
+    if first.descriptions[index - 1]:
+        ElementTree.SubElement(band, "Description").text = first.descriptions[index - 1]
+    for space in ("", "IMAGERY"):
+        _add_tags(band, first.tags(index, ns=space or None), space)
+    if first.units[index - 1]:
+        ElementTree.SubElement(band, "UnitType").text = first.units[index - 1]
     if first.nodata is not None:
         nodata = "nan" if np.isnan(first.nodata) else repr(first.nodata)
         ElementTree.SubElement(band, "NoDataValue").text = nodata
