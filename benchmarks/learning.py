@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("--scales", type=int, nargs="+", default=[4, 8])
     parser.add_argument("--networks", nargs="+", default=["plain", "scene"])
     parser.add_argument("--lr", type=float, default=0.02, help="Muon's learning rate")
+    parser.add_argument("--count", type=int, default=4, help="crops a step of the scene network")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -209,7 +210,7 @@ def main() -> None:
                 )
                 for group in optimiser.param_groups:
                     group["lr"] = options.lr
-                call, count = scene_call(scale), 4
+                call, count = scene_call(scale), options.count
             network = network.to(memory_format=torch.channels_last)
             gains = learn(network, call, optimiser, chips, options, scale, count)
             rows.append((scale, name, gains))
