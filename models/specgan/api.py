@@ -106,7 +106,7 @@ def upscale(
     Args:
         source: A path or URL, an open dataset of rasterio, an `xarray.DataArray` with `rio`, or
             (array, transform, CRS) with an array C x H x W in file units; a masked array says
-            which pixels are missing.
+            which pixels are missing.  A list of paths is one scene, each file a band.
         output: The GeoTIFF to write; None returns the pixels.
         hsi: A hyperspectral cube over the same ground, in the same forms.
         scale: 2, 4, 8, 16 or 32 output pixels per input pixel along one axis.
@@ -126,6 +126,10 @@ def upscale(
 
     given: dict[str, Any] = dict(options)
     _check_names(given, UpscaleOptions, output is None)
+    files = source if isinstance(source, list) else []
+    if files and all(isinstance(file, str | os.PathLike) for file in files):
+        given["stack"] = tuple(os.fspath(file) for file in files)
+        source = given["stack"][0]
     nodata = nodata_of(source)
     if nodata is not None:
         given.setdefault("src_nodata", nodata)

@@ -26,6 +26,8 @@ Examples:
   specgan upscale scene.tif -x 8 -o out.tif --of COG --overviews
   specgan upscale scene.tif -o out.tif --window 100,200,64,64 --preview out.png
   specgan upscale scene.tif -o out.tif --dry-run
+  specgan upscale S2B_MSIL2A_20230823.SAFE -x 4 -o out.tif
+  specgan upscale B04.jp2 B03.jp2 B02.jp2 --stack -x 4 -o out.tif
   specgan upscale scenes/ --hsi-dir cubes --out-dir out --skip-existing
   specgan upscale - -x 8 -o - < scene.tif > out.tif
 """
@@ -73,8 +75,12 @@ def check_usage(given: dict[str, Any]) -> None:
     """Raise unless the options fit together."""
     if (given["output"] is None) == (given["out_dir"] is None):
         raise click.UsageError("give -o OUT for one scene, or --out-dir for any number of scenes")
-    if given["output"] is not None and len(given["scenes"]) > 1:
-        raise click.UsageError("-o is for one scene; give --out-dir for several")
+    if given["output"] is not None and len(given["scenes"]) > 1 and not given["stack"]:
+        raise click.UsageError(
+            "-o is for one scene; give --out-dir for several, or --stack where each holds a band"
+        )
+    if given["stack"] and given["out_dir"] is not None:
+        raise click.UsageError("--stack makes one scene of all files; give it -o OUT")
     if given["hsi"] and given["hsi_dir"]:
         raise click.UsageError("give --hsi or --hsi-dir, not both")
     if given["hsi_dir"] and given["out_dir"] is None:
@@ -161,6 +167,7 @@ def make_request(given: dict[str, Any], words: Sequence[str]) -> "UpscaleRequest
             InputOptions,
             given,
             scene=given["scenes"][0],
+            stack=given["scenes"] if given["stack"] else (),
             cube=cube_options(given),
             alignment=align_options(given),
         ),

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
@@ -16,6 +15,7 @@ from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.errors import RasterError
+from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.validation import reading, redact
 
@@ -29,7 +29,7 @@ class RasterStore:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._dataset = rasterio.open(name)
+                self._dataset = sentinel2.open_raster(name)
         except RasterioError as error:
             raise RasterError(f"{redact(name)}: cannot open the cube ({error})") from error
         dataset = self._dataset
@@ -80,8 +80,9 @@ def _stored_scale(
     dataset: Any, envi: dict[str, str]
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """Gains and offsets as GDAL, ENVI or a plain tag give them; None where nothing is said."""
-    if any(gain != 1.0 for gain in dataset.scales) or any(dataset.offsets):
-        return tuple(dataset.scales), tuple(dataset.offsets)
+    gains, offsets = zip(*(sentinel2.scale_of(dataset, i) for i in dataset.indexes), strict=True)
+    if any(gain != 1.0 for gain in gains) or any(offsets):
+        return gains, offsets
     tags = {key.lower(): value for key, value in dataset.tags().items()}
     named = (envi.get("reflectance_scale_factor"), tags.get("scale"), tags.get("scale_factor"))
     for text in named:
@@ -103,5 +104,7 @@ def _stored_bad(dataset: Any, envi: dict[str, str]) -> tuple[bool, ...]:
 def _stored_nodata(dataset: Any, envi: dict[str, str]) -> float | None:
     if dataset.nodata is not None:
         return float(dataset.nodata)
+    if sentinel2.nodata_of(dataset) is not None:
+        return sentinel2.nodata_of(dataset)
     values = envi_list(envi.get("data_ignore_value", ""))
     return values[0] if values else None

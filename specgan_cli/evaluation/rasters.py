@@ -13,9 +13,8 @@ from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Tile
 from specgan_cli.evaluation.perceptual.judges import NO_JUDGES, Judges
 from specgan_cli.evaluation.runner import Evaluation, Subject, add
 from specgan_cli.measures import block_means
-from specgan_cli.raster.grid import Window
+from specgan_cli.raster.grid import Window, plan_tiles
 from specgan_cli.raster.radiometry import fill_invalid
-from specgan_cli.raster.tiles import plan_tiles
 from specgan_cli.types import F64, Mask
 
 BLOCK = 512

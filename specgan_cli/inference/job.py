@@ -20,6 +20,7 @@ from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.raster.scene import Scene, redact
+from specgan_cli.raster.stack import stacked
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ def open_job(
     inputs = request.inputs
     check_weights(request, weights)
     with ExitStack() as stack:
+        if inputs.stack:
+            inputs = replace(inputs, scene=stack.enter_context(stacked(inputs.stack)))
         scene = stack.enter_context(
             Scene.open(
                 inputs.scene,

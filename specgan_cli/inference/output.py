@@ -134,6 +134,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
     content: dict[str, Any] = {
         "inputs": asdict(inputs),
         "scene": identity(inputs.scene),
+        "stack": [identity(path) for path in inputs.stack],
         "hsi": identity(inputs.cube_path),
         "aoi": identity(inputs.aoi),
         "weights": weights_sha256,
@@ -267,7 +268,7 @@ def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
         "SPECGAN_SEED": str(request.compute.seed),
         "SPECGAN_FIDELITY": f"{request.compute.fidelity:g}",
         "SPECGAN_RGB_RANGE": f"{radiometry.low:.9g},{radiometry.high:.9g}",
-        "SPECGAN_INPUT": redact(request.inputs.scene),
+        "SPECGAN_INPUT": " ".join(map(redact, request.inputs.stack or (request.inputs.scene,))),
         "SPECGAN_COMMAND": shown_command(request.command_line),
     }
     if request.inputs.hsi is not None:

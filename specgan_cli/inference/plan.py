@@ -9,8 +9,7 @@ import numpy as np
 from specgan.serde import to_plain
 from specgan_cli.inference.job import Job
 from specgan_cli.memory import free_memory
-from specgan_cli.raster.grid import Window
-from specgan_cli.raster.tiles import plan_tiles
+from specgan_cli.raster.grid import Window, plan_tiles
 
 if TYPE_CHECKING:
     from specgan_cli.inference.predictors.networks import Networks

@@ -24,6 +24,9 @@ class InputOptions:
     scene: str
     """Path or URL of the RGB scene; anything that rasterio opens."""
 
+    stack: tuple[str, ...] = ()
+    """Files whose bands together are the scene, `scene` the first of them; none for one file."""
+
     hsi: str | None = None
     """Path or URL of the hyperspectral cube over the same ground; "self" for the scene's own bands
     beyond red, green and blue."""

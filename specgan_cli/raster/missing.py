@@ -12,6 +12,7 @@ from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import says_light
+from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import MaskKind, fits, valid_values
 from specgan_cli.raster.validation import redact
@@ -106,7 +107,8 @@ def _nodata(
 ) -> tuple[float | None, ...]:
     if given is None:
         values = [dataset.nodatavals[band - 1] for band in bands]
-        return tuple(None if value is None else float(value) for value in values)
+        whole = sentinel2.nodata_of(dataset)
+        return tuple(whole if value is None else float(value) for value in values)
     if isinstance(given, str) and given.lower() == "none":
         return (None,) * len(bands)
     try:

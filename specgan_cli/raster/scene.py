@@ -13,6 +13,7 @@ from specgan.edges import edge_indices
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.drivers.metadata import Metadata, read_metadata
+from specgan_cli.raster.drivers.sentinel2 import scale_of
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
 from specgan_cli.raster.missing import MissingRule, missing_rule
@@ -126,13 +127,13 @@ class Scene:
     @property
     def scales(self) -> tuple[float, float, float]:
         """Factor from file units to physical ones, for each of the three bands."""
-        r, g, b = (float(self._dataset.scales[i - 1]) for i in self.bands)
+        r, g, b = (scale_of(self._dataset, band)[0] for band in self.bands)
         return r, g, b
 
     @property
     def offsets(self) -> tuple[float, float, float]:
         """Offset from file units to physical ones, for each of the three bands."""
-        r, g, b = (float(self._dataset.offsets[i - 1]) for i in self.bands)
+        r, g, b = (scale_of(self._dataset, band)[1] for band in self.bands)
         return r, g, b
 
     @property

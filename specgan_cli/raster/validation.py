@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import rasterio
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
+from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.drivers.cache import bound_cache
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def open_dataset(name: str) -> DatasetReader:
         RasterError: If there is nothing there, or nothing that GDAL can read.
     """
     bound_cache()
+    name = sentinel2.metadata_of(name)
     is_plain = "://" not in name and ":" not in name[2:] and not name.startswith("/vsi")
     if is_plain and Path(name).is_dir() and not name.lower().endswith((".zarr", ".gdb")):
         raise RasterError(f"{name}: is a folder; give a raster file, or --out-dir for all in it")
@@ -57,7 +58,7 @@ def open_dataset(name: str) -> DatasetReader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            return rasterio.open(name)
+            return sentinel2.open_raster(name)
         except (RasterioError, ValueError) as error:
             raise RasterError(
                 f"{redact(name)}: cannot be opened as a raster: {reason_of(error)}"

@@ -12,9 +12,8 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
 from specgan_cli.errors import OutputError
-from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.grid import Grid, Window, plan_tiles
 from specgan_cli.raster.scene import Scene
-from specgan_cli.raster.tiles import plan_tiles
 from support.rasters import COMPOUND, GEOGRAPHIC, NORTH_UP, ROTATED, SOUTH_UP, UTM, coordinates
 from support.writers import raster_writer
 

@@ -21,8 +21,7 @@ from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.output import expected_bytes
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.outputs import check_output
-from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.tiles import plan_tiles
+from specgan_cli.raster.grid import Grid, Window, plan_tiles
 from support.rasters import NORTH_UP, UTM, coordinates
 from support.writers import raster_writer
 

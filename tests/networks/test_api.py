@@ -17,7 +17,7 @@ import specgan
 from specgan import api
 from specgan_cli.inference.request import ComputeOptions, InputOptions, OutputOptions
 from support.command import specgan as command
-from support.rasters import write_cube
+from support.rasters import write_cube, write_raster
 from support.tiny_networks import tiny_weights
 
 ROOT = Path(__file__).parents[2]
@@ -200,10 +200,17 @@ def test_what_upscale_cannot_take_is_refused(scene: Path) -> None:
         specgan.upscale(scene, overviews=True)
 
 
+def test_a_list_of_files_is_one_scene(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(1, 200, (3, 6, 7)).astype("uint8")
+    files = [write_raster(tmp_path / f"B0{4 - i}.tif", values[i : i + 1]) for i in range(3)]
+    made = specgan.upscale(list(reversed(files)), **options())
+    assert np.array_equal(made.array.reshape(3, 6, 4, 7, 4).mean((2, 4)), values)
+
+
 def test_options_are_the_commands() -> None:
     kinds = (InputOptions, ComputeOptions, OutputOptions)
     known = {field.name for kind in kinds for field in fields(kind)}
-    own = {"scene", "hsi", "scale", "path", "make_folder", "georeferenced", "batch"}
+    own = {"scene", "stack", "hsi", "scale", "path", "make_folder", "georeferenced", "batch"}
     assert known - own == set(api.UpscaleOptions.__annotations__) - {"batch"}
 
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specgan_cli.raster.grid import Window
-from specgan_cli.raster.tiles import plan_tiles
+from specgan_cli.raster.grid import Window, plan_tiles
 
 shapes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 

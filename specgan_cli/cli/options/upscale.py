@@ -11,6 +11,12 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         type=options.Numbers(4, int),
         help="Part to upscale: column,row,width,height in input pixels.",
     ),
+    click.option(
+        "--stack",
+        is_flag=True,
+        help="The files are the bands of one scene: red, green, blue as their names say, else in "
+        "this order.",
+    ),
     options.bands,
     click.option(
         "--rgb-range",

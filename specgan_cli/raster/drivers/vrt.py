@@ -14,7 +14,7 @@ from specgan import files
 from specgan_cli.errors import writing
 from specgan_cli.raster.grid import Grid
 
-_TYPES = {
+VRT_TYPES = {
     "uint8": "Byte",
     "int8": "Int8",
     "uint16": "UInt16",
@@ -26,6 +26,7 @@ _TYPES = {
     "float32": "Float32",
     "float64": "Float64",
 }
+"""GDAL's names of numpy's types."""
 
 
 def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: Mapping[str, str]) -> None:
@@ -85,7 +86,7 @@ def _add_tags(parent: ElementTree.Element, tags: Mapping[str, str], space: str =
 def _band_element(
     root: ElementTree.Element, first: DatasetReader, index: int
 ) -> ElementTree.Element:
-    kind = _TYPES[first.dtypes[index - 1]]
+    kind = VRT_TYPES[first.dtypes[index - 1]]
     band = ElementTree.SubElement(root, "VRTRasterBand", dataType=kind, band=str(index))
     if first.descriptions[index - 1]:
         ElementTree.SubElement(band, "Description").text = first.descriptions[index - 1]
