@@ -3,12 +3,14 @@
 python benchmarks/fresh_machine.py [--source URL] [--folder FOLDER] [--skip STEP ...]
 
 Needs Python 3.11 or later, git and make, and nothing installed. Prints a table of what was
-done, the seconds it took and the megabytes that it left; a step that fails ends it with its log.
+done: the seconds it took, those of a processor (which other work on the machine changes little)
+and the megabytes that it left. A step that fails ends it with its log.
 The folder must be empty or new, and stays.
 """
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -75,18 +77,27 @@ def environment(folder: Path, name: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in foreign} | ours
 
 
-def run(folder: Path, name: str, line: str) -> float:
-    """Run a step and return its seconds; end the program with its log where it fails."""
+def run(folder: Path, name: str, line: str) -> tuple[float, float]:
+    """Run a step and return its seconds, by the clock and of processors.
+
+    Where it fails, the program ends with its log.
+    """
     log = folder / f"{name.replace(' ', '_')}.log"
     variables = environment(folder, name)
-    start = time.monotonic()
+    start, used = time.monotonic(), _processor_seconds()
     with log.open("w") as out:
         code = subprocess.run(
             ["sh", "-ec", line], cwd=folder, env=variables, stdout=out, stderr=subprocess.STDOUT
         ).returncode
     if code:
         sys.exit(f"{log.read_text()[-4000:]}\n{name}: failed with code {code}; its log is {log}")
-    return time.monotonic() - start
+    return time.monotonic() - start, _processor_seconds() - used
+
+
+def _processor_seconds() -> float:
+    """Return what the processes that ended have used."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -100,12 +111,13 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         sys.exit(f"{folder}: is not empty; name another folder")
-    print("| step | seconds | MB |\n|---|---|---|", flush=True)
+    print("| step | seconds | processor seconds | MB |\n|---|---|---|---|", flush=True)
     for name, line in steps(given.source).items():
         if name not in given.skip:
             before = megabytes(folder)
-            seconds = run(folder, name, line)
-            row = f"| `{name}` | {seconds:.0f} | {megabytes(folder) - before:.0f} |"
+            seconds, used = run(folder, name, line)
+            left = megabytes(folder) - before
+            row = f"| `{name}` | {seconds:.0f} | {used:.0f} | {left:.0f} |"
             print(row, flush=True)
 
 

@@ -85,6 +85,43 @@ class Browser:
         pointer = {"type": "pointer", "id": "mouse", "actions": [move]}
         self.call("POST", "/actions", {"actions": [pointer]})
 
+    def drag(self, selector: str, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press at an offset from an element's centre, move to another, let go."""
+        origin = {"element-6066-11e4-a52e-4f735466cecf": self.find(selector)}
+        steps: list[dict[str, Any]] = [
+            {"type": "pointerMove", "duration": 0, "origin": origin, "x": start[0], "y": start[1]},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerMove", "duration": 0, "origin": origin, "x": end[0], "y": end[1]},
+            {"type": "pointerUp", "button": 0},
+        ]
+        pointer = {"type": "pointer", "id": "mouse", "actions": steps}
+        self.call("POST", "/actions", {"actions": [pointer]})
+
+    def press(self, key: str) -> None:
+        """Press a key and let it go."""
+        keys = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": keys}]})
+
+    def cdp(self, command: str, **parameters: object) -> None:
+        """Send a command of the DevTools protocol."""
+        self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def phone(self, width: int, dark: bool) -> None:
+        """Show the next page as a phone of a width in CSS pixels does."""
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=800,
+            deviceScaleFactor=2,
+            mobile=True,
+        )
+        self.emulate_scheme("dark" if dark else "light")
+
+    def emulate_scheme(self, scheme: str) -> None:
+        """Have pages see a preference for light or dark."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.cdp("Emulation.setEmulatedMedia", features=features)
+
     def logs(self, kind: str) -> Any:
         """Return what the browser has logged since the last call."""
         return self.call("POST", "/se/log", {"type": kind})
@@ -185,9 +222,7 @@ def test_the_magnifier_moves_over_all_panels_together(page: Browser) -> None:
 def test_the_magnifier_obeys_the_arrow_keys(page: Browser) -> None:
     page.run('document.querySelector(".strip").focus()')
     before = page.run(LENSES)[0][1]
-    keys = [{"type": kind, "value": "\ue014"} for kind in ("keyDown", "keyUp")]
-    actions = {"actions": [{"type": "key", "id": "keys", "actions": keys}]}
-    page.call("POST", "/actions", actions)
+    page.press("\ue014")
     assert page.run(LENSES)[0][1] > before
 
 
@@ -217,9 +252,7 @@ def test_a_screenshot_shows_ink_on_light_ground(page: Browser) -> None:
 def test_dark_surroundings_get_a_dark_page(report: Path) -> None:
     with driver() as port:
         browser = Browser(port, dark=True)
-        media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-        command = {"cmd": "Emulation.setEmulatedMedia", "params": media}
-        browser.call("POST", "/goog/cdp/execute", command)
+        browser.emulate_scheme("dark")
         browser.call("POST", "/url", {"url": report.as_uri()})
         colours = browser.run(
             "const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]"
@@ -227,6 +260,89 @@ def test_dark_surroundings_get_a_dark_page(report: Path) -> None:
         browser.call("DELETE", "")
     ground, ink = (max(int(part) for part in re.findall(r"\d+", text)) for text in colours)
     assert ground < 60 < 180 < ink
+
+
+COMPARE = """
+    const box = document.querySelector(".compare"), pair = box.querySelector(".pair");
+    const [left, right] = pair.querySelectorAll("img");
+    const edge = pair.querySelector(".divider").getBoundingClientRect();
+    const frame = pair.getBoundingClientRect();
+    return {hidden: box.hidden, at: Number(box.querySelector("input").value),
+            edge: 100 * (edge.left + 1 - frame.left - 1) / (frame.width - 2),
+            clip: getComputedStyle(right).clipPath, names: [left.alt, right.alt],
+            shown: [left.naturalWidth, right.naturalWidth], same: left.src === right.src,
+            wide: right.clientWidth === left.clientWidth,
+            high: right.clientHeight === left.clientHeight};
+"""
+
+
+@needs_browser
+def test_the_divider_follows_pointer_keys_and_choice(page: Browser) -> None:
+    """Left of it lies the input, right of it the output, both as large."""
+    page.run('document.querySelector(".compare").scrollIntoView()')
+    first = page.run(COMPARE)
+    assert first["names"] == ["LR input", "tiny"]
+    assert not first["hidden"]
+    assert first["at"] == 50
+    assert first["wide"] and first["high"]
+    assert not first["same"]
+    assert 0 < first["shown"][0] < first["shown"][1]
+    page.drag(".compare .pair", (0, 0), (120, 0))
+    dragged = page.run(COMPARE)
+    assert 60 < dragged["at"] < 100
+    assert abs(dragged["edge"] - dragged["at"]) < 1
+    (cut,) = re.findall(r"0px ([0-9.]+)%\)", dragged["clip"])
+    assert abs(float(cut) - dragged["at"]) < 0.1
+    page.run('document.querySelector(".compare input").focus()')
+    page.press("\ue012")
+    assert page.run(COMPARE)["at"] < dragged["at"]
+    page.run("""
+        const choice = document.querySelectorAll(".compare select")[0];
+        choice.value = "reference";
+        choice.dispatchEvent(new Event("change"));
+    """)
+    assert page.run(COMPARE)["names"] == ["reference", "tiny"]
+
+
+@needs_browser
+def test_a_phone_shows_the_page_without_scrolling_sideways(report: Path, tmp_path: Path) -> None:
+    """Wide tables scroll inside their frames, in the dark as well; text stays legible."""
+    with driver() as port:
+        browser = Browser(port, dark=True)
+        for width in (320, 390):
+            browser.phone(width, dark=True)
+            browser.call("POST", "/url", {"url": report.as_uri()})
+            assert browser.run("return [innerWidth, document.documentElement.scrollWidth]") == [
+                width,
+                width,
+            ]
+            assert browser.run(CONTRAST) > 4.5
+            box = browser.run(
+                'return document.querySelector(".compare .pair").getBoundingClientRect().width'
+            )
+            assert 0.8 * width < box < width
+        browser.call("DELETE", "")
+
+
+CONTRAST = """
+    const light = (colour) => {
+        const parts = colour.match(/[0-9.]+/g).slice(0, 3).map((part) => part / 255)
+            .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+    };
+    const ground = light(getComputedStyle(document.body).backgroundColor);
+    const of = (selector) => {
+        const ink = light(getComputedStyle(document.querySelector(selector)).color);
+        return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+    };
+    return Math.min(...["h1", ".quiet", "td", "td.best", "td small", "figcaption"].map(of));
+"""
+"""The least contrast of ink and ground, as WCAG 2 defines it."""
+
+
+@needs_browser
+def test_ink_stands_out_by_day_too(page: Browser) -> None:
+    assert page.run(CONTRAST) > 4.5
 
 
 def test_the_page_names_no_address(report: Path) -> None:

@@ -90,6 +90,7 @@ def render(
         script=_asset("report.js"),
         summary=_summary(evaluation, None),
         strips=strips,
+        of_interest=_ranked(evaluation),
         ablations=list(_ablations(evaluation)),
         charted=methods[:CHARTED_METHODS],
         histograms=list(_histograms(evaluation, methods[:CHARTED_METHODS])),

@@ -66,6 +66,37 @@ function moveByKey(strip, event) {
   showLens(strip, at("x", dx), at("y", dy));
 }
 
+function compareIn(box) {
+  const figures = [...box.previousElementSibling.querySelectorAll("figure")];
+  const range = box.querySelector("input"), pair = box.querySelector(".pair");
+  const images = pair.querySelectorAll("img"), choices = box.querySelectorAll("select");
+  if (figures.length < 2) return;
+  const names = figures.map((figure) => figure.querySelector("img").alt);
+  const move = () => pair.style.setProperty("--at", `${range.value}%`);
+  const show = (side) => {
+    images[side].src = figures[choices[side].selectedIndex].querySelector("img").src;
+    images[side].alt = names[choices[side].selectedIndex];
+  };
+  for (const side of [0, 1]) {
+    choices[side].append(...names.map((name) => new Option(name)));
+    const after = names.indexOf(box.dataset.after);
+    choices[side].selectedIndex = side === 0 ? 0 : after > 0 ? after : 1;
+    choices[side].addEventListener("change", () => show(side));
+    show(side);
+  }
+  const drag = (event) => {
+    if (event.type === "pointermove" && event.buttons === 0) return;
+    range.value = 100 * place(event, pair)[0];
+    move();
+  };
+  range.addEventListener("input", move);
+  pair.addEventListener("pointerdown", drag);
+  pair.addEventListener("pointermove", drag);
+  pair.addEventListener("dragstart", (event) => event.preventDefault());
+  move();
+  box.hidden = false;
+}
+
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sortTable(button.closest("th")));
 }
@@ -76,3 +107,4 @@ for (const strip of document.querySelectorAll(".strip")) {
   strip.addEventListener("pointerleave", () => strip.classList.remove("active"));
   strip.addEventListener("keydown", (event) => moveByKey(strip, event));
 }
+for (const box of document.querySelectorAll(".compare")) compareIn(box);
