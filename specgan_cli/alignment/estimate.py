@@ -68,8 +68,8 @@ def align(scene: Scene, cube: Cube, options: AlignOptions | None = None) -> Alig
     views = pair.views(reach + _MARGIN, _VIEWS_PER_AXIS)
     if not views:
         raise MismatchError(
-            f"{cube.name}: too few valid pixels lie on {scene.name}; "
-            "use a larger cube, or trust the georeference with --no-align"
+            f"{cube.name}: too few valid pixels lie on {scene.name}, whose flat corners do not "
+            "count; use a larger cube, or trust the georeference with --no-align"
         )
     before = _correlation(views, Motion((0.0, 0.0)))
     motion, sharp = _best(views, reach)

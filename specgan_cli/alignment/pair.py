@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from scipy.ndimage import binary_opening
 
 from specgan.bands import Bands
 from specgan_cli.alignment.views import View, make_view
@@ -14,10 +15,11 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.missing import corner_colours
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.resample import Reader, resample_window
-from specgan_cli.types import F32, Mask
+from specgan_cli.types import F32, Mask, Pixels
 
 __all__ = ["VISIBLE", "MatchPair", "Side"]
 
@@ -64,7 +66,7 @@ class MatchPair:
         Raises:
             MismatchError: They share no ground, or only one of them has a CRS.
         """
-        sides = Side(scene.grid, scene.read, len(VISIBLE)), _visible_side(cube)
+        sides = _scene_side(scene), _visible_side(cube)
         scene_is_coarse = scene.grid.gsd > cube.grid.gsd
         coarse, fine = sides if scene_is_coarse else sides[::-1]
         return cls(
@@ -111,6 +113,20 @@ class MatchPair:
             pad=pad,
             origin_yx=(window.row, window.col),
         )
+
+
+def _scene_side(scene: Scene) -> Side:
+    """Return the scene without its collar: flat ground of the colour of a corner, tagged or not."""
+    colours = corner_colours(scene)
+
+    def read(window: Window) -> tuple[Pixels, Mask]:
+        values, valid = scene.read(window)
+        for colour in colours:
+            same = (values == colour[:, None, None]).all(axis=0)
+            valid &= ~binary_opening(np.pad(same, 1, mode="edge"), np.ones((3, 3)))[1:-1, 1:-1]
+        return values, valid
+
+    return Side(scene.grid, read, len(VISIBLE))
 
 
 def _visible_side(cube: Cube) -> Side:

@@ -18,6 +18,7 @@ from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.floor import choose_floor
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
+from specgan_cli.raster.missing import warn_of_untagged
 from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.raster.scene import Scene, redact
 from specgan_cli.raster.stack import stacked
@@ -96,6 +97,7 @@ def open_job(
             crs=inputs.bounds_crs,
             window=inputs.window,
         )
+        warn_of_missing(scene, crop)
         radiometry = choose_radiometry(scene, inputs)
         guide, alignment = None, None
         if inputs.hsi is not None:
@@ -115,6 +117,16 @@ def open_job(
             mask=mask,
             alignment=alignment,
         )
+
+
+def warn_of_missing(scene: Scene, crop: Window) -> None:
+    """Warn of a part without a valid pixel, and of values that look like nodata."""
+    if crop != scene.grid.full_window and not scene.any_valid(crop):
+        logger.warning(
+            "%s: no pixel of the part is valid, so the output holds missing pixels alone",
+            scene.name,
+        )
+    warn_of_untagged(scene)
 
 
 def check_weights(request: UpscaleRequest, weights: Weights) -> None:

@@ -60,6 +60,7 @@ class Scene:
         """Name of the numpy dtype of the bands."""
         self._dataset = dataset
         self._missing = missing
+        self._sampled: Pixels | None = None
 
     @classmethod
     def open(
@@ -177,8 +178,10 @@ class Scene:
         They come from an overview or a decimated read where that is cheap, else from a fixed
         lattice of blocks.
         """
-        parts = [values[:, valid] for values, valid in self._sample_windows()]
-        return np.concatenate(parts, axis=1)
+        if self._sampled is None:
+            parts = [values[:, valid] for values, valid in self._sample_windows()]
+            self._sampled = np.concatenate(parts, axis=1)
+        return self._sampled
 
     def _sample_windows(self) -> Iterator[tuple[Pixels, Mask]]:
         rows, cols = self.grid.shape_yx
@@ -205,22 +208,32 @@ class Scene:
             valid = self._missing.valid(self._dataset, values, window)
         return values, valid
 
-    def _check_any_valid(self) -> None:
-        """Raise when no pixel is valid; reads all only if the centre and a sample hold none."""
+    def any_valid(self, window: Window) -> bool:
+        """Return whether a window holds a valid pixel; reads all of it only if a sample holds none.
+
+        Args:
+            window: Within the scene.
+        """
         if self.mask_kind == "none" and not np.issubdtype(np.dtype(self.dtype), np.inexact):
-            return
-        rows, cols = self.grid.shape_yx
-        centre = Window(rows // 2, cols // 2, 1, 1)
-        if self.read(centre)[1].any() or any(v.any() for _, v in self._sample_windows()):
-            return
+            return True
+        rows, cols = window.shape_yx
+        side = SAMPLE // LATTICE
+        shape = (min(rows, side), min(cols, side))
+        if self._read(window, shape)[1].any():
+            return True
         for _, block in self._dataset.block_windows(self.bands[0]):
-            window = Window(block.row_off, block.col_off, block.height, block.width)
-            if self.read(window)[1].any():
-                return
-        raise RasterError(
-            f"{self.name}: every pixel is nodata, so there is nothing to work on; "
-            f"if nodata {self.nodata} is wrong, give --src-nodata none or another value"
-        )
+            part = Window(block.row_off, block.col_off, block.height, block.width)
+            inside = part.intersection(window)
+            if inside is not None and self.read(inside)[1].any():
+                return True
+        return False
+
+    def _check_any_valid(self) -> None:
+        if not self.any_valid(self.grid.full_window):
+            raise RasterError(
+                f"{self.name}: every pixel is nodata, so there is nothing to work on; "
+                f"if nodata {self.nodata} is wrong, give --src-nodata none or another value"
+            )
 
 
 def within(

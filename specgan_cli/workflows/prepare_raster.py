@@ -31,6 +31,7 @@ from specgan_cli.outputs import TIFF, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.bands import BandSpec
 from specgan_cli.raster.grid import Grid, Window, plan_tiles
+from specgan_cli.raster.missing import warn_of_untagged
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.model import Alignment
 
@@ -111,6 +112,7 @@ def align_cube(
     _check(target, picture, [scene_path, cube_path, chosen.cube.table], overwrite)
     rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
     with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:
+        warn_of_untagged(scene)
         part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
         from specgan_cli.alignment.estimate import align
 

@@ -8,9 +8,13 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
+from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import equals, mark_missing, valid_values
+from specgan_cli.raster.missing import warn_of_untagged
 from specgan_cli.raster.scene import Scene
+from support.command import specgan
 from support.rasters import coordinates, write_raster
+from support.tiny_networks import tiny_weights
 
 LOWEST = float(np.finfo("float32").min)
 RGBA = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
@@ -202,3 +206,94 @@ def test_valid_pixels_that_look_like_nodata_are_told_apart_by_gdal_too(
     path = write_raster(tmp_path / "s.tif", stored, nodata=nodata)
     with rasterio.open(path) as dataset:
         assert ((dataset.dataset_mask() > 0) == valid).all()
+
+
+def warned(values: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture, **profile) -> str:
+    path = write_raster(tmp_path / "s.tif", values, **profile)
+    with caplog.at_level(logging.WARNING), Scene.open(path) as scene:
+        warn_of_untagged(scene)
+    assert len(caplog.records) <= 1
+    return caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "shown"),
+    [
+        ("int16", -9999, "-9999"),
+        ("int16", -32768, "-32768"),
+        ("int32", -9999, "-9999"),
+        ("float32", -9999, "-9999"),
+        ("float32", LOWEST, "-3.40282347e+38"),
+        ("float64", LOWEST, "-3.40282347e+38"),
+        ("uint8", 0, "0"),
+        ("uint8", 255, "255"),
+        ("uint16", 0, "0"),
+        ("uint16", 65535, "65535"),
+        ("float32", 0, "0"),
+    ],
+)
+def test_untagged_values_that_look_like_nodata_are_named_with_the_option(
+    tmp_path: Path, dtype: str, value: float, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = coordinates((3, 20, 20), "uint8").astype(dtype)
+    values[:, :4] = value
+    text = warned(values, tmp_path, caplog)
+    assert f"20.0 % of its pixels hold {shown}" in text
+    given = text.split("--src-nodata ")[1].split()[0]
+    assert len(missing(tmp_path / "s.tif", src_nodata=given)) == 80
+
+
+@pytest.mark.parametrize("nodata", [0, -9999])
+def test_tagged_values_are_no_matter_for_a_warning(
+    tmp_path: Path, nodata: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = coordinates((3, 20, 20), "int16")
+    values[:, :4] = nodata
+    assert not warned(values, tmp_path, caplog, nodata=nodata)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_dark_pixels_amid_a_scene_are_no_collar(
+    tmp_path: Path, dtype: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = coordinates((3, 20, 20), "uint8").astype(dtype)
+    values[:, 5:15, 5:15] = 0
+    values[1, :4] = 0
+    assert not warned(values, tmp_path, caplog)
+
+
+def test_a_part_tells_whether_it_holds_a_valid_pixel(tmp_path: Path) -> None:
+    values = coordinates((3, 40, 40), "uint8")
+    values[:, :, :20] = 0
+    values[:, 3, 7] = 9
+    path = write_raster(tmp_path / "s.tif", values, nodata=0)
+    with Scene.open(path) as scene:
+        assert scene.any_valid(Window(0, 0, 8, 8))
+        assert not scene.any_valid(Window(8, 0, 8, 20))
+        assert scene.any_valid(Window(8, 0, 8, 21))
+
+
+def test_the_command_says_that_a_part_is_missing(tmp_path: Path) -> None:
+    values = coordinates((3, 12, 12), "uint8")
+    values[:, :, :6] = 0
+    path = write_raster(tmp_path / "s.tif", values, nodata=0)
+    words = ("-x", 2, "-o", tmp_path / "o.tif", "--weights", tiny_weights())
+    result = specgan("upscale", path, "--window", "0,0,4,4", *words)
+    assert result.code == 0
+    assert "no pixel of the part is valid" in result.stderr
+    with rasterio.open(tmp_path / "o.tif") as output:
+        assert not output.dataset_mask().any()
+
+
+@pytest.mark.parametrize("command", ["upscale", "prepare"])
+def test_the_commands_warn_of_a_collar(tmp_path: Path, command: str) -> None:
+    values = coordinates((3, 64, 64), "uint8")
+    values[:, :16] = 0
+    path = write_raster(tmp_path / "s.tif", values)
+    words = ("-x", 2, "-o", tmp_path / "out")
+    if command == "upscale":
+        words = ("-x", 2, "-o", tmp_path / "out.tif", "--weights", tiny_weights())
+    result = specgan(command, path, *words)
+    assert result.stderr.count("--src-nodata 0") == 1
+    quiet = specgan(command, path, *words, "--src-nodata", 0, "--overwrite")
+    assert "--src-nodata" not in quiet.stderr

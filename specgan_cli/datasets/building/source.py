@@ -21,6 +21,7 @@ from specgan_cli.datasets.shards import ChipArrays
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError, MismatchError
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.missing import warn_of_untagged
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.model import Alignment
 from specgan_cli.types import Mask
@@ -75,6 +76,7 @@ def read_headers(
         MismatchError: The cube cannot be laid on the image.
     """
     with open_scene(pair, assume_gsd) as (scene, grid):
+        warn_of_untagged(scene)
         gsd = round(grid.gsd, 9)
         if pair.hsi is None:
             return SourceImage(pair, grid, scene.dtype, gsd, None)
