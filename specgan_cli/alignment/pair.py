@@ -15,8 +15,8 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.missing import corner_colours
 from specgan_cli.raster.scene import Scene
+from specgan_cli.raster.untagged import corner_colours
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.resample import Reader, resample_window
 from specgan_cli.types import F32, Mask, Pixels

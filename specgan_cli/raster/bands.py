@@ -13,8 +13,8 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
+from specgan_cli.raster.drivers.wavelengths import centres_nm, to_nm
 from specgan_cli.raster.validation import redact
-from specgan_cli.raster.wavelengths import centres_nm, to_nm
 
 logger = logging.getLogger(__name__)
 

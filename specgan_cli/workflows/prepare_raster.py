@@ -31,8 +31,8 @@ from specgan_cli.outputs import TIFF, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.bands import BandSpec
 from specgan_cli.raster.grid import Grid, Window, plan_tiles
-from specgan_cli.raster.missing import warn_of_untagged
 from specgan_cli.raster.scene import Scene
+from specgan_cli.raster.untagged import warn_of_untagged
 from specgan_cli.resampling.model import Alignment
 
 __all__ = ["AlignedCubeOptions", "align_cube", "wavelength_metadata"]

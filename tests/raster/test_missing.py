@@ -10,8 +10,8 @@ from rasterio.enums import ColorInterp
 
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import equals, mark_missing, valid_values
-from specgan_cli.raster.missing import warn_of_untagged
 from specgan_cli.raster.scene import Scene
+from specgan_cli.raster.untagged import warn_of_untagged
 from support.command import specgan
 from support.rasters import coordinates, write_raster
 from support.tiny_networks import tiny_weights

@@ -21,8 +21,8 @@ from specgan_cli.datasets.shards import ChipArrays
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError, MismatchError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.missing import warn_of_untagged
 from specgan_cli.raster.scene import Scene
+from specgan_cli.raster.untagged import warn_of_untagged
 from specgan_cli.resampling.model import Alignment
 from specgan_cli.types import Mask
 
