@@ -1,7 +1,7 @@
 """Write the pages that follow from the code: options, Python names and messages.
 
 `options.md` comes from Click, `api.md` from docstrings, `messages.md` from the errors raised,
-`gallery.md` from the list in `pictures.py`.
+`gallery.md` from the list in `pictures.py`, the picture of `architecture.md` from the imports.
 Run `python docs/generate.py`; a test compares what it writes with what is committed.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+import architecture
 import specgan
 from message_texts import KINDS, messages
 from pictures import GALLERY
@@ -140,6 +141,7 @@ PAGES = {
     "api.md": api_page,
     "messages.md": messages_page,
     "gallery.md": gallery_page,
+    "pictures/architecture.svg": architecture.picture,
 }
 
 

@@ -1,1 +1,1 @@
-"""Scenes, cubes, grids, alignment, tiles, writer and datasets: numpy, scipy and rasterio."""
+"""Scenes: grids, bands, masks, radiometry, areas, tiles."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+import architecture
 import generate
 import message_texts
 import specgan
@@ -89,6 +90,18 @@ def test_no_error_is_raised_without_words_on_the_page() -> None:
     ]
     assert len(raised) > 200
     assert {ast.unparse(call) for call in raised if call not in told} == RELAYED
+
+
+def test_the_picture_has_every_package_and_no_arrow_up() -> None:
+    order = [name for layer in architecture.layers() for name in layer]
+    drawn = architecture.arrows()
+    folders = {path.parent.name for path in (ROOT / "specgan_cli").glob("*/__init__.py")}
+    assert set(drawn) == folders
+    assert {"evaluation", "training"} <= drawn["workflows"]
+    assert "raster" not in drawn["workflows"], "follows from what lies between"
+    for name, below in drawn.items():
+        assert all(order.index(name) < order.index(each) for each in below)
+    assert all(f">{name}</text>" in architecture.picture() for name in folders)
 
 
 def test_the_gallery_is_there_and_small() -> None:
