@@ -17,6 +17,7 @@ EPILOG = """\b
 Examples:
   specgan train dataset/ -o runs/first --config recipe.toml
   specgan train dataset/ -o runs/first --config recipe.toml --resume
+  specgan train dataset/ -o runs/mine --finetune specgan-scene --perceptual alex.pth
   torchrun --nproc-per-node 4 -m specgan_cli train dataset/ -o runs/big --size base
 """
 
@@ -59,6 +60,11 @@ Examples:
     help="Weights of a second judge for validation: geoembed's weights/v3.npz.",
 )
 @click.option("--init", help="Begin from a run folder, a weights file or a shipped name.")
+@click.option(
+    "--finetune",
+    metavar="NAME|FILE|RUN",
+    help="Refine weights: take their size and a recipe for it, and validate before and after.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run folder, if it exists.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="End after so many steps of the run.")
 @click.option(
@@ -78,10 +84,15 @@ def train(**given: Any) -> int:
     """
     from specgan_cli.datasets.dataset import Dataset
     from specgan_cli.devices import check_devices
+    from specgan_cli.training.config.finetune import finetuned
     from specgan_cli.training.config.load import load_config
 
     # What can be refused is refused before the imports below, which bring torch.
+    if given["finetune"] and (given["init"] or given["size"]):
+        raise click.UsageError("--finetune brings weights and their size; leave --init, --size out")
     config = load_config(given["config_path"], given["overrides"], _defaults(given))
+    if given["finetune"]:
+        config = finetuned(config, given["finetune"])
     check_devices(given["device"])
     Dataset.open(given["dataset"])
 
@@ -93,6 +104,8 @@ def train(**given: Any) -> int:
         Session,
         given,
         config=config,
+        init=given["finetune"] or given["init"],
+        finetune=given["finetune"] is not None,
         limits=Limits(given["max_steps"], given["max_minutes"]),
     )
     with Progress("step") as progress:
@@ -121,7 +134,7 @@ def _show_losses(progress: Progress, record: Mapping[str, Any]) -> None:
 
 
 def _show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
-    from specgan_cli.workflows.train import verdict
+    from specgan_cli.workflows.train import comparison, verdict
 
     text = verdict(outcome)
     if as_json:
@@ -131,11 +144,13 @@ def _show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
                 "steps": outcome.steps,
                 "weights": outcome.weights,
                 "validation": outcome.result.values if outcome.result else {},
+                "before": outcome.before,
                 "verdict": text,
             }
         )
         return
     say(f"step {outcome.step} of {outcome.steps}; weights in {outcome.weights}")
     say(text or "")
+    say("\n".join(comparison(outcome)))
     if outcome.step < outcome.steps:
         say("not finished: the same command with --resume goes on")

@@ -70,6 +70,9 @@ class Loop:
     limits: Limits = field(default_factory=Limits)
     """When the session ends early."""
 
+    validates_first: bool = False
+    """Whether what the run begins with is measured before its first step."""
+
     step: int = 0
     """Steps made."""
 
@@ -118,6 +121,8 @@ class Loop:
         code = 0
         saved = -1
         try:
+            if self.validates_first and self.step == self.recipe.first:
+                self._validate()
             for step, batches in _steps(loader, self.recipe):
                 losses = self.recipe.update(step, batches)
                 self.step = step + 1
@@ -173,7 +178,7 @@ class Loop:
     def _validate(self) -> None:
         if self.validator is None:
             return
-        step = self.step - 1
+        step = max(self.step - 1, self.recipe.first)
         result = self.validator.measure(self.recipe.predict, self.recipe.last_octave(step))
         self.result = result
         self.recorder.show(self.step, result.picture)

@@ -106,6 +106,19 @@ class RunFolder:
         except OSError as error:
             raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
 
+    def validation_at(self, step: int) -> dict[str, float]:
+        """Return the validation of a step from the metrics; empty where there was none."""
+        if not self.metrics.exists():
+            return {}
+        records = map(json.loads, self.metrics.read_text().splitlines())
+        return {
+            name.removeprefix("val/"): value
+            for record in records
+            if record["step"] == step
+            for name, value in record.items()
+            if name.startswith("val/")
+        }
+
     def truncate_after(self, step: int) -> None:
         """Drop lines of steps beyond a checkpoint: they will be made again.
 

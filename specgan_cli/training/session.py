@@ -1,6 +1,7 @@
 """Assembling a session: dataset, networks, recipe, folder and loop."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.checkpoint import checkpoints as saved_checkpoints
+from specgan_cli.training.config.finetune import PLAIN_STAGE
+from specgan_cli.training.config.finetune import STAGE as FINETUNE_STAGE
 from specgan_cli.training.config.schema import DEFAULT_STAGES, TrainConfig
 from specgan_cli.training.data.crop import SampleReader
 from specgan_cli.training.data.sampler import make_sampler
@@ -49,6 +52,9 @@ class Session:
     init: str | None = None
     """What to begin from: a run folder, a shipped name or a weights file."""
 
+    finetune: bool = False
+    """Whether what it begins from is measured first, to be compared with what it becomes."""
+
     resume: bool = False
     """Whether an existing folder is continued."""
 
@@ -77,6 +83,9 @@ class Outcome:
 
     weights: Path
     """The averaged weights."""
+
+    before: Mapping[str, float] = field(default_factory=dict)
+    """The validation before the first step, where fine-tuning asked for it."""
 
     is_main: bool = True
     """Whether this process is the one that writes and speaks."""
@@ -123,11 +132,14 @@ def run_session(
         export=exporter(config, identity["perceptual"], reader, recipe, folder),
         recorder=Recorder(folder, listener, dist.is_main),
         limits=session.limits,
+        validates_first=session.finetune,
     )
     if loop.resume():
         logger.info("resumed %s at step %d", folder.path, loop.step)
     code = loop.run(request)
-    return Outcome(code, loop.step, recipe.steps, loop.result, folder.weights, dist.is_main)
+    before = folder.validation_at(recipe.first) if session.finetune else {}
+    steps = recipe.steps
+    return Outcome(code, loop.step, steps, loop.result, folder.weights, before, dist.is_main)
 
 
 def fitting(session: Session) -> TrainConfig:
@@ -136,6 +148,9 @@ def fitting(session: Session) -> TrainConfig:
     if session.perceptual is None and config.stages == DEFAULT_STAGES:
         logger.info("no --perceptual: the stage for texture, which needs a backbone, is left out")
         return replace(config, stages=DEFAULT_STAGES[:1])
+    if session.perceptual is None and config.stages == (FINETUNE_STAGE,):
+        logger.warning("no --perceptual: fine-tuned for differences in place, so texture fades")
+        return replace(config, stages=(PLAIN_STAGE,))
     return config
 
 

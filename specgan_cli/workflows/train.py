@@ -105,6 +105,26 @@ def second_judge(path: Path, device: torch.device) -> ImageMeasure:
     return measure
 
 
+COMPARED = ("l1", "psnr", "ssim", "perceptual", "aerial")
+"""What the lines on fine-tuning show, where it was measured."""
+
+
+def comparison(outcome: Outcome) -> list[str]:
+    """Return a line for each octave: validation before and after fine-tuning, and bicubic's."""
+    after = outcome.result.values if outcome.result else {}
+    lines = []
+    for scale in (2, 4, 8, 16, 32):
+        parts = [
+            f"{name} {outcome.before[key]:.5g} -> {after[key]:.5g} (bicubic {after[bicubic]:.5g})"
+            for name in COMPARED
+            if (key := f"x{scale}/{name}") in outcome.before
+            and key in after
+            and (bicubic := f"x{scale}/bicubic/{name}") in after
+        ]
+        lines += [f"validation at x{scale}, before -> after: {', '.join(parts)}"] if parts else []
+    return lines
+
+
 def verdict(outcome: Outcome) -> str | None:
     """Say in one line how the newest validation compares with bicubic interpolation."""
     result = outcome.result

@@ -88,8 +88,8 @@ def _make_scene_recipe(
         found = checkpoints.load(init)
         if not isinstance(found, SceneNetwork) or found.config != wanted:
             raise TrainingError(
-                f"--init {init} holds {_described(found)}, and the configuration asks for "
-                f"{wanted}; give the same size and options"
+                f"--init {init} holds {_described(found, wanted)}; give the same size and options, "
+                "or --finetune, which takes those of the weights"
             )
         network.load_state_dict(found.state_dict())
     return SceneRecipe(config=config, network=network, backbone=backbone, dist=dist)
@@ -114,5 +114,12 @@ def scene_config(config: TrainConfig, bands: int) -> SceneConfig:
     return dataclasses.replace(PRESETS[config.network.size], bands=bands, **options)
 
 
-def _described(network: torch.nn.Module) -> str:
-    return str(getattr(network, "config", type(network).__name__))
+def _described(network: torch.nn.Module, wanted: SceneConfig) -> str:
+    """Say in which numbers a network is not the one that is wanted."""
+    if not isinstance(network, SceneNetwork):
+        return "the published network, and the recipe trains the scene network"
+    theirs, asked = dataclasses.asdict(network.config), dataclasses.asdict(wanted)
+    parts = [f"{key} {theirs[key]} where {asked[key]} is asked" for key in asked]
+    return "a network of " + ", ".join(
+        part for key, part in zip(asked, parts, strict=True) if theirs[key] != asked[key]
+    )
