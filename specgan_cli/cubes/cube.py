@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.masks import equals
+from specgan_cli.raster.missing import given_nodata
 from specgan_cli.raster.validation import reading, redact
 from specgan_cli.types import F32, F64, Mask
 
@@ -30,9 +32,13 @@ __all__ = ["Cube"]
 
 logger = logging.getLogger(__name__)
 
-_UNTAGGED_NODATA = (-9999.0, -32768.0)
-"""Values that are nodata in integer cubes which declare none (NEON, EnMAP, ENVI as shipped)."""
+_UNTAGGED_NODATA = (-9999.0, -32768.0, float(np.finfo(np.float32).min), 9.969209968386869e36)
+"""Values that are nodata in cubes which declare none (NEON, EnMAP, ENVI, netCDF as shipped)."""
 _SAMPLE_EDGE = 64
+_SPREAD, _SPREAD_EDGE = 5, 16
+"""Windows along each axis, and pixels of their sides, that tell whether a band is dead."""
+_LOOKED_NM = (350.0, 1350.0)
+"""Wavelengths between which bands are used."""
 
 
 class Cube:
@@ -56,6 +62,8 @@ class Cube:
         self.bad = np.asarray(layout.bad, dtype=np.bool_) | water_bands(bands)
         self.gains = np.ones(layout.count)
         self.offsets = np.asarray(layout.offsets or (0.0,) * layout.count)
+        self.numbers = np.asarray(layout.numbers or range(1, layout.count + 1))
+        self._nodata = list(layout.nodata)
         self._store = store
 
     @classmethod
@@ -78,6 +86,11 @@ class Cube:
             cube = cls(str(path), store, grid, _chosen_bands(store, options, redact(str(path))))
             if options.bad_bands is not None:
                 cube.bad = cube.bad | parse_bad_bands(options.bad_bands, cube.bands)
+            if options.nodata is not None:
+                nodata = given_nodata(options.nodata, cube.name)
+                # none: not even the usual ones, and what is not a number is missing anyway
+                cube._nodata = [np.nan if nodata is None else nodata] * len(cube.bands)
+            cube.bad = cube.bad | _dead(cube)
             cube.gains = _gains(cube, options.scale)
         except ShapeError as error:
             store.close()
@@ -96,7 +109,8 @@ class Cube:
 
         Returns:
             Reflectance (bands x height x width), 0 where invalid, and validity (height x width): a
-            pixel is valid when every band read is finite and not nodata and they are not all zero.
+            pixel is valid when masks and alpha say so, every band read is finite and not nodata
+            (0 counts only in all of them), and they are not all zero.
 
         Raises:
             RasterError: The file is damaged there.
@@ -104,7 +118,10 @@ class Cube:
         chosen = list(range(len(self.bands)) if indices is None else indices)
         with reading(self.name, f" at row {window.row}, column {window.col}"):
             raw = self._store.read(window, chosen)
-        valid = self._valid(raw)
+            mask = self._store.mask(window)
+        valid = self._valid(raw, chosen)
+        if mask is not None:
+            valid &= mask
         values = raw.astype(np.float32)
         values *= self.gains[chosen, None, None].astype(np.float32)
         values += self.offsets[chosen, None, None].astype(np.float32)
@@ -131,15 +148,22 @@ class Cube:
     ) -> None:
         self.close()
 
-    def _valid(self, raw: NDArray[Any]) -> Mask:
+    def _valid(self, raw: NDArray[Any], bands: Sequence[int]) -> Mask:
+        if not len(raw):
+            return np.zeros(raw.shape[1:], np.bool_)
         valid = np.any(raw != 0, axis=0)
-        if raw.dtype.kind == "f":
-            valid &= np.all(np.isfinite(raw), axis=0)
-        nodata = self._store.layout.nodata
-        marks = _UNTAGGED_NODATA if nodata is None else (nodata,)
-        for mark in marks:
-            valid &= np.all(raw != mark, axis=0)
+        for values, band in zip(raw, bands, strict=True):
+            valid &= ~self._is_missing(values, band)
         return np.asarray(valid, dtype=np.bool_)
+
+    def _is_missing(self, values: NDArray[Any], band: int) -> Mask:
+        """Where a band holds no measurement; 0 is one unless all bands hold it."""
+        nodata = self._nodata[band]
+        missing = ~np.isfinite(values)
+        for mark in _UNTAGGED_NODATA if nodata is None else (nodata,):
+            hits = equals(values, mark) if mark != 0 else None
+            missing |= False if hits is None else hits
+        return np.asarray(missing)
 
 
 def _fixed_grid(grid: Grid, options: CubeOptions) -> Grid:
@@ -177,11 +201,47 @@ def _gains(cube: Cube, scale: float | None) -> F64:
     return np.asarray(stored) if stored is not None else np.full(count, 1.0 / _guess_scale(cube))
 
 
+def _dead(cube: Cube) -> Mask:
+    """Bands without a measurement where others have some, in windows spread over the cube."""
+    looked = [i for i in cube.bands.between(*_LOOKED_NM) if not cube.bad[i]]
+    seen, alive = 0, np.zeros(len(looked), np.bool_)
+    for window in _spread_windows(cube.grid.shape_yx):
+        if not looked or alive.all():
+            break
+        with reading(cube.name, f" at row {window.row}, column {window.col}"):
+            raw, mask = cube._store.read(window, looked), cube._store.mask(window)
+        pairs = zip(raw, looked, strict=True)
+        held = np.stack([(values != 0) & ~cube._is_missing(values, i) for values, i in pairs])
+        held &= True if mask is None else mask
+        seen += int(held.any(axis=0).sum())
+        alive |= held.any(axis=(1, 2))
+    dead = np.zeros(len(cube.bands), np.bool_)
+    if seen:
+        dead[np.asarray(looked, dtype=np.intp)[~alive]] = True
+    if dead.any():
+        logger.warning(
+            "%s: bands %s hold no measurement, so they are left out",
+            cube.name,
+            ", ".join(map(str, cube.numbers[dead])),
+        )
+    return dead
+
+
+def _spread_windows(shape_yx: tuple[int, int]) -> Iterator[Window]:
+    """Yield the middle of a grid, then smaller windows spread over all of it."""
+    rows, cols = shape_yx
+    height, width = min(rows, _SAMPLE_EDGE), min(cols, _SAMPLE_EDGE)
+    yield Window((rows - height) // 2, (cols - width) // 2, height, width)
+    height, width = min(rows, _SPREAD_EDGE), min(cols, _SPREAD_EDGE)
+    for i in range(_SPREAD):
+        for j in range(_SPREAD):
+            row, col = (rows - height) * i // (_SPREAD - 1), (cols - width) * j // (_SPREAD - 1)
+            yield Window(row, col, height, width)
+
+
 def _guess_scale(cube: Cube) -> float:
     """The usual scale that brings the brightest visible and near-infrared values near 1."""
-    rows, cols = cube.grid.shape_yx
-    height, width = min(rows, _SAMPLE_EDGE), min(cols, _SAMPLE_EDGE)
-    window = Window((rows - height) // 2, (cols - width) // 2, height, width)
+    window = next(_spread_windows(cube.grid.shape_yx))
     usable = [i for i in cube.bands.between(400.0, 1300.0) if not cube.bad[i]]
     values, valid = cube.read(window, usable[:: max(len(usable) // 12, 1)])
     if not usable or not valid.any():

@@ -20,6 +20,7 @@ from specgan.bands import Bands
 from specgan_cli.cubes.gdal import RasterStore
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Window
+from specgan_cli.types import Mask
 
 __all__ = ["EnmapStore", "enmap_files"]
 
@@ -60,7 +61,9 @@ class EnmapStore:
             )
         centres, widths, gains, offsets = zip(*bands, strict=True)
         self._bands = Bands(centres, widths)
-        nodata = layout.nodata if layout.nodata is not None else _background(metadata)
+        nodata = layout.nodata
+        if all(value is None for value in nodata):
+            nodata = (_background(metadata),) * layout.count
         self.layout = replace(layout, gains=gains, offsets=offsets, nodata=nodata)
 
     def find_bands(self) -> Bands:
@@ -70,6 +73,10 @@ class EnmapStore:
     def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
         """Stored values: bands x height x width."""
         return self._image.read(window, indices)
+
+    def mask(self, window: Window) -> Mask | None:
+        """Where the image's masks say that pixels are measured."""
+        return self._image.mask(window)
 
     def close(self) -> None:
         """Give the file back."""

@@ -13,11 +13,14 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout
+from specgan_cli.cubes.light import LightBands, stored_bad
 from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.missing import MissingRule, missing_rule
 from specgan_cli.raster.validation import reading, redact
+from specgan_cli.types import Mask
 
 __all__ = ["RasterStore"]
 
@@ -41,23 +44,32 @@ class RasterStore:
             envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
             gains, offsets = _stored_scale(dataset, envi)
             self.name = redact(name)
+            self._light = LightBands.of(dataset)
+            numbers = self._light.numbers
+            self._missing = missing_rule(dataset, name, numbers)
             self.layout = CubeLayout(
                 grid=Grid(dataset.crs, dataset.transform, dataset.shape),
-                count=dataset.count,
-                bad=_stored_bad(dataset, envi),
-                gains=gains,
-                offsets=offsets,
-                nodata=_stored_nodata(dataset, envi),
+                count=len(numbers),
+                bad=stored_bad(self._light, envi, self.name),
+                gains=None if gains is None else tuple(gains[i - 1] for i in numbers),
+                offsets=None if offsets is None else tuple(offsets[i - 1] for i in numbers),
+                nodata=_stored_nodata(self._missing, envi),
                 dtype=dataset.dtypes[0],
+                numbers=numbers,
             )
 
     def find_bands(self) -> Bands:
         """The bands that the file's metadata describes."""
-        return bands_of_dataset(self._dataset, self.name)
+        return bands_of_dataset(self._light, self.name)
 
     def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
         """Stored values: bands x height x width."""
-        return np.asarray(self._dataset.read([i + 1 for i in indices], window=window.rasterio()))
+        numbers = [self._light.numbers[i] for i in indices]
+        return np.asarray(self._dataset.read(numbers, window=window.rasterio()))
+
+    def mask(self, window: Window) -> Mask | None:
+        """Where masks and alpha say that pixels are measured; None for everywhere."""
+        return self._missing.mask(self._dataset, window, window.shape_yx)
 
     def close(self) -> None:
         """Give the file back."""
@@ -94,17 +106,8 @@ def _stored_scale(
     return None, None
 
 
-def _stored_bad(dataset: Any, envi: dict[str, str]) -> tuple[bool, ...]:
-    flags = envi_list(envi.get("bbl", ""))
-    if len(flags) == dataset.count:
-        return tuple(flag == 0 for flag in flags)
-    return (False,) * int(dataset.count)
-
-
-def _stored_nodata(dataset: Any, envi: dict[str, str]) -> float | None:
-    if dataset.nodata is not None:
-        return float(dataset.nodata)
-    if sentinel2.nodata_of(dataset) is not None:
-        return sentinel2.nodata_of(dataset)
+def _stored_nodata(missing: MissingRule, envi: dict[str, str]) -> tuple[float | None, ...]:
     values = envi_list(envi.get("data_ignore_value", ""))
-    return values[0] if values else None
+    if values and missing.value is None:
+        return (values[0],) * len(missing.nodata)
+    return missing.nodata

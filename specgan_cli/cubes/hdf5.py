@@ -19,6 +19,7 @@ from rasterio.errors import CRSError
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout, CubeStore
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.types import Mask
 
 __all__ = ["LAYOUTS", "EmitStore", "NeonStore", "PrismaStore"]
 
@@ -38,6 +39,10 @@ class _Hdf5Store:
     def find_bands(self) -> Bands:
         """The bands that the file describes."""
         return self._bands
+
+    def mask(self, window: Window) -> Mask | None:
+        """None: stored values alone tell."""
+        return None
 
     def close(self) -> None:
         """Give the file back."""
@@ -66,7 +71,7 @@ class NeonStore(_Hdf5Store):
             bad=(False,) * count,
             gains=(1.0 / float(_attribute(self._data, "Scale_Factor", 10000.0)),) * count,
             offsets=None,
-            nodata=float(_attribute(self._data, "Data_Ignore_Value", -9999.0)),
+            nodata=(float(_attribute(self._data, "Data_Ignore_Value", -9999.0)),) * count,
             dtype=str(self._data.dtype),
         )
 
@@ -100,7 +105,7 @@ class PrismaStore(_Hdf5Store):
             bad=(False,) * len(found),
             gains=tuple(band.gain for band in found),
             offsets=tuple(band.offset for band in found),
-            nodata=None,
+            nodata=(None,) * len(found),
             dtype="uint16",
         )
 
@@ -129,6 +134,7 @@ class EmitStore(_Hdf5Store):
         self._cols, self._rows = file["location/glt_x"], file["location/glt_y"]
         a, b, c, d, e, f = (file.attrs["geotransform"][i] for i in (1, 2, 0, 4, 5, 3))
         count = self._data.shape[2]
+        self._fill = float(_attribute(self._data, "_FillValue", -9999.0))
         good = parameters["good_wavelengths"][:] if "good_wavelengths" in parameters else None
         self.layout = CubeLayout(
             grid=Grid(
@@ -140,7 +146,7 @@ class EmitStore(_Hdf5Store):
             bad=(False,) * count if good is None else tuple((np.asarray(good) == 0).tolist()),
             gains=(1.0,) * count,
             offsets=None,
-            nodata=float(_attribute(self._data, "_FillValue", -9999.0)),
+            nodata=(self._fill,) * count,
             dtype=str(self._data.dtype),
         )
 
@@ -149,7 +155,7 @@ class EmitStore(_Hdf5Store):
         # The table counts from 1, and 0 is no pixel; products mark filled gaps by a minus.
         rows, cols = (np.abs(np.asarray(t[window.slices])) for t in (self._rows, self._cols))
         seen = (rows > 0) & (cols > 0)
-        result = np.full((len(indices), *window.shape_yx), self.layout.nodata, self._data.dtype)
+        result = np.full((len(indices), *window.shape_yx), self._fill, self._data.dtype)
         if seen.any():
             r, c = rows[seen] - 1, cols[seen] - 1
             low, high = min(indices), max(indices) + 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from specgan.bands import Bands
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.types import Mask
 
 __all__ = ["CubeLayout", "CubeStore"]
 
@@ -21,17 +22,19 @@ class CubeLayout:
     grid: Grid
     """Where the pixels lie; the CRS may be missing."""
     count: int
-    """Number of bands in the file."""
+    """Number of bands that measure light."""
     bad: tuple[bool, ...]
-    """Bands that the file marks as bad, in its own order."""
+    """Those of them that the file marks as bad, in its own order."""
     gains: tuple[float, ...] | None
     """Reflectance of one stored unit, per band, or None when the file does not say."""
     offsets: tuple[float, ...] | None
     """Reflectance of a stored zero, per band, or None for zero."""
-    nodata: float | None
-    """Stored value that means nothing, or None when the file declares none."""
+    nodata: tuple[float | None, ...]
+    """Stored value of each band that means nothing, or None where the file declares none."""
     dtype: str
     """Stored data type."""
+    numbers: tuple[int, ...] = ()
+    """The file's own 1-based number of each band, where it holds others too, such as alpha."""
 
 
 class CubeStore(Protocol):
@@ -46,6 +49,10 @@ class CubeStore(Protocol):
 
     def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
         """Stored values of a window inside the grid: bands x height x width."""
+        ...
+
+    def mask(self, window: Window) -> Mask | None:
+        """Where the file's masks and alpha say that pixels are measured; None for everywhere."""
         ...
 
     def close(self) -> None:

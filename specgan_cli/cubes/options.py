@@ -20,6 +20,8 @@ class CubeOptions:
     """Stored value of reflectance 1 (10000 for most products)."""
     bad_bands: str | None = None
     """Further bands without use, such as ``1-4,1340-1445nm``."""
+    nodata: float | str | None = None
+    """Stored value that means nothing; "none" for no value."""
     crs: str | None = None
     """The CRS, such as ``EPSG:32618``."""
     origin: tuple[float, float] | None = None

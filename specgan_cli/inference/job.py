@@ -164,9 +164,10 @@ def open_cube(inputs: InputOptions, scene: Scene, radiometry: Radiometry) -> Cub
             cube.close()
             raise
         return cube
-    cube = Cube.open(inputs.scene, replace(inputs.cube, scale=inputs.cube.scale or 1.0))
+    known = replace(inputs.cube, scale=inputs.cube.scale or 1.0, nodata=inputs.src_nodata)
+    cube = Cube.open(inputs.scene, known)
     try:
-        cube.bad[[band - 1 for band in scene.bands]] = True
+        cube.bad |= np.isin(cube.numbers, scene.bands)
         if cube.bad.all():
             raise RasterError(
                 f"{scene.name}: --hsi self wants bands beyond red, green and blue, and there are "

@@ -56,7 +56,6 @@ class MissingRule:
         dataset: DatasetReader,
         values: Pixels,
         window: Window,
-        nodata: Sequence[float | None] | None = None,
     ) -> Mask:
         """Return where the pixels of a window hold measurements.
 
@@ -64,18 +63,23 @@ class MissingRule:
             dataset: The file.
             values: C x H x W of the window, perhaps decimated, file units.
             window: Within the file.
-            nodata: Of each of the bands in `values`; the rule's own by default.
 
         Returns:
             H x W.
         """
-        valid = valid_values(values, self.nodata if nodata is None else nodata)
-        where = {"window": window.rasterio(), "out_shape": values.shape[1:]}
-        for band in self.mask_bands:
-            valid &= dataset.read_masks(band, **where) > 0
+        valid = valid_values(values, self.nodata)
+        mask = self.mask(dataset, window, (values.shape[1], values.shape[2]))
+        return valid if mask is None else valid & mask
+
+    def mask(
+        self, dataset: DatasetReader, window: Window, shape_yx: tuple[int, int]
+    ) -> Mask | None:
+        """Return what masks and alpha say of a window: H x W, or None where there are none."""
+        where = {"window": window.rasterio(), "out_shape": shape_yx}
+        parts = [dataset.read_masks(band, **where) > 0 for band in self.mask_bands]
         if self.alpha is not None:
-            valid &= dataset.read(self.alpha, **where) > 0
-        return valid
+            parts.append(dataset.read(self.alpha, **where) > 0)
+        return np.logical_and.reduce(parts) if parts else None
 
 
 def missing_rule(
@@ -109,18 +113,25 @@ def _nodata(
         values = [dataset.nodatavals[band - 1] for band in bands]
         whole = sentinel2.nodata_of(dataset)
         return tuple(whole if value is None else float(value) for value in values)
-    if isinstance(given, str) and given.lower() == "none":
-        return (None,) * len(bands)
-    try:
-        value = float(given)
-    except ValueError:
-        raise RasterError(
-            f"{redact(name)}: nodata {given!r} is neither a number, nan nor none"
-        ) from None
+    value = given_nodata(given, redact(name))
     dtype = dataset.dtypes[bands[0] - 1]
-    if not fits(value, dtype):
+    if value is not None and not fits(value, dtype):
         raise RasterError(f"{redact(name)}: nodata {given} cannot occur in {dtype} values")
     return (value,) * len(bands)
+
+
+def given_nodata(given: float | str, name: str) -> float | None:
+    """Return the value of missing pixels that a user names; "none" is no value.
+
+    Raises:
+        RasterError: It is no number.
+    """
+    if isinstance(given, str) and given.lower() == "none":
+        return None
+    try:
+        return float(given)
+    except ValueError:
+        raise RasterError(f"{name}: nodata {given!r} is neither a number, nan nor none") from None
 
 
 def _mask_bands(

@@ -21,6 +21,11 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         type=options.Float(min=0, min_open=True),
         help="Stored value of reflectance 1.",
     ),
+    click.option(
+        "--hsi-nodata",
+        type=options.Nodata(),
+        help="Take this value for nodata of cubes; none ignores the file's own.",
+    ),
     click.option("--bad-bands", metavar="RANGES", help="Bad bands, such as 1-4,1340-1445nm."),
     click.option("--hsi-crs", metavar="CRS", help="CRS of cubes, such as EPSG:32618."),
     click.option(
@@ -46,10 +51,11 @@ def cube_options(given: dict[str, Any]) -> "CubeOptions":
 
     return CubeOptions(
         given["wavelengths"],
-        given["hsi_scale"],
-        given["bad_bands"],
-        given["hsi_crs"],
-        given["hsi_origin"],
+        scale=given["hsi_scale"],
+        bad_bands=given["bad_bands"],
+        nodata=given["hsi_nodata"],
+        crs=given["hsi_crs"],
+        origin=given["hsi_origin"],
     )
 
 
