@@ -90,9 +90,8 @@ def cell(interval: Interval, decimals: int) -> str:
     """Write a mean and its interval."""
     if not interval.count:
         return "-"
-    return (
-        f"{interval.mean:.{decimals}f} [{interval.low:.{decimals}f}, {interval.high:.{decimals}f}]"
-    )
+    mean, low, high = (f"{x:.{decimals}f}" for x in (interval.mean, interval.low, interval.high))
+    return f"{mean} [{low}, {high}]" if interval.groups > 1 else mean
 
 
 def behind(chips: Chips, nearest: Chips) -> str:
