@@ -37,7 +37,8 @@ venv: $(VENV)/.installed
 demo: venv
 	@mkdir -p demo
 	$(BIN)/specgan upscale sample_data/scene.tif --hsi sample_data/cube.tif -x 32 \
-	  -o demo/scene_x32.tif --preview demo/scene_x32.png --overwrite
+	  -o demo/scene_x32.tif --preview demo/scene_x32.png \
+	  --reference sample_data/reference.tif --overwrite
 	@echo
 	@echo "GeoTIFF, 32 times finer:  $(CURDIR)/demo/scene_x32.tif"
 	@echo "before and after:         $(CURDIR)/demo/scene_x32.png"

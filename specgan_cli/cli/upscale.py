@@ -89,6 +89,8 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("give --bounds or --window, not both")
     options.check_area(given)
     check_streams(given)
+    if given["reference"] and not given["preview"]:
+        raise click.UsageError("--reference is shown by --preview; give --preview PNG with it")
     if given["out_dir"] is not None and (given["preview"] or given["uncertainty"]):
         raise click.UsageError("--preview and --uncertainty go with -o, for one scene")
     if given["of"] == "VRT" and not given["dask"]:

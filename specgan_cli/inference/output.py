@@ -237,6 +237,7 @@ _ELSEWHERE = {
     "--out-dir",
     "--preview",
     "--quicklook",
+    "--reference",
     "--uncertainty",
     "--dask",
     "--log-file",

@@ -146,6 +146,9 @@ class OutputOptions:
     preview: Path | None = None
     """PNG with the scene, a bicubic enlargement and the output side by side."""
 
+    reference: str | None = None
+    """Raster of what the output should look like, which the preview shows too."""
+
     uncertainty: Path | None = None
     """Raster for the spread over seeds."""
 

@@ -1,4 +1,7 @@
-"""A picture to judge a result by: scene, bicubic enlargement and output, side by side."""
+"""A picture to judge a result by: scene, bicubic enlargement and output, side by side.
+
+Beside them what the output should look like, where the user has it; captions and a scale below.
+"""
 
 import itertools
 from pathlib import Path
@@ -8,12 +11,17 @@ import rasterio
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from specgan_cli.errors import MismatchError
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
+from specgan_cli.pictures.captions import captioned
 from specgan_cli.pictures.sheet import arrange
-from specgan_cli.raster.grid import Window
+from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.scene import Scene
+from specgan_cli.raster.validation import redact
+from specgan_cli.resampling.geometry import PixelMap
+from specgan_cli.resampling.resample import resample_window
 from specgan_cli.types import F64, Mask, Pixels
 
 PANEL = 512
@@ -36,13 +44,49 @@ def draw_preview(job: Job, plan: RunPlan, output_path: Path) -> NDArray[np.uint8
 
     Returns:
         H x W x 3.
+
+    Raises:
+        RasterError: The reference cannot be read.
+        MismatchError: It does not cover any of the ground that is shown.
     """
     window = highest_contrast_window(job.scene, plan.crop, max(PANEL // plan.scale, 2))
     lr_values, lr_valid = job.scene.read(window)
     hr_window = window.shifted(-plan.crop.row, -plan.crop.col).scaled(plan.scale)
     with rasterio.open(output_path) as output:
         hr_values = output.read((1, 2, 3), window=hr_window.rasterio())
-    return panels(lr_values, lr_valid, hr_values, plan.scale).transpose(1, 2, 0)
+    grid = job.scene.grid.window(window)
+    fine = grid.refine(plan.scale)
+    images = panels(lr_values, lr_valid, hr_values, plan.scale)
+    captions = [f"scene, {grid.gsd:.3g} m", "bicubic", f"x{plan.scale}, {fine.gsd:.3g} m"]
+    if job.request.output.reference is not None:
+        images.append(read_reference(job.request.output.reference, fine))
+        captions.append("reference")
+    low, high = (0.0, 255.0) if lr_values.dtype == np.uint8 else _ends(lr_values[:, lr_valid])
+    row = arrange(images, len(images), high, gap=GAP)
+    picture = ((row - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+    places = [i * (images[0].shape[2] + GAP) for i in range(len(images))]
+    pixel = None if grid.crs is None else fine.gsd
+    return captioned(picture.transpose(1, 2, 0), captions, places, pixel)
+
+
+def read_reference(path: str, grid: Grid) -> F64:
+    """Read what an output should look like on the output's pixels, 3 x H x W in file units.
+
+    Raises:
+        RasterError: It cannot be read.
+        MismatchError: It lies elsewhere.
+    """
+    with Scene.open(path) as reference:
+        values, valid = resample_window(
+            reference.read,
+            reference.grid.shape_yx,
+            PixelMap(grid, reference.grid),
+            Window(0, 0, *grid.shape_yx),
+            3,
+        )
+    if not valid.any():
+        raise MismatchError(f"{redact(path)} shows none of the preview's ground; check --reference")
+    return values.astype(np.float64)
 
 
 def highest_contrast_window(scene: Scene, crop: Window, side: int) -> Window:
@@ -76,8 +120,8 @@ def _contrast(values: Pixels, valid: Mask) -> float:
     return steps / valid.size
 
 
-def panels(lr_values: Pixels, lr_valid: Mask, hr_values: Pixels, scale: int) -> NDArray[np.uint8]:
-    """Return three panels of equal size in one stretch: nearest, bicubic, output.
+def panels(lr_values: Pixels, lr_valid: Mask, hr_values: Pixels, scale: int) -> list[F64]:
+    """Return three panels of equal size: nearest, bicubic, output.
 
     Args:
         lr_values: 3 x H x W in file units.
@@ -86,7 +130,7 @@ def panels(lr_values: Pixels, lr_valid: Mask, hr_values: Pixels, scale: int) -> 
         scale: s.
 
     Returns:
-        3 x sH x (3 sW + 2 gaps).
+        3 x sH x sW each, in file units.
     """
     lr = np.where(lr_valid, lr_values, 0).astype(np.float64)
     filled = fill_invalid(lr, lr_valid)
@@ -96,10 +140,7 @@ def panels(lr_values: Pixels, lr_valid: Mask, hr_values: Pixels, scale: int) -> 
     )
     known = lr_valid.repeat(scale, axis=0).repeat(scale, axis=1)
     output = np.where(known, hr_values, 0).astype(np.float64)
-    inside = lr[:, lr_valid]
-    low, high = (0.0, 255.0) if lr_values.dtype == np.uint8 else _ends(inside)
-    row = arrange([nearest, bicubic * known, output], 3, high, gap=GAP)
-    return ((row - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+    return [nearest, bicubic * known, output]
 
 
 def _ends(values: F64) -> tuple[float, float]:

@@ -80,8 +80,8 @@ def output_paths(request: UpscaleRequest) -> list[Path]:
 def input_paths(request: UpscaleRequest) -> list[str | Path | None]:
     """Return every file that a request reads; URLs and shipped weights among them."""
     inputs = request.inputs
-    weights = request.compute.weights
-    return [inputs.scene, *inputs.stack, inputs.cube_path, inputs.cube.table, weights]
+    others = [inputs.cube_path, inputs.cube.table, request.compute.weights]
+    return [inputs.scene, *inputs.stack, *others, request.output.reference]
 
 
 def check_request(request: UpscaleRequest) -> None:

@@ -93,7 +93,7 @@ def test_the_product_imports_every_requirement_and_every_extra(project: dict) ->
     tools = ("test", "docs")
     extras = {k: v for k, v in project["optional-dependencies"].items() if k not in tools}
     used = imports(ROOT / "specgan_cli") | imports(ROOT / "models")
-    through = {"tensorboard": "torch.utils.tensorboard", "dask": "distributed"}
+    through = {"tensorboard": "torch.utils.tensorboard", "dask": "distributed", "pillow": "PIL"}
     wanted = names(project["dependencies"]).union(*map(names, extras.values()))
     assert {name for name in wanted if through.get(name, name) not in used} == set()
 

@@ -4,13 +4,11 @@ import json
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning
 
 from support.command import specgan
 from support.tiny_networks import tiny_weights
@@ -130,20 +128,6 @@ def test_max_memory_makes_tiles_smaller(uint8_scene: Path, tmp_path: Path) -> No
         for size in ("100M", "100G")
     ]
     assert plans[0]["tile"] < plans[1]["tile"]
-
-
-def test_preview_shows_scene_bicubic_and_output(uint8_scene: Path, tmp_path: Path) -> None:
-    out, png = tmp_path / "out.tif", tmp_path / "out.png"
-    assert specgan(*words(uint8_scene, out, "--preview", png)).code == 0
-    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
-        with rasterio.open(png) as picture:
-            shown = picture.read()
-    with rasterio.open(out) as output:
-        values = output.read()
-    assert shown.shape == (3, 48, 3 * 68 + 2 * 8)
-    assert np.array_equal(shown[:, :, -68:], values)
-    with rasterio.open(uint8_scene) as scene:
-        assert np.array_equal(shown[:, ::4, :68:4], scene.read())
 
 
 def test_uncertainty_is_the_spread_over_seeds(uint8_scene: Path, tmp_path: Path) -> None:

@@ -118,6 +118,11 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         help="PNG of a telling part: scene, bicubic, output.",
     ),
     click.option(
+        "--reference",
+        metavar="RASTER",
+        help="What the output should look like: a further panel of --preview.",
+    ),
+    click.option(
         "--uncertainty",
         type=options.LocalPath(),
         help="Raster of the spread over seeds, in the output's units.",
