@@ -148,6 +148,8 @@ def _overlap(coarse: Side, fine: Side, names: str) -> Window:
         raise MismatchError(
             f"{names}: one has a CRS and the other has none; give the cube's with --hsi-crs"
         ) from error
+    except MismatchError as error:
+        raise MismatchError(f"{names}: {error}") from error
     if window is None:
         raise MismatchError(
             f"{names} do not overlap; check their CRSs, or give the cube's with --hsi-crs and "

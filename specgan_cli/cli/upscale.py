@@ -85,6 +85,8 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("give --hsi or --hsi-dir, not both")
     if given["hsi_dir"] and given["out_dir"] is None:
         raise click.UsageError("--hsi-dir goes with --out-dir; give --hsi CUBE for one scene")
+    if given["window"] and min(given["window"][2:]) < 1:
+        raise click.UsageError("--window takes column,row,width,height with sizes from 1")
     if given["bounds"] and given["window"]:
         raise click.UsageError("give --bounds or --window, not both")
     options.check_area(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,7 @@ class Cube:
         self.offsets = np.asarray(layout.offsets or (0.0,) * layout.count)
         self.numbers = np.asarray(layout.numbers or range(1, layout.count + 1))
         self._nodata = list(layout.nodata)
+        self._bare = layout.grid.transform.is_identity
         self._store = store
 
     @classmethod
@@ -127,6 +129,19 @@ class Cube:
         values += self.offsets[chosen, None, None].astype(np.float32)
         values[:, ~valid] = 0.0
         return values, valid
+
+    def check_placed(self) -> None:
+        """Raise unless the file says where its pixels lie.
+
+        Raises:
+            RasterError: It has no geotransform.
+        """
+        if self._bare:
+            raise RasterError(
+                f"{self.name}: has no geotransform, so its ground is unknown; set it with: rio "
+                "edit-info --transform '[a, b, c, d, e, f]' --crs EPSG:CODE "
+                f"{shlex.quote(self.name)}"
+            )
 
     @property
     def name(self) -> str:

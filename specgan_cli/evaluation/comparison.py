@@ -114,7 +114,7 @@ def _shared(reference: GriddedRaster, output: GriddedRaster, lr: GriddedRaster |
             continue
         try:
             common = reference.grid.intersection(other.grid)
-        except ValueError as error:
+        except (ValueError, MismatchError) as error:
             raise MismatchError(f"{other.path} and {reference.path}: {error}") from error
         both = common.intersection(window) if common is not None else None
         if both is None:

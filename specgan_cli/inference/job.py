@@ -188,10 +188,14 @@ def check_overlap(scene: Scene, cube: Cube) -> None:
     Raises:
         MismatchError: They do not, or only one of them has a CRS.
     """
+    if scene.grid.crs is not None:
+        cube.check_placed()
     try:
         shared = scene.grid.intersection(cube.grid)
     except ValueError as error:
         raise MismatchError(f"{redact(cube.path)}: has no CRS; give it with --hsi-crs") from error
+    except MismatchError as error:
+        raise MismatchError(f"{cube.name} and {scene.name}: {error}") from error
     if shared is None:
         raise MismatchError(
             f"{redact(cube.path)} does not overlap {scene.name}; check the CRSs, or give the "

@@ -14,7 +14,11 @@ import rasterio.windows
 from affine import Affine
 from pyproj.enums import TransformDirection
 from pyproj.exceptions import ProjError
-from rasterio.errors import RasterioError
+from rasterio._err import CPLE_BaseError, CPLE_NotSupportedError
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
+
+from specgan_cli.errors import MismatchError
 
 SNAP = 1e-6
 """Pixels: edges nearer than this to a whole pixel are taken to lie on it."""
@@ -128,7 +132,7 @@ class Grid:
             return math.sqrt(x * y)
         nominal = None
         if not self.crs.is_geographic:
-            nominal = math.sqrt(x * y) * float(self.crs.linear_units_factor[1])
+            nominal = math.sqrt(x * y) * _metres_of_unit(self.crs)
         return self._measured_gsd(nominal)
 
     def refine(self, s: int) -> "Grid":
@@ -182,10 +186,14 @@ class Grid:
 
         Raises:
             ValueError: If one grid has a CRS and the other has none.
+            MismatchError: If no transformation leads from one CRS to the other.
         """
         if (self.crs is None) != (other.crs is None):
             raise ValueError("grids with and without a CRS cannot be compared; give the CRS")
-        window = self.window_around(self._outline_of(other))
+        outline = self._outline_of(other)
+        if not outline:
+            return None
+        window = self.window_around(outline)
         return window.intersection(self.full_window)
 
     def _bounds_of(self, window: Window) -> Bounds:
@@ -214,7 +222,15 @@ class Grid:
         if self.crs is None or self.crs == other.crs:
             return points
         xs, ys = zip(*points, strict=True)
-        moved_xs, moved_ys = rasterio.warp.transform(other.crs, self.crs, xs, ys)[:2]
+        try:
+            moved_xs, moved_ys = rasterio.warp.transform(other.crs, self.crs, xs, ys)[:2]
+        except CPLE_NotSupportedError as error:
+            raise MismatchError(
+                f"the CRSs {_name(self.crs)} and {_name(other.crs)} cannot be joined; bring one "
+                "raster to the other's CRS with gdalwarp first"
+            ) from error
+        except (CPLE_BaseError, RasterioError):
+            return []
         return [
             (x, y)
             for x, y in zip(moved_xs, moved_ys, strict=True)
@@ -242,6 +258,22 @@ class Grid:
         if nominal is not None and not abs(measured / nominal - 1) > NOMINAL_TOLERANCE:
             return nominal
         return measured
+
+
+def _metres_of_unit(crs: CRS) -> float:
+    """Return the metres of a CRS's unit; of a site grid's, which rasterio does not tell, too."""
+    try:
+        return float(crs.linear_units_factor[1])
+    except CRSError:
+        axes = pyproj.CRS.from_wkt(crs.to_wkt(version="WKT2_2019")).axis_info
+        return float(axes[0].unit_conversion_factor) if axes else 1.0
+
+
+def _name(crs: CRS | None) -> str:
+    """Return a short name of a CRS: its code, or its own name."""
+    assert crs is not None
+    code = crs.to_authority()
+    return ":".join(code) if code else repr(pyproj.CRS.from_wkt(crs.to_wkt()).name)
 
 
 def plan_tiles(shape_yx: tuple[int, int], tile: int) -> list[Window]:

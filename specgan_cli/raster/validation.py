@@ -4,7 +4,9 @@ import logging
 import math
 import re
 import shlex
+import tarfile
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,9 @@ from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.drivers.cache import bound_cache
 
 logger = logging.getLogger(__name__)
+
+_RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".dat", ".bsq", ".bil", ".bip", ".png", ".jpg")
+"""Endings of the rasters that are looked for in archives."""
 
 
 SPOOLED = "specgan-spool-"
@@ -60,9 +65,28 @@ def open_dataset(name: str) -> DatasetReader:
         try:
             return sentinel2.open_raster(name)
         except (RasterioError, ValueError) as error:
-            raise RasterError(
-                f"{redact(name)}: cannot be opened as a raster: {reason_of(error)}"
-            ) from error
+            inside = archived(name) if is_plain else None
+            reason = f"is an archive; give a raster in it: {inside}"
+            if inside is None:
+                reason = f"cannot be opened as a raster: {reason_of(error)}"
+            raise RasterError(f"{redact(name)}: {reason}") from error
+
+
+def archived(name: str) -> str | None:
+    """Return the name by which GDAL opens the first raster of a .zip or .tar, or None."""
+    try:
+        if zipfile.is_zipfile(name):
+            with zipfile.ZipFile(name) as archive:
+                kind, members = "zip", archive.namelist()
+        elif tarfile.is_tarfile(name):
+            with tarfile.open(name) as archive:
+                kind, members = "tar", archive.getnames()
+        else:
+            return None
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError):
+        return None
+    rasters = [member for member in sorted(members) if member.lower().endswith(_RASTERS)]
+    return f"/vsi{kind}/{name}/{rasters[0].removeprefix('./')}" if rasters else None
 
 
 @contextmanager
@@ -81,14 +105,20 @@ def reading(name: str, where: str = "") -> Iterator[None]:
     except RasterError:
         raise
     except (RasterioError, CPLE_BaseError, OSError) as error:
-        raise RasterError(
-            f"{redact(name)}: cannot be read{where}: {reason_of(error)}; "
-            "the file may be cut off or damaged"
-        ) from error
+        reason = reason_of(error)
+        cause = "the file may be cut off or damaged"
+        if "No such file" in reason:
+            cause = "a file that it is made of is missing"
+        raise RasterError(f"{redact(name)}: cannot be read{where}: {reason}; {cause}") from error
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an error's words in one line, without credentials."""
+    """Return an error's words in one line, without credentials.
+
+    Where rasterio points to "previous exception", that is the one that names the file.
+    """
+    while "previous exception" in str(error) and error.__cause__ is not None:
+        error = error.__cause__
     return redact(" ".join(str(error).split())) or type(error).__name__
 
 
@@ -114,6 +144,15 @@ def check_dataset(dataset: DatasetReader, name: str, georeferenced: bool) -> Non
         )
     if dataset.transform.determinant == 0 or not all(map(math.isfinite, dataset.transform[:6])):
         raise RasterError(f"{shown}: its transform cannot be inverted: {dataset.transform[:6]}")
+    ends = (0, 0), (dataset.width, dataset.height)
+    (left, top), (right, bottom) = (dataset.transform @ end for end in ends)
+    beyond = max(abs(left), abs(right)) > 540 or max(abs(bottom), abs(top)) > 100
+    if dataset.crs.is_geographic and beyond:
+        raise RasterError(
+            f"{shown}: its coordinates, such as {left:.9g},{top:.9g}, are no degrees, but its CRS "
+            f"is {dataset.crs.to_string()}; set the right one with: rio edit-info --crs EPSG:CODE "
+            f"{shlex.quote(shown)}"
+        )
 
 
 def _refuse_ungridded(dataset: DatasetReader, shown: str) -> None:

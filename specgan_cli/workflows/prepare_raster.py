@@ -112,6 +112,7 @@ def align_cube(
     _check(target, picture, [scene_path, cube_path, chosen.cube.table], overwrite)
     rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
     with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:
+        cube.check_placed()
         warn_of_untagged(scene)
         part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
         from specgan_cli.alignment.estimate import align

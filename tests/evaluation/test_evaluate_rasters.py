@@ -353,3 +353,8 @@ def test_options_of_one_raster_that_cannot_be_are_refused(
     outcome = specgan("evaluate", "--sr", paths[1], "--reference", paths[0], *words)
     assert outcome.code == 2
     assert words[0] in outcome.stderr
+
+
+def test_metres_called_degrees_share_no_ground(folder: Path, images: Images, paths: Paths) -> None:
+    wrong = write(folder / "degrees.tif", images[1], crs="EPSG:4326")
+    assert "share no ground" in refused(3, "--sr", wrong, "--reference", paths[0])

@@ -1,6 +1,9 @@
 """Rasters that are no scene: each is refused in one line that says what to do."""
 
+import shlex
+import shutil
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +13,15 @@ import rasterio
 import rasterio.shutil
 import rasterio.vrt
 from affine import Affine
+from click.testing import CliRunner
 from rasterio.enums import ColorInterp
+from rasterio.rio.main import main_group
 
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene
 from support.command import specgan
-from support.rasters import write_raster
+from support.rasters import UTM, write_raster
 
 MakeRaster = Callable[..., Path]
 
@@ -207,3 +212,116 @@ def test_a_damaged_directory_is_one_line_that_names_the_file(tmp_path: Path) -> 
     assert "may be cut off or damaged" in result.stderr
     assert "report" not in result.stderr
     assert not (tmp_path / "out.tif").exists()
+
+
+SITE = (
+    'LOCAL_CS["Site grid",UNIT["metre",1,AUTHORITY["EPSG","9001"]],AXIS["Easting",EAST],'
+    'AXIS["Northing",NORTH]]'
+)
+
+
+def typed(message: str, **filled: str) -> None:
+    """Run the command that a message ends with, as it would be typed."""
+    words = message.partition("rio ")[2]
+    for key, value in filled.items():
+        words = words.replace(key, value)
+    with warnings.catch_warnings(action="ignore"):
+        result = CliRunner().invoke(main_group, shlex.split(words))
+    assert result.exit_code == 0, result.output
+
+
+def test_metres_called_degrees_are_refused_with_the_command(make_raster: MakeRaster) -> None:
+    path = make_raster(crs="EPSG:4326")
+    message = refusal(path)
+    assert str(path) in message
+    assert "are no degrees, but its CRS is EPSG:4326" in message
+    typed(message, CODE="32618")
+    with Scene.open(path) as scene:
+        assert scene.grid.gsd == pytest.approx(3.2)
+
+
+@pytest.mark.parametrize("left", [-180.0, 179.9, 350.0])
+def test_degrees_beyond_the_antimeridian_are_taken(make_raster: MakeRaster, left: float) -> None:
+    with Scene.open(make_raster(crs="EPSG:4326", transform=Affine(0.1, 0, left, 0, -0.1, 9))):
+        pass
+
+
+@pytest.mark.parametrize("unit", [("metre", 1.0), ("foot", 0.3048)])
+def test_a_site_grid_has_a_pixel_size(make_raster: MakeRaster, unit: tuple[str, float]) -> None:
+    crs = SITE.replace('"metre",1,AUTHORITY["EPSG","9001"]', f'"{unit[0]}",{unit[1]}')
+    with Scene.open(make_raster(crs=crs)) as scene:
+        assert scene.grid.gsd == pytest.approx(3.2 * unit[1])
+
+
+def test_a_mosaic_whose_tile_was_moved_names_the_tile(make_raster: MakeRaster) -> None:
+    tile = make_raster(name="tile.tif", nodata=0)
+    mosaic = tile.with_name("scene.vrt")
+    rasterio.shutil.copy(tile, mosaic, driver="VRT")
+    tile.unlink()
+    message = refusal(mosaic)
+    assert "scene.vrt" in message
+    assert "tile.tif" in message
+    assert "a file that it is made of is missing" in message
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
+def test_an_archive_is_refused_with_the_name_of_its_raster(
+    make_raster: MakeRaster, tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / "inside" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("notes")
+    make_raster(name="inside/deep/scene.tif")
+    archive = shutil.make_archive(str(tmp_path / "scene"), kind, tmp_path / "inside")
+    message = refusal(archive)
+    assert "is an archive" in message
+    with Scene.open(message.rpartition(" ")[2]) as scene:
+        assert scene.grid.shape_yx == (12, 17)
+
+
+def test_an_archive_without_a_raster_is_no_raster(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "notes.txt").write_text("notes")
+    archive = shutil.make_archive(str(tmp_path / "notes"), "zip", tmp_path / "inside")
+    assert "cannot be opened as a raster" in refusal(archive)
+
+
+@pytest.mark.parametrize("words", [(), ("--hsi-crs", UTM, "--hsi-origin", "726491,4699078")])
+@pytest.mark.parametrize("command", ["upscale", "prepare"])
+def test_a_cube_without_a_geotransform_is_refused_with_the_command(
+    make_raster: MakeRaster, tmp_path: Path, command: str, words: tuple[str, ...]
+) -> None:
+    make_raster()
+    cube = write_raster(
+        tmp_path / "cube.tif", np.full((2, 5, 5), 500, "int16"), transform=None, crs=None
+    )
+    given = ("--hsi", cube, "--wavelengths", "560 660", "-o", tmp_path / "out.tif", *words)
+    result = specgan(command, tmp_path / "scene.tif", *given, "--no-align")
+    assert result.code == 1
+    line = result.stderr.strip().splitlines()[-1]
+    assert "cube.tif: has no geotransform" in line
+    filled = {"a, b, c, d, e, f": "3.2, 0, 726491, 0, -3.2, 4699078.4", "EPSG:CODE": UTM}
+    typed(line, **filled)
+    assert specgan(command, tmp_path / "scene.tif", *given[:6], "--no-align").code == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--no-align",)])
+@pytest.mark.parametrize("command", ["upscale", "prepare"])
+def test_a_cube_on_a_site_grid_cannot_be_joined(
+    make_raster: MakeRaster, tmp_path: Path, command: str, words: tuple[str, ...]
+) -> None:
+    scene = make_raster()
+    cube = write_raster(tmp_path / "cube.tif", np.full((2, 5, 5), 500, "int16"), crs=SITE)
+    given = ("--hsi", cube, "--wavelengths", "560 660", "-o", tmp_path / "out.tif", *words)
+    result = specgan(command, scene, *given)
+    assert result.code == 3
+    line = result.stderr.strip().splitlines()[-1]
+    assert "CRSs" in line
+    assert "cannot be joined" in line
+
+
+@pytest.mark.parametrize("window", ["4,4,-2,5", "4,4,2,0"])
+def test_a_window_of_no_size_is_wrong_usage(uint8_scene: Path, window: str) -> None:
+    result = specgan("upscale", uint8_scene, f"--window={window}", "-o", "out.tif")
+    assert result.code == 2
+    assert "--window" in result.stderr

@@ -145,6 +145,8 @@ def open_cube(pair: ImagePair, grid: Grid, options: CubeOptions) -> Iterator[Cub
     with Cube.open(pair.path(pair.hsi), options) as cube:
         if grid.crs is None:
             cube.grid = _spread(cube.grid, grid, cube.path)
+        else:
+            cube.check_placed()
         yield cube
 
 
