@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
@@ -17,6 +16,7 @@ from specgan_cli.cubes.light import LightBands, stored_bad
 from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
+from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.missing import MissingRule, missing_rule
 from specgan_cli.raster.validation import reading, redact
@@ -29,18 +29,14 @@ class RasterStore:
     """A cube in a format that GDAL reads."""
 
     def __init__(self, name: str) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._dataset = sentinel2.open_raster(name)
-        except RasterioError as error:
-            raise RasterError(f"{redact(name)}: cannot open the cube ({error})") from error
+        self._dataset = _open(name)
         dataset = self._dataset
         if dataset.count == 0 or (dataset.transform.is_identity and dataset.gcps[0]):
             message = _unplaced(redact(name), dataset.count)
             dataset.close()
             raise RasterError(message)
         with reading(name):
+            self._rereading = Rereading(redact(name), dataset, lambda: _open(name))
             envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
             gains, offsets = _stored_scale(dataset, envi)
             self.name = redact(name)
@@ -65,15 +61,38 @@ class RasterStore:
     def read(self, window: Window, indices: Sequence[int]) -> NDArray[Any]:
         """Stored values: bands x height x width."""
         numbers = [self._light.numbers[i] for i in indices]
-        return np.asarray(self._dataset.read(numbers, window=window.rasterio()))
+
+        def stored(dataset: Any) -> list[NDArray[Any]]:
+            return [dataset.read(numbers, window=window.rasterio())]
+
+        first = stored(self._dataset)
+        self._rereading.confirm(first, stored)
+        return first[0]
 
     def mask(self, window: Window) -> Mask | None:
         """Where masks and alpha say that pixels are measured; None for everywhere."""
-        return self._missing.mask(self._dataset, window, window.shape_yx)
+
+        def stored(dataset: Any) -> list[Mask]:
+            mask = self._missing.mask(dataset, window, window.shape_yx)
+            return [] if mask is None else [mask]
+
+        first = stored(self._dataset)
+        self._rereading.confirm(first, stored)
+        return first[0] if first else None
 
     def close(self) -> None:
         """Give the file back."""
+        self._rereading.close()
         self._dataset.close()
+
+
+def _open(name: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return sentinel2.open_raster(name)
+    except RasterioError as error:
+        raise RasterError(f"{redact(name)}: cannot open the cube ({error})") from error
 
 
 def _unplaced(name: str, count: int) -> str:

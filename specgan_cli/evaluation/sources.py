@@ -1,7 +1,7 @@
 """Rasters that are read on another raster's grid: as they lie, or warped."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from rasterio.vrt import WarpedVRT
 
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.bands import BandSpec, choose_bands
+from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.missing import MissingRule, missing_rule
-from specgan_cli.raster.validation import open_dataset, reading
-from specgan_cli.types import F64, Mask
+from specgan_cli.raster.validation import open_dataset, reading, redact
+from specgan_cli.types import F64, Mask, Pixels
 
 SNAP = 1e-3
 """F64: offsets nearer than this to whole ones are taken for whole."""
@@ -33,6 +34,8 @@ class GriddedRaster:
     """1-based numbers of red, green and blue, or of all bands where there are fewer."""
     missing: MissingRule
     """How it marks missing pixels."""
+    rereading: Rereading
+    """The same raster, opened again."""
     grid: Grid
     """The raster's own grid."""
     offset_yx: tuple[int, int] = (0, 0)
@@ -61,8 +64,7 @@ class GriddedRaster:
             return values, valid
         part = inside.rasterio()
         with reading(self.path, f" at row {inside.row}, column {inside.col}"):
-            found = self.dataset.read(list(self.bands), window=part)
-            known = self.missing.valid(self.dataset, found, inside)
+            found, known = self._stored(inside, window=part)
         place = inside.shifted(-moved.row, -moved.col).slices
         values[:, *place] = np.where(known, found, 0.0)
         valid[place] = known
@@ -85,12 +87,21 @@ class GriddedRaster:
         shape = (len(self.bands), min(inside.height, side), min(inside.width, side))
         options = {"window": inside.rasterio(), "out_shape": shape}
         with reading(self.path):
-            found = self.dataset.read(list(self.bands), **options)
-            known = self.missing.valid(self.dataset, found, inside)
+            found, known = self._stored(inside, **options)
         return np.asarray(found[:, known].astype(np.float64))
+
+    def _stored(self, inside: Window, **options: Any) -> tuple[Pixels, Mask]:
+        def read(dataset: Any) -> tuple[Pixels, Mask]:
+            found: Pixels = dataset.read(list(self.bands), **options)
+            return found, self.missing.valid(dataset, found, inside)
+
+        first = read(self.dataset)
+        self.rereading.confirm(first, read)
+        return first
 
     def close(self) -> None:
         """Close the raster."""
+        self.rereading.close()
         self.dataset.close()
 
 
@@ -120,11 +131,12 @@ def open_source(
             few = bands is None and len(plain) < 3
             chosen = tuple(plain) if few else choose_bands(dataset, name, bands)
             missing = missing_rule(dataset, name, chosen, src_nodata)
+            rereading = Rereading(redact(name), dataset, lambda: open_dataset(name))
     except BaseException:
         dataset.close()
         raise
     grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
-    return GriddedRaster(name, dataset, chosen, missing, grid)
+    return GriddedRaster(name, dataset, chosen, missing, rereading, grid)
 
 
 def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
@@ -151,19 +163,20 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
         )
     value = source.missing.value
     alpha = source.missing.alpha is None and value is None
-    vrt = WarpedVRT(
-        source.dataset,
-        crs=grid.crs,
-        transform=grid.transform,
-        height=grid.shape_yx[0],
-        width=grid.shape_yx[1],
-        resampling=Resampling.bilinear,
-        add_alpha=alpha,
-        src_nodata=value,
-        nodata=value,
-    )
+    options = {
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "height": grid.shape_yx[0],
+        "width": grid.shape_yx[1],
+        "resampling": Resampling.bilinear,
+        "add_alpha": alpha,
+        "src_nodata": value,
+        "nodata": value,
+    }
+    vrt = WarpedVRT(source.dataset, **options)
+    source.rereading.see_through(lambda twin: WarpedVRT(twin, **options))
     missing = MissingRule(source.missing.nodata, (), vrt.count if alpha else source.missing.alpha)
-    return GriddedRaster(source.path, vrt, source.bands, missing, source.grid, (0, 0), True)
+    return replace(source, dataset=vrt, missing=missing, warped=True)
 
 
 def whole_offset(reference: Grid, other: Grid, factor: int) -> tuple[int, int] | None:

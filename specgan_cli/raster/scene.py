@@ -13,6 +13,7 @@ from specgan.edges import edge_indices
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.drivers.metadata import Metadata, read_metadata
+from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.drivers.sentinel2 import scale_of
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
@@ -61,6 +62,7 @@ class Scene:
         self._dataset = dataset
         self._missing = missing
         self._sampled: Pixels | None = None
+        self._rereading = Rereading(redact(path), dataset, lambda: open_dataset(path))
 
     @classmethod
     def open(
@@ -113,6 +115,7 @@ class Scene:
 
     def close(self) -> None:
         """Close the file."""
+        self._rereading.close()
         self._dataset.close()
 
     @property
@@ -200,13 +203,17 @@ class Scene:
                 yield self.read(Window(row, col, height, width))
 
     def _read(self, window: Window, shape_yx: tuple[int, int]) -> tuple[Pixels, Mask]:
-        where = window.rasterio()
         with reading(self.name, f" at row {window.row}, column {window.col}"):
-            values: Pixels = self._dataset.read(
-                self.bands, window=where, out_shape=(3, *shape_yx), masked=False
-            )
-            valid = self._missing.valid(self._dataset, values, window)
-        return values, valid
+            first = self._stored(self._dataset, window, shape_yx)
+            self._rereading.confirm(first, lambda twin: self._stored(twin, window, shape_yx))
+        return first
+
+    def _stored(
+        self, dataset: DatasetReader, window: Window, shape_yx: tuple[int, int]
+    ) -> tuple[Pixels, Mask]:
+        shape = (3, *shape_yx)
+        values: Pixels = dataset.read(self.bands, window=window.rasterio(), out_shape=shape)
+        return values, self._missing.valid(dataset, values, window)
 
     def any_valid(self, window: Window) -> bool:
         """Return whether a window holds a valid pixel; reads all of it only if a sample holds none.

@@ -1,0 +1,110 @@
+"""Reads that fail, one at a time, through the C library: never other pixels with exit 0."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from specgan_cli.cubes.cube import Cube
+from support.rasters import CAMERA_NM, write_cube, write_raster
+
+FAILING = Path(__file__).parents[2] / "campaigns" / "failing.c"
+
+READ_ALL = """
+import os, sys
+from specgan_cli.cubes.cube import Cube
+from specgan_cli.errors import SpecganError
+from specgan_cli.raster.scene import Scene
+kind, path = sys.argv[1:]
+def digest():
+    with (Scene if kind == "scene" else Cube).open(path) as raster:
+        values, valid = raster.read(raster.grid.full_window)
+        return hash((values.tobytes(), valid.tobytes()))
+wanted = digest()
+for nth in range(1, 400):
+    child = os.fork()
+    if child == 0:
+        os.environ.update(FAIL_CALL="read", FAIL_NTH=str(nth))
+        try:
+            os._exit(0 if digest() == wanted else 1)
+        except (SpecganError, OSError):
+            os._exit(2)
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(3)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(nth, code)
+"""
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler and Linux")
+    library = tmp_path_factory.mktemp("failing") / "failing.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, FAILING, "-ldl"], check=True)
+    return library
+
+
+def codes(failing: Path, kind: str, path: Path) -> list[int]:
+    """Fail every read in turn; return what each run did: 0 the same, 1 other pixels, 2 refused."""
+    fault = {"FAIL_NTH": "0", "FAIL_ROOT": str(path.parent), "LD_PRELOAD": str(failing)}
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL, kind, path],
+        env={**os.environ, **fault},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [int(line.split()[1]) for line in done.stdout.splitlines()]
+
+
+def scene_values() -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 256, (3, 20, 20)).astype("uint8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["png", "envi", "msk"])
+def test_a_scene_is_read_right_or_refused(failing: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"scene.{'tif' if kind == 'msk' else kind}"
+    options = {"png": {"driver": "PNG", "WORLDFILE": "YES"}, "envi": {"driver": "ENVI"}}
+    write_raster(path, scene_values(), **options.get(kind, {}))
+    if kind == "msk":
+        with (
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False),
+            rasterio.open(path, "r+") as dataset,
+        ):
+            dataset.write_mask(np.arange(400).reshape(20, 20) % 7 > 0)
+    found = codes(failing, "scene", path)
+    assert 2 in found
+    assert set(found) <= {0, 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interleave", ["BIL", "BIP", "BSQ"])
+def test_an_envi_cube_is_read_right_or_refused(
+    failing: Path, tmp_path: Path, interleave: str
+) -> None:
+    values = np.random.default_rng(0).integers(500, 4000, (4, 20, 20)).astype("int16")
+    path = write_raster(tmp_path / "cube.img", values, driver="ENVI", INTERLEAVE=interleave)
+    with path.with_suffix(".hdr").open("a") as header:
+        header.write("wavelength units = Nanometers\nwavelength = {450, 550, 650, 800}\n")
+    found = codes(failing, "cube", path)
+    assert 2 in found
+    assert set(found) <= {0, 2}
+
+
+def test_cubes_with_zeros_are_read(tmp_path: Path) -> None:
+    path = write_cube(tmp_path / "cube.tif", left=0.0, nm=CAMERA_NM)
+    with rasterio.open(path, "r+") as dataset:
+        stored = dataset.read()
+        stored[:, 3, 4] = 0
+        dataset.write(stored)
+    with Cube.open(path) as cube:
+        assert not cube.read(cube.grid.full_window)[1][3, 4]
