@@ -45,6 +45,7 @@ class UpscaleOptions(EnhanceOptions, total=False):
     """Options of `upscale`; those from `of` on go with an output path."""
 
     bands: tuple[int, ...]
+    also: str
     src_nodata: float | Literal["none"]
     floor: float | Literal["none"]
     bounds: tuple[float, float, float, float]

@@ -99,6 +99,8 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("-f VRT goes with --dask, whose parts it shows as one raster")
     if given["uncertainty"] and given["dask"]:
         raise click.UsageError("--uncertainty is computed on one machine; leave --dask out")
+    if given["bands"] == "all" and given["also"]:
+        raise click.UsageError("--bands all is --also all; give --bands R,G,B with --also BAND")
     if given["overwrite"] and given["skip_existing"]:
         raise click.UsageError("give --overwrite or --skip-existing, not both")
 
@@ -166,6 +168,8 @@ def make_request(given: dict[str, Any], words: Sequence[str]) -> "UpscaleRequest
         UpscaleRequest,
     )
 
+    if given["bands"] == "all":
+        given = {**given, "bands": None, "also": "all"}
     return UpscaleRequest(
         options.from_options(
             InputOptions,

@@ -76,8 +76,11 @@ class Description:
 
     @property
     def all_colours(self) -> tuple[ColorInterp, ...]:
-        """Red, green and blue for three bands, then alpha if any; empty for other counts."""
-        return (*RGB, *[ColorInterp.alpha] * self._alpha) if self.count == 3 else ()
+        """Red, green and blue for three bands or more, then alpha if any; empty for fewer."""
+        if self.count < 3:
+            return ()
+        further = [ColorInterp.undefined] * (self.count - 3)
+        return (*RGB, *further, *[ColorInterp.alpha] * self._alpha)
 
     @property
     def all_scales(self) -> tuple[float, ...]:

@@ -265,6 +265,7 @@ def copy_parts(
         OutputError: A part cannot be read.
     """
     origin = (-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
+    bands = list(range(1, writer.description.count + 1))
     for row, part in enumerate(parts):
         top = row * plan.tile * plan.scale
         tiles = [tile for tile in plan.tiles if tile.row == plan.crop.row + row * plan.tile]
@@ -272,7 +273,7 @@ def copy_parts(
             with rasterio.open(part) as dataset:
                 for tile in tiles:
                     window = tile.scaled(plan.scale).shifted(*origin)
-                    values = dataset.read((1, 2, 3), window=window.shifted(-top, 0).rasterio())
+                    values = dataset.read(bands, window=window.shifted(-top, 0).rasterio())
                     valid = dataset.dataset_mask(window=window.shifted(-top, 0).rasterio()) > 0
                     writer.write(values, window, valid)
         except RasterioError as error:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.predictors.networks import Networks
-from specgan_cli.inference.predictors.output_values import quantise_tile
+from specgan_cli.inference.predictors.output_values import finish_tile
 from specgan_cli.inference.predictors.predictor import Predictor, Settings
-from specgan_cli.inference.reader import TileInput, TileResult
+from specgan_cli.inference.reader import MARGIN, FurtherInput, TileInput, TileResult
 from specgan_cli.raster.grid import Window
 from specgan_cli.types import F32, Mask, Pixels
 
@@ -83,14 +83,7 @@ class Engine:
         s = self.settings
         finest = self.octaves(tiles)[-1]
         return [
-            quantise_tile(
-                finest[i : i + 1],
-                tile.lr_values,
-                tile.lr_valid,
-                s.radiometry,
-                s.output,
-                tile.lr_floor,
-            )
+            finish_tile(finest[i : i + 1], tile, s.radiometry, s.output)
             for i, tile in enumerate(tiles)
         ]
 
@@ -103,7 +96,7 @@ class Engine:
         window = tile.window.scaled(s.scale)
         if values is None:
             # All zero pages: costs no memory until the writer marks them as missing.
-            values = np.zeros((3, *window.shape_yx), s.output.dtype)
+            values = np.zeros((s.count, *window.shape_yx), s.output.dtype)
         return TileResult(window, values, repeat_mask(tile.lr_valid, s.scale))
 
 
@@ -115,6 +108,7 @@ def make_engines(job: Job, networks: Networks) -> list[Engine]:
         gsd=job.scene.grid.gsd,
         radiometry=job.radiometry,
         output=job.output,
+        count=job.count,
         seed=compute.seed,
     )
     for model, _ in networks.copies:
@@ -166,9 +160,16 @@ def _part(tile: TileInput, halo: int, top: int, bottom: int, left: int, right: i
         lr_values=tile.lr_values[inner],
         lr_valid=tile.lr_valid[inner],
         lr_floor=None if tile.lr_floor is None else tile.lr_floor[inner],
+        further=_further_part(tile.further, _outer(top, bottom, left, right, MARGIN)),
         hsi=_finer_parts(tile.hsi, outer),
         hsi_mask=_finer_parts(tile.hsi_mask, outer),
     )
+
+
+def _further_part(further: FurtherInput | None, outer: tuple[slice, slice]) -> FurtherInput | None:
+    if further is None:
+        return None
+    return FurtherInput(further.lr_values[:, *outer], further.lr_valid[outer])
 
 
 def _outer(top: int, bottom: int, left: int, right: int, halo: int) -> tuple[slice, slice]:

@@ -91,7 +91,9 @@ def estimate(job: Job, plan: RunPlan, engines: list[Engine]) -> Estimate:
         plan=plan,
         tiles_inside=tiles_inside(job, plan),
         disk_bytes=expected_bytes(
-            Description(job.grid, dtype=job.output.dtype, nodata=job.output.nodata, mask=job.mask),
+            Description(
+                job.grid, job.count, dtype=job.output.dtype, nodata=job.output.nodata, mask=job.mask
+            ),
             WriteOptions("COG" if options.of == "COG" else "GTiff", options.co, options.overviews),
         ),
         free_disk_bytes=shutil.disk_usage(folder).free,

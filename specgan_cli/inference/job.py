@@ -15,10 +15,9 @@ from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
 from specgan_cli.inference.request import InputOptions, OutputOptions, UpscaleRequest
 from specgan_cli.raster.area import Area, select
-from specgan_cli.raster.floor import choose_floor
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
-from specgan_cli.raster.radiometry import Radiometry
+from specgan_cli.raster.radiometry import Radiometry, choose_floor
 from specgan_cli.raster.scene import Scene, redact
 from specgan_cli.raster.stack import stacked
 from specgan_cli.raster.untagged import warn_of_untagged
@@ -57,6 +56,11 @@ class Job:
         return self.scene.grid.window(self.crop).refine(self.request.compute.scale)
 
     @property
+    def count(self) -> int:
+        """Bands of the output, without alpha."""
+        return 3 + len(self.scene.further)
+
+    @property
     def radiometry(self) -> Radiometry:
         """How file units become [-1, 1]."""
         return self.reader.radiometry
@@ -88,6 +92,7 @@ def open_job(
                 bands=inputs.bands,
                 src_nodata=inputs.src_nodata,
                 georeferenced=inputs.georeferenced,
+                also=inputs.also,
             )
         )
         crop, area = select(

@@ -102,6 +102,7 @@ def describe(job: Job, tags: dict[str, str]) -> Description:
     ]
     return Description(
         job.grid,
+        job.count,
         dtype=job.output.dtype,
         nodata=job.output.nodata,
         mask=job.mask,
@@ -175,8 +176,8 @@ class ArraySink:
     def __init__(self, job: Job, plan: RunPlan, progress: Progress | None) -> None:
         self._job, self._plan, self._progress = job, plan, progress
         self._done = 0
-        self.values = np.empty((3, *plan.shape_yx), job.output.dtype)
-        """3 x sH x sW."""
+        self.values = np.empty((job.count, *plan.shape_yx), job.output.dtype)
+        """(3 + further bands) x sH x sW."""
         self.valid = np.empty(plan.shape_yx, bool)
         """sH x sW."""
 
@@ -184,7 +185,9 @@ class ArraySink:
         """Take one tile."""
         where = _in_output(self._plan, result.window).slices
         kind, nodata = self._job.mask, self._job.output.nodata
-        self.values[:, *where] = mark_missing(result.values, result.valid, kind, nodata)[:3]
+        self.values[:, *where] = mark_missing(result.values, result.valid, kind, nodata)[
+            : self._job.count
+        ]
         self.valid[where] = result.valid
         self._done += 1
         if self._progress is not None:
@@ -274,6 +277,10 @@ def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
     }
     if request.inputs.hsi is not None:
         tags["SPECGAN_HSI"] = redact(request.inputs.hsi)
+    if job.scene.further:
+        tags["SPECGAN_FURTHER_BANDS"] = ",".join(
+            f"{band.name}={band.number}" for band in job.scene.further
+        )
     if request.inputs.aoi is not None:
         tags["SPECGAN_AOI"] = request.inputs.aoi
     if job.alignment is not None:

@@ -105,6 +105,7 @@ def make_plan(
     limit: int,
     tile: int | None = None,
     batch: int | None = None,
+    count: int = 3,
 ) -> RunPlan:
     """Choose tile and batch, and say what the run makes and takes.
 
@@ -116,18 +117,19 @@ def make_plan(
         limit: Bytes of memory to stay under; a given tile or batch is taken all the same.
         tile: LR pixels of a tile's side; None chooses.
         batch: Tiles that go together; None chooses.
+        count: Bands of the output.
     """
-    count = batch or 1
-    side = tile or choose_tile(scale, costs=costs, limit=limit, batch=count)
+    together = batch or 1
+    side = tile or choose_tile(scale, costs=costs, limit=limit, batch=together)
     rows, cols = crop.height * scale, crop.width * scale
     return RunPlan(
         scale=scale,
         crop=crop,
         tile=side,
-        batch=count,
+        batch=together,
         shape_yx=(rows, cols),
-        output_bytes=rows * cols * 3 * np.dtype(dtype).itemsize,
-        memory_bytes=costs.memory(side, scale, count),
+        output_bytes=rows * cols * count * np.dtype(dtype).itemsize,
+        memory_bytes=costs.memory(side, scale, together),
     )
 
 
@@ -138,18 +140,25 @@ def plan_job(job: Job, networks: "Networks") -> RunPlan:
         job.crop,
         scale=compute.scale,
         dtype=job.output.dtype,
-        costs=network_costs(networks, compute.scale),
+        costs=network_costs(networks, compute.scale, job.count - 3),
         limit=compute.max_memory or free_memory() // 2,
         tile=compute.tile,
         batch=compute.batch,
+        count=job.count,
     )
 
 
-def network_costs(networks: "Networks", scale: int) -> Costs:
-    """Return what the loaded network takes at a scale."""
+def network_costs(networks: "Networks", scale: int, further: int = 0) -> Costs:
+    """Return what the loaded network takes at a scale, with bands beyond red, green and blue."""
     lr_bytes, hr_bytes = networks.copies[0][0].bytes_per_pixel(scale)
+    if further:
+        hr_bytes = max(hr_bytes, _FURTHER_BYTES) + further * _BYTES_PER_FURTHER_BAND
     return Costs(_FIXED_BYTES + networks.weight_bytes, lr_bytes, hr_bytes, networks.halo)
 
+
+# Peak bytes for each output pixel of the further bands' step, measured: at all, and for each.
+_FURTHER_BYTES = 150
+_BYTES_PER_FURTHER_BAND = 60
 
 # The interpreter, torch, rasterio, and the pipeline's queues.
 _FIXED_BYTES = 350_000_000

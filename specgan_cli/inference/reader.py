@@ -7,14 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan_cli.raster.area import Area
-from specgan_cli.raster.floor import REACH, Floor
 from specgan_cli.raster.grid import Window
-from specgan_cli.raster.radiometry import FILL_RADIUS, Radiometry, fill_invalid
+from specgan_cli.raster.radiometry import (
+    FILL_RADIUS,
+    FLOOR_REACH,
+    Floor,
+    Radiometry,
+    fill_invalid,
+)
 from specgan_cli.raster.scene import Scene
 from specgan_cli.types import F32, F64, Mask, Pixels
 
 if TYPE_CHECKING:
     from specgan_cli.inference.guide import Guide
+
+
+MARGIN = 4
+"""LR pixels around a tile that its further bands depend on."""
+
+
+@dataclass(frozen=True)
+class FurtherInput:
+    """What a tile's further bands are computed from."""
+
+    lr_values: Pixels
+    """(3 + bands) x (H + 2 MARGIN) x (W + 2 MARGIN) in file units, red, green and blue first; none
+    missing."""
+
+    lr_valid: Mask
+    """(H + 2 MARGIN) x (W + 2 MARGIN): True where the scene has data."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +55,11 @@ class TileInput:
     """H x W: True where the scene has data."""
 
     lr_floor: F64 | None = None
-    """3 x H x W in file units: the lowest value in each pixel's block; None for no bound."""
+    """(3 + further bands) x H x W in file units: the lowest value in each pixel's block; None for
+    no bound."""
+
+    further: FurtherInput | None = None
+    """The scene's further bands, if any are asked for."""
 
     hsi: tuple[F32, ...] = ()
     """Bands x 2^k (H + 2 halo) x 2^k (W + 2 halo) for k = 0, 1, ... as far as the cube resolves:
@@ -52,7 +77,7 @@ class TileResult:
     """The tile on the output grid."""
 
     values: Pixels
-    """3 x sH x sW in the output's type; anything where there is no data."""
+    """(3 + further bands) x sH x sW in the output's type; anything where there is no data."""
 
     valid: Mask
     """sH x sW: True where the output has data."""
@@ -93,20 +118,26 @@ class TileReader:
         values, valid = self.scene.read_padded(window, halo + FILL_RADIUS)
         wide = fill_invalid(values, valid)
         filled = _inner(wide, FILL_RADIUS)
-        unit = self.radiometry.to_unit(filled).clip(-1, 1)
+        unit = self.radiometry.to_unit(filled[:3]).clip(-1, 1)
         hsi, hsi_mask = self._guide(window.padded(halo)) if valid.any() else ((), ())
         return TileInput(
             window=window,
             lr_unit=unit,
-            lr_values=_inner(filled, halo),
+            lr_values=_inner(filled[:3], halo),
             lr_valid=_inner(valid, halo + FILL_RADIUS) & inside,
-            lr_floor=self._floor(_inner(wide, halo + FILL_RADIUS - REACH)),
+            further=self._further(wide, valid, halo + FILL_RADIUS - MARGIN),
+            lr_floor=self._floor(_inner(wide, halo + FILL_RADIUS - FLOOR_REACH)),
             hsi=hsi,
             hsi_mask=hsi_mask,
         )
 
     def _floor(self, lr_values: Pixels) -> F64 | None:
         return None if self.floor is None else self.floor.of_blocks(lr_values)
+
+    def _further(self, wide: Pixels, valid: Mask, margin: int) -> FurtherInput | None:
+        if not self.scene.further:
+            return None
+        return FurtherInput(_inner(wide, margin), _inner(valid, margin))
 
     def _inside(self, window: Window) -> Mask:
         if self.area is None:

@@ -133,7 +133,7 @@ def make_report(job: Job, weights: Weights, done: RunStats, *, seconds: float) -
         weights_sha256=weights.sha256,
         hsi=redact(inputs.hsi) if inputs.hsi else None,
         alignment=job.alignment,
-        bands=job.scene.bands,
+        bands=(*job.scene.bands, *(band.number for band in job.scene.further)),
         tile=plan.tile,
         tiles=plan.tile_count,
         resumed_tiles=done.resumed_tiles,

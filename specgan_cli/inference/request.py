@@ -34,6 +34,9 @@ class InputOptions:
     bands: tuple[int | str, ...] | None = None
     """The scene's red, green and blue band, counted from 1; None for its own order."""
 
+    also: str | None = None
+    """Further bands that come out at the same scale, as `nir=4`; "all" for all; None for none."""
+
     src_nodata: float | Literal["none"] | None = None
     """Value to take for nodata; "none" ignores the file's own; None takes the file's own."""
 

@@ -55,7 +55,7 @@ def choose_bands(dataset: DatasetReader, name: str, bands: BandSpec | None) -> t
     """
     shown = redact(name)
     if bands is not None:
-        return _check(dataset, shown, tuple(_number(dataset, shown, band) for band in bands))
+        return _check(dataset, shown, tuple(band_number(dataset, shown, band) for band in bands))
     told = _by_name(dataset) or _by_wavelength(dataset)
     interpreted = _by_colour(dataset)
     if told and interpreted and told != interpreted:
@@ -180,8 +180,20 @@ def _is_rgba(dataset: DatasetReader) -> bool:
     return dataset.count == 4 and ColorInterp.alpha in dataset.colorinterp
 
 
-def _number(dataset: DatasetReader, shown: str, band: int | str) -> int:
-    """Return the number of a band that is given by number, name or wavelength."""
+def band_number(
+    dataset: DatasetReader, shown: str, band: int | str, example: str = "--bands 3,2,1"
+) -> int:
+    """Return the number of a band that is given by number, name or wavelength.
+
+    Args:
+        dataset: An open raster.
+        shown: The file, for messages.
+        band: As the user gives it.
+        example: An option that works, for messages.
+
+    Raises:
+        RasterError: No band is called so, or several are.
+    """
     if isinstance(band, int) or band.isdecimal():
         band = int(band)
         given = to_nm(str(band), "nm")
@@ -210,7 +222,7 @@ def _number(dataset: DatasetReader, shown: str, band: int | str) -> int:
         many = f"bands {_listed(found)} are" if found else "no band is"
         raise RasterError(
             f"{shown}: {many} called {band!r}; its bands are described as {named}; "
-            "give three numbers, as --bands 3,2,1"
+            f"give a number for each, as {example}"
         )
     return found[0]
 

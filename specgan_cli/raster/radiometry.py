@@ -1,9 +1,10 @@
-"""Radiometry: the invertible mapping between a file's own units and the networks' [-1, 1]."""
+"""Radiometry: the mapping between a file's own units and the networks' [-1, 1]; its lower bound."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from specgan_cli.types import F32, F64, Mask, Pixels
 
@@ -19,6 +20,9 @@ WIDENING = 0.25
 
 FILL_RADIUS = 4
 """Pixels: how far `fill_invalid` looks for valid neighbours."""
+
+FLOOR_REACH = 1
+"""LR pixels around a pixel that the lowest value in its block depends on."""
 
 FLOAT32_EXACT = ("uint8", "int8", "uint16", "int16", "float16", "float32")
 
@@ -100,7 +104,7 @@ class Radiometry:
         """
         if scene.dtype == "uint8":
             return cls("uint8", 0.0, 255.0)
-        return cls.of_sample(scene.dtype, scene.sample())
+        return cls.of_sample(scene.dtype, scene.sample()[:3])
 
     @classmethod
     def of_sample(cls, dtype: str, sample: Pixels) -> "Radiometry":
@@ -167,3 +171,59 @@ def _box_sum(values: F64, radius: int) -> F64:
             total[tuple(ahead)] += values[tuple(behind)]
         values = total
     return values
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A value that no output pixel goes below unless the scene does there."""
+
+    values: tuple[float, ...]
+    """File units, of each band; minus infinity for no bound."""
+
+    near: bool = False
+    """Whether the darkest of the 3 x 3 input pixels around counts, and not the pixel alone."""
+
+    def of_blocks(self, lr_values: Pixels) -> F64:
+        """Return the lowest value in the block of each pixel.
+
+        Args:
+            lr_values: Bands x (H + 2) x (W + 2) in file units, without missing pixels.
+
+        Returns:
+            Bands x H x W in file units, not above the pixels themselves.
+        """
+        darkest: F64 = lr_values[:, FLOOR_REACH:-FLOOR_REACH, FLOOR_REACH:-FLOOR_REACH].astype(
+            np.float64
+        )
+        if self.near:
+            side = 2 * FLOOR_REACH + 1
+            darkest = sliding_window_view(lr_values, (side, side), axis=(1, 2)).min(axis=(3, 4))
+        bounds: F64 = np.minimum(darkest, np.array(self.values)[:, None, None])
+        return bounds
+
+
+def choose_floor(scene: "Scene", given: float | Literal["none"] | None) -> Floor | None:
+    """Return what the user says, else physical zero, else the darkest that the scene shows.
+
+    Physical zero is known where the file has a scale or an offset.  In 8 bits the type's own zero
+    is the bound; in other types without a scale a pixel may be as dark as the darkest of a sample
+    of the scene, or the darkest of its neighbours.
+
+    Args:
+        scene: The open scene.
+        given: File units; "none" for no bound.
+    """
+    if given == "none":
+        return None
+    if given is not None:
+        return Floor((float(given),) * len(scene.scales))
+    pairs = list(zip(scene.scales, scene.offsets, strict=True))
+    if any(pair != (1.0, 0.0) for pair in pairs):
+        zeros = tuple(-offset / scale if scale > 0 else -np.inf for scale, offset in pairs)
+        return Floor(zeros)
+    if scene.dtype == "uint8":
+        return None
+    sample = scene.sample()
+    return (
+        Floor(tuple(float(low) for low in sample.min(axis=1)), near=True) if sample.size else None
+    )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.drivers.metadata import Metadata, read_metadata
 from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.drivers.sentinel2 import scale_of
+from specgan_cli.raster.further import FurtherBand, choose_further
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
 from specgan_cli.raster.missing import MissingRule, missing_rule
@@ -48,6 +50,7 @@ class Scene:
         grid: Grid,
         bands: tuple[int, int, int],
         missing: MissingRule,
+        further: tuple[FurtherBand, ...] = (),
     ) -> None:
         self.path = path
         """Path or URL, as it was given."""
@@ -55,6 +58,8 @@ class Scene:
         """Grid of the whole scene."""
         self.bands = bands
         """The three 1-based band numbers read as red, green and blue."""
+        self.further = further
+        """Further bands, which `read_padded` and `sample` return after the three."""
         self.nodata = missing.value
         """Value of missing pixels in file units, or None."""
         self.dtype: str = dataset.dtypes[bands[0] - 1]
@@ -63,6 +68,7 @@ class Scene:
         self._missing = missing
         self._sampled: Pixels | None = None
         self._rereading = Rereading(redact(path), dataset, lambda: open_dataset(path))
+        self._all = (*bands, *(band.number for band in further))
 
     @classmethod
     def open(
@@ -72,6 +78,7 @@ class Scene:
         bands: BandSpec | None = None,
         src_nodata: float | str | None = None,
         georeferenced: bool = True,
+        also: str | None = None,
     ) -> "Scene":
         """Open a raster for windowed reads.
 
@@ -82,6 +89,8 @@ class Scene:
                 those whose names do, else the first three.
             src_nodata: Value of missing pixels, instead of the file's; "none" for no value.
             georeferenced: Refuse a raster without a CRS or a transform.
+            also: Further bands to read; see `choose_further`.  A pixel that is missing in one of
+                them is missing.
 
         Raises:
             RasterError: If the raster cannot be read, or is not a georeferenced RGB scene with
@@ -93,9 +102,11 @@ class Scene:
             with reading(name):
                 check_dataset(dataset, name, georeferenced)
                 chosen = choose_bands(dataset, name, bands)
-                missing = missing_rule(dataset, name, chosen, src_nodata)
+                further = choose_further(dataset, name, also, chosen)
+                every = (*chosen, *(band.number for band in further))
+                missing = missing_rule(dataset, name, every, src_nodata)
                 grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
-                scene = cls(dataset, name, grid, chosen, missing)
+                scene = cls(dataset, name, grid, chosen, missing, further)
                 scene._check_any_valid()
         except BaseException:
             dataset.close()
@@ -129,21 +140,21 @@ class Scene:
         return redact(self.path)
 
     @property
-    def scales(self) -> tuple[float, float, float]:
-        """Factor from file units to physical ones, for each of the three bands."""
-        r, g, b = (scale_of(self._dataset, band)[0] for band in self.bands)
-        return r, g, b
+    def scales(self) -> tuple[float, ...]:
+        """Factor from file units to physical ones, for each of the three bands and the further."""
+        return tuple(scale_of(self._dataset, band)[0] for band in self._all)
 
     @property
-    def offsets(self) -> tuple[float, float, float]:
-        """Offset from file units to physical ones, for each of the three bands."""
-        r, g, b = (scale_of(self._dataset, band)[1] for band in self.bands)
-        return r, g, b
+    def offsets(self) -> tuple[float, ...]:
+        """Offset from file units to physical ones, for each of the three bands and the further."""
+        return tuple(scale_of(self._dataset, band)[1] for band in self._all)
 
     @property
     def metadata(self) -> Metadata:
-        """What the file says of the three bands and of itself, for rasters made of it."""
-        return read_metadata(self._dataset, self.bands)
+        """What the file says of its bands and of itself, for rasters made of it."""
+        said = read_metadata(self._dataset, self._all)
+        told = (*said.descriptions[:3], *(band.description for band in self.further))
+        return replace(said, descriptions=told)
 
     def read(self, window: Window) -> tuple[Pixels, Mask]:
         """Read a window that lies within the scene.
@@ -156,6 +167,10 @@ class Scene:
             RasterError: If the file is damaged there.
             ValueError: If the window reaches beyond the scene.
         """
+        values, valid = self._read_all(window)
+        return values[:3], valid
+
+    def _read_all(self, window: Window) -> tuple[Pixels, Mask]:
         rows, cols = self.grid.shape_yx
         if window.intersection(self.grid.full_window) != window:
             raise ValueError(f"{window} is not within the scene of {rows} x {cols} pixels")
@@ -168,15 +183,16 @@ class Scene:
         ground gives the same pixels whatever the window.
 
         Returns:
-            (values, valid) as `read` gives them, for `window.padded(halo)`.
+            (values, valid) as `read` gives them, for `window.padded(halo)`, the further bands
+            after the three.
         """
         padded = window.padded(halo)
         source, picked = within(padded, self.grid.shape_yx)
-        values, valid = self.read(source)
+        values, valid = self._read_all(source)
         return (values, valid) if source == padded else (values[:, *picked], valid[picked])
 
     def sample(self) -> Pixels:
-        """Return valid values that stand for the scene: 3 x N in file units.
+        """Return valid values that stand for the scene: (3 + further bands) x N in file units.
 
         They come from an overview or a decimated read where that is cheap, else from a fixed
         lattice of blocks.
@@ -200,7 +216,7 @@ class Scene:
                 row = max(0, int((i + 0.5) * rows / LATTICE) - side // 2)
                 col = max(0, int((j + 0.5) * cols / LATTICE) - side // 2)
                 height, width = min(side, rows - row), min(side, cols - col)
-                yield self.read(Window(row, col, height, width))
+                yield self._read_all(Window(row, col, height, width))
 
     def _read(self, window: Window, shape_yx: tuple[int, int]) -> tuple[Pixels, Mask]:
         with reading(self.name, f" at row {window.row}, column {window.col}"):
@@ -211,8 +227,8 @@ class Scene:
     def _stored(
         self, dataset: DatasetReader, window: Window, shape_yx: tuple[int, int]
     ) -> tuple[Pixels, Mask]:
-        shape = (3, *shape_yx)
-        values: Pixels = dataset.read(self.bands, window=window.rasterio(), out_shape=shape)
+        shape = (len(self._all), *shape_yx)
+        values: Pixels = dataset.read(self._all, window=window.rasterio(), out_shape=shape)
         return values, self._missing.valid(dataset, values, window)
 
     def any_valid(self, window: Window) -> bool:

@@ -6,7 +6,7 @@ import torch
 
 from specgan_cli.inference.engine import Engine, is_out_of_memory, split
 from specgan_cli.inference.predictors.output_type import OutputType
-from specgan_cli.inference.predictors.output_values import quantise_tile
+from specgan_cli.inference.predictors.output_values import finish_tile
 from specgan_cli.inference.predictors.predictor import ScenePredictor, Settings
 from specgan_cli.inference.reader import TileInput
 from specgan_cli.raster.grid import Window
@@ -45,6 +45,11 @@ def make_tile(
         values[:, inner, inner],
         np.ones((height, width), bool),
     )
+
+
+def bare_tile(lr: np.ndarray) -> TileInput:
+    """Return a tile of 2 x 2 valid pixels without a halo."""
+    return TileInput(Window(0, 0, 2, 2), lr, lr, np.ones((2, 2), bool))
 
 
 @pytest.mark.parametrize("limit", [40, 20, 8])
@@ -104,7 +109,7 @@ def test_valid_pixels_never_take_the_nodata_value_in_all_bands(nodata: int) -> N
     detail = torch.randn(1, 3, 8, 8, generator=random) * 0.02
     finest = unit.repeat_interleave(4, 2).repeat_interleave(4, 3) + detail
     output = OutputType("uint8", float(nodata))
-    values = quantise_tile(finest, lr, np.ones((2, 2), bool), EIGHT_BIT, output)
+    values = finish_tile(finest, bare_tile(lr), EIGHT_BIT, output)
     assert not (values == nodata).all(axis=0).any()
     means = values.reshape(3, 2, 4, 2, 4).mean((2, 4))
     assert np.array_equal(means, lr)
@@ -115,8 +120,6 @@ def test_whole_numbers_beyond_float32_stay_exact() -> None:
     radiometry = Radiometry("uint32", 0.0, 4_294_967_295.0)
     unit = torch.from_numpy(radiometry.to_unit(lr))[None]
     finest = unit.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    values = quantise_tile(
-        finest, lr, np.ones((2, 2), bool), radiometry, OutputType("uint32", None)
-    )
+    values = finish_tile(finest, bare_tile(lr), radiometry, OutputType("uint32", None))
     sums = values.astype(np.int64).reshape(3, 2, 2, 2, 2).sum((2, 4))
     assert np.array_equal(sums, 4 * lr.astype(np.int64))

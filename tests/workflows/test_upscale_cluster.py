@@ -65,6 +65,16 @@ def test_one_worker_makes_the_same_file(mask_scene: Path, tmp_path: Path) -> Non
     assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
 
 
+def test_a_worker_makes_the_same_file_of_further_bands(make_raster, tmp_path: Path) -> None:
+    scene = make_raster(count=5, dtype="uint16")
+    words = ("upscale", scene, "-x", 4, "--tile", 4, "--weights", tiny_weights())
+    words = (*words, "--bands", "1,2,3", "--also", "nir=4,5")
+    specgan(*words, "-o", tmp_path / "one.tif")
+    done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", "local:1")
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
+
+
 def test_a_cluster_can_leave_parts_under_a_vrt(mask_scene: Path, tmp_path: Path, cluster) -> None:
     words = ("upscale", mask_scene, "-x", 4, "--tile", 5, "--weights", tiny_weights())
     specgan(*words, "-o", tmp_path / "one.tif")

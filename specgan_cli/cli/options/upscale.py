@@ -17,7 +17,18 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         help="The files are the bands of one scene: red, green, blue as their names say, else in "
         "this order.",
     ),
-    options.bands,
+    click.option(
+        "--bands",
+        type=options.BandNames(whole=True),
+        help="Red, green and blue band, by number, name or nm: 4,3,2, B04,B03,B02, 665,560,490; "
+        "all for --also all.",
+    ),
+    click.option(
+        "--also",
+        metavar="[NAME=]BAND,...|all",
+        help="Further bands that come out at the same scale, their detail regressed on red, green "
+        "and blue: nir=4.",
+    ),
     click.option(
         "--rgb-range",
         type=options.Numbers(2),

@@ -65,16 +65,18 @@ class Numbers(ParamType):
 
 
 class BandNames(ParamType):
-    """Three bands with commas between them, each a number from 1 or a name."""
+    """Three bands with commas between them, each a number from 1 or a name; or the word all."""
 
-    name = "R,G,B"
+    def __init__(self, *, whole: bool = False) -> None:
+        self.whole = whole
+        self.name = "R,G,B|all" if whole else "R,G,B"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int | str, ...]:
-        """Turn text into a tuple of numbers and names."""
-        if isinstance(value, tuple):
-            return value
+    ) -> tuple[int | str, ...] | str:
+        """Turn text into a tuple of numbers and names, or leave the word all."""
+        if isinstance(value, tuple) or (self.whole and value == "all"):
+            return value  # type: ignore[no-any-return]  # it was converted before
         words = [word.strip() for word in value.split(",")]
         if len(words) != 3 or not all(words):
             self.fail(f"{value!r} is not three bands with commas between them", param, ctx)

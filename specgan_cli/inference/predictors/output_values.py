@@ -1,5 +1,7 @@
 """From the network's image to values of the output file: units, exact means, whole numbers."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,10 @@ from torch import Tensor
 
 from specgan.consistency import keep_above
 from specgan.quantise import quantise
+from specgan_cli.inference.predictors.further import further_bands
 from specgan_cli.inference.predictors.output_type import OutputType
+from specgan_cli.inference.reader import MARGIN, FurtherInput, TileInput
+from specgan_cli.raster.masks import is_impossible
 from specgan_cli.raster.radiometry import Radiometry
 from specgan_cli.types import Mask, Pixels
 
@@ -15,52 +20,117 @@ from specgan_cli.types import Mask, Pixels
 _FLOAT32_WHOLE = 2**22
 
 
-def quantise_tile(
-    finest: Tensor,
-    lr_values: Pixels,
-    lr_valid: Mask,
-    radiometry: Radiometry,
-    output: OutputType,
-    lr_floor: Pixels | None = None,
+def finish_tile(
+    finest: Tensor, tile: TileInput, radiometry: Radiometry, output: OutputType
 ) -> Pixels:
     """Turn one tile into the file's values, with the input as exact block means.
 
     What an LR pixel has beyond the radiometry's range is added to each of its pixels, so that
     values outside the range are not lost.  Whole numbers have the exact means too
-    (`specgan.quantise`).
+    (`specgan.quantise`).  Further bands take their detail from the result (`further`).
 
     Args:
         finest: 1 x 3 x sH x sW in [-1, 1].
-        lr_values: 3 x H x W in file units, invalid pixels filled.
-        lr_valid: H x W.
+        tile: What was read for it.
         radiometry: How file units became [-1, 1].
         output: The values that the file can hold.
-        lr_floor: 3 x H x W in file units, not above `lr_values`: the lowest value in each pixel's
-            block (`specgan_cli.raster.floor`); None for no bound.
 
     Returns:
-        3 x sH x sW in the output's type.
+        (3 + further bands) x sH x sW in the output's type.
     """
-    device = finest.device
+    floor = tile.lr_floor
+    coarse = _coarse(tile.lr_values, None if floor is None else floor[:3], finest.device, output)
+    excess = coarse.lr - coarse.lr.clamp(radiometry.low, radiometry.high)
+    work = coarse.work(radiometry, output)
+    fine = _settle(_to_file(finest.to(work), excess.to(work), radiometry), coarse, output)
+    rgb = _round(fine, coarse, tile.lr_valid, output)
+    if tile.further is None:
+        return rgb
+    further = _further(fine, tile, tile.further, radiometry, output)
+    return np.concatenate([rgb, further])
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    """Bands on the LR grid."""
+
+    lr: Tensor
+    """1 x C x H x W float64 in file units."""
+
+    floor: Tensor | None
+    """The lowest value in each pixel's block, of the same shape."""
+
+    def work(self, radiometry: Radiometry, output: OutputType) -> torch.dtype:
+        """Return float32 where it holds all whole numbers that can come up, else float64."""
+        largest = max(float(self.lr.abs().max()), abs(radiometry.low), abs(radiometry.high))
+        return torch.float32 if output.integer and largest < _FLOAT32_WHOLE else torch.float64
+
+
+def _coarse(
+    lr_values: Pixels, lr_floor: Pixels | None, device: torch.device, output: OutputType
+) -> _Coarse:
     lr, floor = (
         None if values is None else torch.from_numpy(values.astype(np.float64)).to(device)[None]
         for values in (lr_values, lr_floor)
     )
     assert lr is not None
-    excess = lr - lr.clamp(radiometry.low, radiometry.high)
+    if output.integer:
+        lr, floor = lr.round(), None if floor is None else floor.ceil()
+    return _Coarse(lr, floor)
+
+
+def _settle(values: Tensor, coarse: _Coarse, output: OutputType) -> Tensor:
+    """Return values in file units with exact block means, none below the floor."""
+    lr, floor = coarse.lr.to(values), None if coarse.floor is None else coarse.floor.to(values)
+    factor = values.shape[-1] // lr.shape[-1]
     if not output.integer:
-        return _quantise_floats(finest, lr, excess, radiometry, floor).astype(output.dtype)
-    work = _working_type(lr, radiometry)
-    lr, excess = lr.round().to(work), excess.to(work)
-    floor = None if floor is None else floor.ceil().to(work)
-    values = _to_file(finest.to(work), excess, radiometry)
-    if floor is not None:
-        values = keep_above(values, lr, floor)
-    valid = torch.from_numpy(lr_valid).to(device)
-    whole = _whole_numbers(values, lr, valid, output, floor)[0]
+        values = values + _repeat(lr - F.avg_pool2d(values, factor), factor)
+    if floor is None:
+        return values
+    values = keep_above(values, lr, floor)
+    return values if output.integer else torch.maximum(values, _repeat(floor, factor))
+
+
+def _round(values: Tensor, coarse: _Coarse, lr_valid: Mask, output: OutputType) -> Pixels:
+    if not output.integer:
+        return values[0].cpu().numpy().astype(output.dtype)
+    valid = torch.from_numpy(lr_valid).to(values.device)
+    floor = None if coarse.floor is None else coarse.floor.to(values)
+    whole = _whole_numbers(values, coarse.lr.to(values), valid, output, floor)[0]
     if output.dtype == "uint8":
         return whole.to(torch.uint8).cpu().numpy()
     return whole.cpu().numpy().astype(output.dtype)
+
+
+def _further(
+    fine_rgb: Tensor,
+    tile: TileInput,
+    further: FurtherInput,
+    radiometry: Radiometry,
+    output: OutputType,
+) -> Pixels:
+    """Return the further bands of a tile, band by band as red, green and blue are."""
+    device, inner = fine_rgb.device, slice(MARGIN, -MARGIN)
+    floor = None if tile.lr_floor is None else tile.lr_floor[3:]
+    lr = torch.from_numpy(further.lr_values.astype(np.float64)).to(device)
+    half = (radiometry.high - radiometry.low) / 2
+    fine = further_bands(
+        (fine_rgb[0] - radiometry.low) / half - 1,
+        (lr - radiometry.low) / half - 1,
+        torch.from_numpy(further.lr_valid.astype(np.float64)).to(device),
+        noise=(1 / half) ** 2 / 12 if output.integer else 1e-12,
+    )
+    # Red, green and blue keep clear of a value that means nodata where every band has it.
+    marked = output.nodata is not None and is_impossible(output.nodata)
+    own = output if marked else replace(output, nodata=None)
+    bands = []
+    for i in range(len(fine)):
+        values = ((fine[i] + 1) * half + radiometry.low)[None, None]
+        lr_floor = None if floor is None else floor[i : i + 1]
+        coarse = _coarse(further.lr_values[3 + i : 4 + i, inner, inner], lr_floor, device, own)
+        work = coarse.work(radiometry, own)
+        bands.append(_round(_settle(values.to(work), coarse, own), coarse, tile.lr_valid, own))
+    return np.concatenate(bands)
 
 
 def _whole_numbers(
@@ -95,18 +165,6 @@ def _quantise(
     return quantise(values, lr, torch.minimum(floor, lr).clamp_min(low), high)
 
 
-def _quantise_floats(
-    finest: Tensor, lr: Tensor, excess: Tensor, radiometry: Radiometry, floor: Tensor | None
-) -> Pixels:
-    """Scale to file units in float64, and take the rounding error of each block's mean away."""
-    values = _to_file(finest.to(excess.dtype), excess, radiometry)
-    factor = values.shape[-1] // lr.shape[-1]
-    values += _repeat(lr - F.avg_pool2d(values, factor), factor)
-    if floor is not None:
-        values = torch.maximum(keep_above(values, lr, floor), _repeat(floor, factor))
-    return values[0].cpu().numpy()
-
-
 def _to_file(unit: Tensor, excess: Tensor, radiometry: Radiometry) -> Tensor:
     half = (radiometry.high - radiometry.low) / 2
     values = (unit + 1).mul_(half).add_(radiometry.low)
@@ -117,9 +175,3 @@ def _to_file(unit: Tensor, excess: Tensor, radiometry: Radiometry) -> Tensor:
 
 def _repeat(coarse: Tensor, factor: int) -> Tensor:
     return F.interpolate(coarse, scale_factor=factor, mode="nearest")
-
-
-def _working_type(lr: Tensor, radiometry: Radiometry) -> torch.dtype:
-    """Return float32 where it holds all whole numbers that can come up, else float64."""
-    largest = max(float(lr.abs().max()), abs(radiometry.low), abs(radiometry.high))
-    return torch.float32 if largest < _FLOAT32_WHOLE else torch.float64

@@ -31,6 +31,9 @@ class Settings:
     output: OutputType
     """The values that the file can hold."""
 
+    count: int = 3
+    """Bands of the output: red, green, blue and the further ones."""
+
     seed: int = 0
     """Seed of the noise, which depends on absolute position alone."""
 
