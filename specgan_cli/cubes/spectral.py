@@ -29,7 +29,7 @@ _REACH_SIGMAS = 5.0
 _WIDEST_GAP_NM = 50.0
 """Distance of neighbouring bands between which nothing counts as measured, whatever their width:
 a camera's red and near infrared say nothing of the red edge."""
-_KNOWN = 0.5
+MEASURED = 0.5
 """Share of a band's response that makes it known."""
 _SAME_BAND_NM = 1e-3
 _POINT_NM = 1e-3
@@ -91,7 +91,7 @@ def known_bands(coverage: F64, target: Bands, name: str) -> Mask:
     Raises:
         MismatchError: The cube measures none of them.
     """
-    known = coverage >= _KNOWN
+    known = coverage >= MEASURED
     if not known.any():
         low, high = min(target.wavelengths_nm), max(target.wavelengths_nm)
         raise MismatchError(

@@ -1,7 +1,8 @@
 """A picture by which a person judges an alignment at a glance.
 
-Six panels: the scene, the cube in true colour where its georeference puts it, and where it was
-aligned; below, chequerboards of scene and cube before and after, and the displacement as arrows.
+Six panels: the scene, the cube in true colour (in bands of its own where it does not see red, green
+and blue) where its georeference puts it, and where it was aligned; below, chequerboards of scene
+and cube before and after, and the displacement as arrows.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from specgan.bands import Bands
 from specgan_cli.alignment.pair import VISIBLE
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.spectral import MEASURED, resampling_matrix
 from specgan_cli.pictures.sheet import arrange
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.scene import Scene
@@ -45,8 +48,9 @@ def draw_quicklook(scene: Scene, cube: Cube, alignment: Alignment) -> NDArray[np
     """
     grid = _panel_grid(scene.grid)
     rgb, known = _scene_panel(scene, grid)
-    before, seen_before = cube_on_grid(cube, grid, UNALIGNED, VISIBLE)
-    after, seen_after = cube_on_grid(cube, grid, alignment, VISIBLE)
+    colours = shown_bands(cube)
+    before, seen_before = cube_on_grid(cube, grid, UNALIGNED, colours)
+    after, seen_after = cube_on_grid(cube, grid, alignment, colours)
     low, high = _limits(rgb, known)
     rgb = np.clip((rgb - low) / (high - low), 0, 1)
     both = known & seen_after
@@ -63,6 +67,24 @@ def draw_quicklook(scene: Scene, cube: Cube, alignment: Alignment) -> NDArray[np
         np.rint(arrange(panels, 3, _PAPER, gap=_GAP, border=_GAP) * 255)
         .astype(np.uint8)
         .transpose(1, 2, 0)
+    )
+
+
+def shown_bands(cube: Cube) -> Bands:
+    """Return what is shown as red, green and blue.
+
+    True colour, or else three of the cube's own bands, from the longest to the shortest; fewer than
+    three are repeated.
+    """
+    _, coverage = resampling_matrix(cube.bands, VISIBLE, cube.bad)
+    if (coverage >= MEASURED).all():
+        return VISIBLE
+    usable = np.flatnonzero(~cube.bad)
+    longest_first = usable[np.argsort(-np.asarray(cube.bands.wavelengths_nm)[usable])]
+    chosen = longest_first[np.linspace(0, len(usable) - 1, 3).round().astype(int)]
+    return Bands(
+        tuple(cube.bands.wavelengths_nm[i] for i in chosen),
+        tuple(cube.bands.fwhm_nm[i] for i in chosen),
     )
 
 
