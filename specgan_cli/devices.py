@@ -1,5 +1,6 @@
 """The devices that the networks run on."""
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,20 @@ if TYPE_CHECKING:
 def check_devices(text: str) -> list[str]:
     """Return the words of `--device`, in which no GPU has been looked for yet.
 
+    Best called before torch is imported.
+
     Raises:
         SpecganError: An unknown word, or one that stands there twice.
     """
     words = [word.strip() for word in text.split(",")]
     for word in words:
-        if text != "auto" and not re.fullmatch(r"cpu|cuda(:\d+)?", word):
-            raise SpecganError(f"unknown device {word!r}; give auto, cpu, cuda or cuda:N")
+        if text != "auto" and not re.fullmatch(r"cpu|mps|cuda(:\d+)?", word):
+            raise SpecganError(f"unknown device {word!r}; give auto, cpu, cuda, cuda:N or mps")
     if len({"cuda:0" if word == "cuda" else word for word in words}) != len(words):
         raise SpecganError(f"--device {text} names a device twice; give each once")
+    if "mps" in words:
+        # Read when torch is imported: what Apple's GPUs lack is then computed on the CPU.
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     return words
 
 
@@ -28,8 +34,8 @@ def parse_devices(text: str) -> "list[torch.device]":
     """Turn `--device` into devices that are there.
 
     Args:
-        text: auto (the first GPU, otherwise the CPU), cpu, cuda, cuda:N, or several GPUs with
-            commas between them.
+        text: auto (the first CUDA GPU, otherwise the CPU), cpu, cuda, cuda:N, mps (an Apple GPU),
+            or several GPUs with commas between them.
 
     Raises:
         SpecganError: An unknown device, or a GPU that this machine does not have.
@@ -58,6 +64,10 @@ def _device(device: "torch.device") -> "torch.device":
     import torch
 
     if device.type == "cpu":
+        return device
+    if device.type == "mps":
+        if not torch.backends.mps.is_available():
+            raise SpecganError("device mps is not here (no Apple GPU); use --device cpu or auto")
         return device
     count = torch.cuda.device_count()
     index = device.index or 0

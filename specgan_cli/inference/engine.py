@@ -63,6 +63,8 @@ class Engine:
                 raise
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+        if self.device.type == "mps":
+            torch.mps.empty_cache()
         return self._halves(tiles)
 
     def _halves(self, tiles: Sequence[TileInput]) -> list[Pixels]:
@@ -89,7 +91,10 @@ class Engine:
 
     def octaves(self, tiles: Sequence[TileInput]) -> list[Tensor]:
         """Return the octaves of N tiles, N x 3 x 2^k H x 2^k W in [-1, 1] for k = 1, 2, ..."""
-        return self.model.octaves(tiles, self.settings, self.device)
+        octaves = self.model.octaves(tiles, self.settings, self.device)
+        if self.device.type == "mps":  # has no double precision, which what follows may need
+            return [octave.cpu() for octave in octaves]
+        return octaves
 
     def _result(self, tile: TileInput, values: Pixels | None) -> TileResult:
         s = self.settings

@@ -91,7 +91,7 @@ class ComputeOptions:
     """Output pixels per LR pixel along one axis."""
 
     device: str = "auto"
-    """auto, cpu, cuda, cuda:N, or several with commas between them."""
+    """auto, cpu, cuda, cuda:N, mps, or several with commas between them."""
 
     dtype: DType = "float32"
     """The type that the network computes in."""

@@ -87,9 +87,9 @@ class DistributedContext:
     def _reduce(self, value: float, operation: distributed.ReduceOp.RedOpType) -> float:
         if self.world == 1:
             return value
-        tensor: Tensor = torch.tensor([value], dtype=torch.float64, device=self.device)
-        if self.device.type == "cuda":
-            tensor = tensor.float()
+        # Apple's GPUs have no double precision, and it is slow on others.
+        dtype = torch.float64 if self.device.type == "cpu" else torch.float32
+        tensor: Tensor = torch.tensor([value], dtype=dtype, device=self.device)
         distributed.all_reduce(tensor, op=operation)
         return float(tensor)
 

@@ -127,7 +127,7 @@ class Validator:
                 far = distance(self.backbone, enlarged(kept), enlarged(truth))
                 values["perceptual"] = float(far.mean())
         if self.measures:
-            sr, reference = (image[0].double().cpu().numpy() for image in (kept, truth))
+            sr, reference = (image[0].cpu().double().numpy() for image in (kept, truth))
             for further in self.measures:
                 values |= further(sr, reference, mask[0, 0].cpu().numpy() > 0)
         return {name: value for name, value in values.items() if not math.isnan(value)}
@@ -166,7 +166,7 @@ def measure(output: Tensor, truth: Tensor, mask: Tensor) -> dict[str, float]:
     Returns:
         l1 (share of the range, 0..1), psnr (dB, at most 100) and ssim; NaN where there is none.
     """
-    sr, reference = (image[0].double().cpu().numpy() for image in (output, truth))
+    sr, reference = (image[0].cpu().double().numpy() for image in (output, truth))
     valid = mask[0, 0].cpu().numpy() > 0
     error = np.abs(sr - reference)[:, valid]
     squared = measures.mean_squared_error(sr, reference, valid)
@@ -179,7 +179,7 @@ def measure(output: Tensor, truth: Tensor, mask: Tensor) -> dict[str, float]:
 
 def lr_psnr(output: Tensor, lr_rgb: Tensor) -> float:
     """Return the PSNR of the block means of 1 x 3 x H x W against its input, dB, at most 100."""
-    sr, lr = (image[0].double().cpu().numpy() for image in (output, lr_rgb))
+    sr, lr = (image[0].cpu().double().numpy() for image in (output, lr_rgb))
     factor = sr.shape[1] // lr.shape[1]
     means, valid = measures.block_means(sr, np.ones(sr.shape[1:], bool), factor)
     squared = measures.mean_squared_error(means, lr, valid)

@@ -37,7 +37,7 @@ def train(
 
     Args:
         session: What to train, on what, and how.
-        device: auto, cpu, cuda or cuda:N; `torchrun` chooses the card of each process.
+        device: auto, cpu, cuda, cuda:N or mps; `torchrun` chooses the card of each process.
         listener: Hears every line of the metrics, in the main process.
         aerial: Weights of a second judge, which validation asks too.
 

@@ -71,7 +71,9 @@ def check(request: UpscaleRequest) -> Weights:
     Raises:
         SpecganError: What cannot be, and what to do.
     """
-    check_devices(request.compute.device)
+    devices = check_devices(request.compute.device)
+    if "mps" in devices and request.compute.dtype == "float64":
+        raise SpecganError("--dtype float64 is not on Apple GPUs; use --device cpu")
     if request.compute.dask:
         check_cluster(request.compute.dask)
     return read_weights(request.compute)

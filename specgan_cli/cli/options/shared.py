@@ -123,7 +123,7 @@ device: Decorator = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="auto, cpu, cuda or cuda:N.",
+    help="auto, cpu, cuda, cuda:N or mps (Apple).",
 )
 jobs: Decorator = click.option(
     "-j",

@@ -62,9 +62,9 @@ class PerceptualModel:
         with torch.inference_mode():
             raw = self.backbone(tensor)
             map_ = raw[FRECHET_STAGE - 1][0]
-            positions = map_.flatten(1).T.double().cpu().numpy()
+            positions = map_.flatten(1).T.cpu().double().numpy()
             parts = [part for stage in raw[-2:] for part in (stage.mean((2, 3)), stage.std((2, 3)))]
-            summary = torch.cat(parts, 1)[0].double().cpu().numpy()
+            summary = torch.cat(parts, 1)[0].cpu().double().numpy()
             lengths = [torch.linalg.vector_norm(stage, dim=1, keepdim=True) for stage in raw]
             stages = tuple(
                 stage / (length + 1e-10) for stage, length in zip(raw, lengths, strict=True)

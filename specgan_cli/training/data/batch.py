@@ -92,7 +92,7 @@ class Batch:
         def move(tensor: Tensor) -> Tensor:
             if device.type == "cuda":  # a copy from pinned memory does not hold the device up
                 tensor = tensor.pin_memory()
-            return tensor.to(device, non_blocking=True)
+            return tensor.to(device, non_blocking=device.type == "cuda")
 
         def move_all(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             return tuple(move(tensor) for tensor in tensors)
