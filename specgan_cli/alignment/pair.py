@@ -12,7 +12,7 @@ from scipy.ndimage import binary_opening
 from specgan.bands import Bands
 from specgan_cli.alignment.views import View, make_view
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.cubes.spectral import resampling_matrix
+from specgan_cli.cubes.spectral import MEASURED, resampling_matrix
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene
@@ -25,6 +25,13 @@ __all__ = ["VISIBLE", "MatchPair", "Side"]
 
 VISIBLE = Bands.from_wavelengths([650.0, 560.0, 480.0], [70.0, 70.0, 70.0])
 """What the red, green and blue of a camera see of a spectrum."""
+
+INFRARED = Bands.from_wavelengths([850.0], [300.0])
+"""What is compared of a cube that sees nothing of them: its near infrared."""
+
+GREENNESS = np.array([[-0.5, 2.0, -1.0]], np.float32)
+"""Of red, green and blue: what comes nearest to near infrared, by least squares on nine NAIP scenes
+of five towns; correlation 0.8, where the channels themselves have 0.3 to 0.6."""
 
 _MOST_OVERSAMPLING = 4
 _SINGLE_VIEW = 160
@@ -41,7 +48,9 @@ class Side:
     grid: Grid
     """Its grid."""
     read: Reader
-    """Reads its three visible channels."""
+    """Reads its channels."""
+    channels: int
+    """As many as the other side has, each the counterpart of the other's."""
     per_pixel: int
     """Values a pixel that a read holds in memory."""
 
@@ -66,7 +75,10 @@ class MatchPair:
         Raises:
             MismatchError: They share no ground, or only one of them has a CRS.
         """
-        sides = _scene_side(scene), _visible_side(cube)
+        if _sees_infrared_alone(cube):
+            sides = _mixed(_scene_side(scene), GREENNESS), _cube_side(cube, INFRARED)
+        else:
+            sides = _scene_side(scene), _cube_side(cube, VISIBLE)
         scene_is_coarse = scene.grid.gsd > cube.grid.gsd
         coarse, fine = sides if scene_is_coarse else sides[::-1]
         return cls(
@@ -101,7 +113,7 @@ class MatchPair:
             self.fine.grid.shape_yx,
             PixelMap(self.coarse.grid.refine(m), self.fine.grid),
             window.padded(pad).scaled(m),
-            len(VISIBLE),
+            self.fine.channels,
             self.fine.per_pixel,
         )
         return make_view(
@@ -126,19 +138,36 @@ def _scene_side(scene: Scene) -> Side:
             valid &= ~binary_opening(np.pad(same, 1, mode="edge"), np.ones((3, 3)))[1:-1, 1:-1]
         return values, valid
 
-    return Side(scene.grid, read, len(VISIBLE))
+    return Side(scene.grid, read, len(VISIBLE), len(VISIBLE))
 
 
-def _visible_side(cube: Cube) -> Side:
-    matrix, _ = resampling_matrix(cube.bands, VISIBLE, cube.bad)
+def _sees_infrared_alone(cube: Cube) -> bool:
+    """Whether a cube measures near infrared, and neither red nor green nor blue."""
+    visible = resampling_matrix(cube.bands, VISIBLE, cube.bad)[1]
+    low, high = np.array([-0.5, 0.5]) * INFRARED.fwhm_nm[0] + INFRARED.wavelengths_nm[0]
+    inside = [i for i in cube.bands.between(low, high) if not cube.bad[i]]
+    return bool(inside) and bool((visible < MEASURED).all())
+
+
+def _cube_side(cube: Cube, bands: Bands) -> Side:
+    """Return a cube as it would see other bands."""
+    matrix, _ = resampling_matrix(cube.bands, bands, cube.bad)
     used = np.flatnonzero(np.abs(matrix).max(axis=0) > 1e-6)
     weights = matrix[:, used].astype(np.float32)
+    return _mixed(
+        Side(cube.grid, lambda w: cube.read(w, used.tolist()), len(used), len(used)), weights
+    )
+
+
+def _mixed(side: Side, weights: F32) -> Side:
+    """Return a side whose channels are mixes of another's: channels x channels of the other."""
 
     def read(window: Window) -> tuple[F32, Mask]:
-        values, valid = cube.read(window, used.tolist())
-        return (weights @ values.reshape(len(used), -1)).reshape(-1, *window.shape_yx), valid
+        values, valid = side.read(window)
+        flat = values.reshape(side.channels, -1).astype(np.float32, copy=False)
+        return (weights @ flat).reshape(-1, *window.shape_yx), valid
 
-    return Side(cube.grid, read, len(used) + len(VISIBLE))
+    return Side(side.grid, read, len(weights), side.per_pixel + len(weights))
 
 
 def _overlap(coarse: Side, fine: Side, names: str) -> Window:
