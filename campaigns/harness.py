@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +103,7 @@ def run(
     seconds: float = HANG_SECONDS,
     kill_after: float | None = None,
     number: int = signal.SIGKILL,
+    first: Callable[[], None] | None = None,
 ) -> Ended:
     """Run a command line in a child of this process.
 
@@ -112,10 +113,13 @@ def run(
         seconds: After so long it counts as hung.
         kill_after: Seconds until a signal ends it.
         number: That signal.
+        first: What the child does before it begins.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         child = os.fork()
         if child == 0:
+            if first:
+                first()
             _be_child([str(word) for word in words], faults or {}, stdout.fileno(), stderr.fileno())
         status, hung = _wait(child, seconds, kill_after, number)
         texts = []

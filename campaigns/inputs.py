@@ -34,7 +34,23 @@ class Job:
 
     def at(self, inputs: Path, out: Path) -> list[str]:
         """Return the words for these folders."""
-        return [w.replace("{in}", str(inputs)).replace("{out}", str(out)) for w in self.words]
+        image = next((str(p) for p in inputs.glob("enmap/*SPECTRAL*")), "")
+        marks = {"{in}/enmap/@": image, "{in}": str(inputs), "{out}": str(out)}
+        words = list(self.words)
+        for mark, text in marks.items():
+            words = [word.replace(mark, text) for word in words]
+        return words
+
+    def copied(self, inputs: Path) -> list[Path]:
+        """Return the files that it may read: those of the folder, and of the folders it names."""
+        named = {name.split("/")[0] for name in self.inputs if "/" in name}
+        named |= {word[5:] for word in self.words if word.startswith("{in}/")}
+        return [
+            path
+            for path in inputs.rglob("*")
+            if path.is_file()
+            and (path.parent == inputs or path.relative_to(inputs).parts[0] in named)
+        ]
 
 
 def write_inputs(folder: Path) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "SpecganError",
     "TrainingError",
     "WeightsError",
+    "parsing",
     "writing",
 ]
 
@@ -57,6 +58,42 @@ class MismatchError(SpecganError):
     """The inputs do not fit together: no overlap, no reliable alignment."""
 
     exit_code: ClassVar[int] = 3
+
+
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What parsers raise over damaged files."""
+
+
+@contextmanager
+def parsing(path: str | Path, kind: type[SpecganError], advice: str) -> Iterator[None]:
+    """Turn what a parser raises over a damaged file into one line that names it.
+
+    Args:
+        path: The file.
+        kind: The error to raise.
+        advice: What to do.
+
+    Raises:
+        SpecganError: The file is damaged.
+    """
+    try:
+        yield
+    except SpecganError:
+        raise
+    except DAMAGE as error:
+        words = " ".join(str(error).split())
+        if isinstance(error, LookupError):
+            words = f"lacks {words}"
+        raise kind(f"{path} is damaged ({words or type(error).__name__}); {advice}") from error
 
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

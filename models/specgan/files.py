@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from specgan.errors import SpecganError
+
 logger = logging.getLogger(__name__)
 
 
@@ -47,6 +49,20 @@ def write(path: Path, content: bytes | memoryview | str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise for a pipe, a socket or a device: to read one may wait for ever.
+
+    Raises:
+        SpecganError: Names it; what is not there passes.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise SpecganError(f"{os.fspath(path)}: is a pipe or a device; give a file")
 
 
 def target(path: Path) -> Path:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from specgan import files
 from specgan_cli.cubes.enmap import EnmapStore, enmap_files
 from specgan_cli.cubes.gdal import RasterStore
 from specgan_cli.cubes.layout import CubeStore
-from specgan_cli.errors import MissingExtraError, RasterError
+from specgan_cli.errors import DAMAGE, MissingExtraError, RasterError, SpecganError
 
 __all__ = ["open_sensor", "open_store"]
 
@@ -22,6 +23,7 @@ def open_store(name: str) -> CubeStore:
         RasterError: No reader can open it.
         MissingExtraError: Its reader needs `h5py`, which is not installed.
     """
+    files.check_regular(name)
     return open_sensor(name) or RasterStore(name)
 
 
@@ -88,13 +90,16 @@ def _open_hdf5(h5py: Any, name: str) -> CubeStore | None:
 
     try:
         file = h5py.File(name, "r")
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise RasterError(f"{name}: cannot open the cube, it may be truncated ({error})") from error
     try:
         for is_like, store in LAYOUTS:
             if is_like(file):
                 return store(name, file)
-    except (KeyError, ValueError, IndexError, OSError) as error:
+    except SpecganError:
+        file.close()
+        raise
+    except DAMAGE as error:
         file.close()
         raise RasterError(f"{name}: its layout is incomplete ({error})") from error
     except BaseException:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from specgan import files
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.types import Mask
@@ -115,6 +116,7 @@ def read_wavelengths(path: str | Path) -> Bands:
     """
     if (inline := inline_bands(path)) is not None:
         return inline
+    files.check_regular(path)
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             lines = [line for line in stream if line.strip() and not line.startswith("#")]

@@ -157,7 +157,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise DatasetError(
             f"{folder} is no dataset: it has no {MANIFEST}; make one with `specgan prepare`"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DatasetError(f"{path} is not a {FORMAT} file; name a folder made by specgan prepare")
@@ -169,5 +169,5 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         del document["format"], document["version"]
         return from_plain(Manifest, document)
-    except ValueError as error:
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise DatasetError(f"{path} is damaged ({error}); prepare the dataset again") from None

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import struct
+import zlib
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
@@ -83,7 +84,7 @@ class PartialFile:
             partial = cls(path, descriptor, head, 0)
             first = {"job": job, "big": head.big, "tables": [astuple(t) for t in head.tables]}
             try:
-                _write_journal(path, json.dumps(first) + "\n", os.O_TRUNC)
+                _write_journal(path, _line(first), os.O_TRUNC)
                 partial._append(head.data)
             except OSError:
                 partial.discard()
@@ -115,11 +116,16 @@ class PartialFile:
                     f"{path}: the unfinished run beside it had other inputs or options; "
                     "repeat them, or leave out --resume to start again"
                 )
+            if os.fstat(descriptor).st_size < lines[-1]["position"]:
+                os.close(descriptor)
+                raise OutputError(
+                    f"{path}: the unfinished file beside it was cut off; leave out --resume"
+                )
             partial = cls(path, descriptor, _head_of(lines[0]), lines[-1]["position"])
             os.ftruncate(descriptor, partial.position)
             partial._load_tables()
             partial.commits = len(lines) - 1
-            kept = "".join(json.dumps(line) + "\n" for line in lines)
+            kept = "".join(map(_line, lines))
             _write_journal(path, kept, os.O_TRUNC)
         return partial, tuple(line["note"] for line in lines[1:])
 
@@ -155,7 +161,7 @@ class PartialFile:
     def commit(self, note: str) -> None:
         """Make everything appended so far survive a kill or a power cut."""
         self.save_tables()
-        line = json.dumps({"note": note, "position": self.position}) + "\n"
+        line = _line({"note": note, "position": self.position})
         with writing(self.path):
             os.fsync(self._descriptor)
             _write_journal(self.path, line, os.O_APPEND)
@@ -238,14 +244,20 @@ def _write_journal(path: Path, text: str, how: int) -> None:
         os.fsync(journal.fileno())
 
 
+def _line(content: dict[str, Any]) -> str:
+    """Return a line of the journal, with its checksum before it."""
+    text = json.dumps(content)
+    return f"{zlib.crc32(text.encode()):08x} {text}\n"
+
+
 def _journal_lines(journal: Path) -> list[dict[str, Any]]:
-    """Return the journal's whole lines; a kill may have torn the last one."""
+    """Return the journal's lines as far as they are whole; a kill may have torn the last one."""
     lines: list[dict[str, Any]] = []
-    for text in journal.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
+    for text in journal.read_bytes().splitlines():
+        digest, _, line = text.partition(b" ")
+        if digest != b"%08x" % zlib.crc32(line):
             break
+        lines.append(json.loads(line))
     return lines
 
 

@@ -15,6 +15,7 @@ import rasterio.warp
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
+from specgan import files
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.types import Mask
@@ -94,6 +95,7 @@ def read_area(text: str, crs: str | None = None) -> Area:
     """
     wkt = re.fullmatch(r"(?is)\s*(?:SRID=(\d+);)?\s*(MULTI)?POLYGON\s*Z?\s*(\(.*\))\s*", text)
     name = f"--aoi {text[:57] + '...' if wkt and len(text) > 60 else text}"
+    files.check_regular(text)
     try:
         if wkt:
             polygons, found = _wkt(wkt[3], bool(wkt[2])), f"EPSG:{wkt[1]}" if wkt[1] else crs

@@ -16,6 +16,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
+from specgan import files
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.drivers.cache import bound_cache
@@ -52,6 +53,7 @@ def open_dataset(name: str) -> DatasetReader:
         RasterError: If there is nothing there, or nothing that GDAL can read.
     """
     bound_cache()
+    files.check_regular(name)
     name = sentinel2.metadata_of(name)
     is_plain = "://" not in name and ":" not in name[2:] and not name.startswith("/vsi")
     if is_plain and Path(name).is_dir() and not name.lower().endswith((".zarr", ".gdb")):
@@ -104,7 +106,7 @@ def reading(name: str, where: str = "") -> Iterator[None]:
         yield
     except RasterError:
         raise
-    except (RasterioError, CPLE_BaseError, OSError) as error:
+    except (RasterioError, CPLE_BaseError, OSError, RuntimeError, LookupError) as error:
         reason = reason_of(error)
         cause = "the file may be cut off or damaged"
         if "No such file" in reason:

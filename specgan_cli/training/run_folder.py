@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from specgan._version import __version__
-from specgan_cli.errors import OutputError, TrainingError
+from specgan_cli.errors import OutputError, TrainingError, parsing
 from specgan_cli.training.checkpoint import write_file
 from specgan_cli.training.config.load import config_from_dict, differences
 
@@ -94,8 +94,9 @@ class RunFolder:
             facts: What the caller knows: device, dataset, seed.
         """
         path = self.path / "environment.json"
-        sessions = json.loads(path.read_text()) if path.exists() else []
-        sessions.append({**environment(), **facts})
+        with parsing(path, TrainingError, "move it away; only reports read it"):
+            sessions = json.loads(path.read_text("utf-8")) if path.exists() else []
+            sessions.append({**environment(), **facts})
         write_file(path, json.dumps(sessions, indent=2) + "\n")
 
     def log(self, record: Mapping[str, Any]) -> None:
@@ -110,14 +111,15 @@ class RunFolder:
         """Return the validation of a step from the metrics; empty where there was none."""
         if not self.metrics.exists():
             return {}
-        records = map(json.loads, self.metrics.read_text().splitlines())
-        return {
-            name.removeprefix("val/"): value
-            for record in records
-            if record["step"] == step
-            for name, value in record.items()
-            if name.startswith("val/")
-        }
+        with parsing(self.metrics, TrainingError, "remove its damaged lines"):
+            records = map(json.loads, self.metrics.read_text("utf-8").splitlines())
+            return {
+                name.removeprefix("val/"): value
+                for record in records
+                if record["step"] == step
+                for name, value in record.items()
+                if name.startswith("val/")
+            }
 
     def truncate_after(self, step: int) -> None:
         """Drop lines of steps beyond a checkpoint: they will be made again.
@@ -128,23 +130,21 @@ class RunFolder:
         if not self.metrics.exists():
             return
         kept = []
-        for line in self.metrics.read_text().splitlines():
+        for line in self.metrics.read_text("utf-8", "replace").splitlines():
             try:
-                record = json.loads(line)
-            except ValueError:
-                continue  # the line under way when a process was killed
-            if record.get("step", 0) <= step:
+                known = json.loads(line).get("step", 0) <= step
+            except (ValueError, AttributeError, TypeError):
+                continue  # damaged, or under way when a process was killed
+            if known:
                 kept.append(line)
         write_file(self.metrics, "".join(f"{line}\n" for line in kept))
 
     def _check_same(self, config: Mapping[str, Any]) -> None:
-        try:
-            old = json.loads(self.config.read_text())
-        except ValueError as error:
-            raise TrainingError(f"{self.config} is damaged: {error}") from error
-        # Keys that an older version did not know have their defaults.
-        known = {key: value for key, value in old.items() if key not in IDENTITY_KEYS}
-        old = {**old, **json.loads(json.dumps(config_from_dict(known).to_dict()))}
+        with parsing(self.config, TrainingError, "start a new run"):
+            old = json.loads(self.config.read_text("utf-8"))
+            # Keys that an older version did not know have their defaults.
+            known = {key: value for key, value in old.items() if key not in IDENTITY_KEYS}
+            old = {**old, **json.loads(json.dumps(config_from_dict(known).to_dict()))}
         changed = [
             text for text in differences(old, config) if text.split(":")[0] not in SESSION_KEYS
         ]

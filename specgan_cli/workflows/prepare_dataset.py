@@ -43,7 +43,7 @@ from specgan_cli.datasets.manifest import (
 )
 from specgan_cli.datasets.shards import read_shard
 from specgan_cli.datasets.statistics import statistics, sum_totals
-from specgan_cli.errors import DatasetError
+from specgan_cli.errors import DatasetError, parsing
 from specgan_cli.pictures.contact_sheet import contact_sheet
 from specgan_cli.raster.radiometry import PERCENTILES, WIDENING
 from specgan_cli.resampling.model import Alignment
@@ -160,11 +160,12 @@ def _align(
     """Measure every cube's displacement, once: a restart reads the note."""
     note = partial / "alignments.json"
     if note.exists():
-        kept = json.loads(note.read_text("utf-8"))
-        return {
-            int(index): entry and from_plain(Alignment, entry)
-            for index, entry in kept["alignments"].items()
-        }, [from_plain(Rejected, entry) for entry in kept["rejected"]]
+        with parsing(note, DatasetError, "remove it, and cubes are aligned again"):
+            kept = json.loads(note.read_text("utf-8"))
+            return {
+                int(index): entry and from_plain(Alignment, entry)
+                for index, entry in kept["alignments"].items()
+            }, [from_plain(Rejected, entry) for entry in kept["rejected"]]
     indices = [index for index, source in enumerate(sources) if source.hsi_factor is not None]
     found: dict[int, Alignment | Rejected | None] = {}
     work = [(sources[index], options) for index in indices]

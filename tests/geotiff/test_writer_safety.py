@@ -279,6 +279,31 @@ def test_a_torn_journal_is_read_to_its_last_whole_line(tmp_path: Path) -> None:
     writer.discard()
 
 
+@pytest.mark.parametrize("line", [0, 2, 4])
+@pytest.mark.parametrize("damage", [b"\xff", b"7", b"}"])
+def test_a_damaged_journal_is_read_to_its_last_sound_line(
+    tmp_path: Path, line: int, damage: bytes
+) -> None:
+    path = tmp_path / "out.tif"
+    kill_after(path, after=4, torn=False)
+    journal = tmp_path / ".out.tif.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[line] = lines[line][:30] + damage + lines[line][31:]
+    journal.write_bytes(b"".join(lines))
+    writer = writer_of(path, overviews=2, job="a", resume=True)
+    writer.open()
+    assert writer.committed == tuple(str(number) for number in range(max(0, line - 1)))
+    writer.discard()
+
+
+def test_a_partial_file_that_was_cut_off_is_not_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "out.tif"
+    kill_after(path, after=4, torn=False)
+    os.truncate(tmp_path / ".out.tif.partial", 4000)
+    with pytest.raises(OutputError, match="was cut off; leave out --resume"):
+        writer_of(path, overviews=2, job="a", resume=True).open()
+
+
 LEFT = [".out.tif.journal", ".out.tif.partial"]
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from specgan import files
 from specgan.errors import ShapeError, WeightsError
 
 SMALLEST_SIDE = 24
@@ -184,6 +185,7 @@ def load_backbone(path: str | Path) -> Backbone:
     Raises:
         WeightsError: The file is missing, damaged, or of no known layout.
     """
+    files.check_regular(path)
     try:
         weights = torch.load(Path(path), map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

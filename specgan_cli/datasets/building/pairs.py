@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from specgan import files
 from specgan_cli.cubes.wavelengths import inline_bands
 from specgan_cli.datasets.manifest import HSI_KINDS, SPLITS, HsiKind, Split
 from specgan_cli.errors import DatasetError
@@ -124,6 +125,7 @@ def read_pairs(
 
 def _read_csv(path: Path, root: Path | None) -> list[ImagePair]:
     base = path.parent if root is None else root
+    files.check_regular(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, skipinitialspace=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from specgan import files
 from specgan.serde import from_plain, short
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.check import check
@@ -92,12 +93,13 @@ def _numbered(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    files.check_regular(path)
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
         raise TrainingError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise TrainingError(f"{path} is not valid TOML: {error}") from error
 
 

@@ -1,0 +1,121 @@
+"""Damaged inputs and pipes: one line that names them, at once."""
+
+import os
+import random
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from specgan_cli.errors import TrainingError
+from specgan_cli.training.run_folder import RunFolder
+from support.command import Result, specgan
+from support.datasets import make_training_dataset
+from support.rasters import write_raster
+from support.training_configs import STAGES
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    values = np.random.default_rng(0).integers(0, 256, (3, 20, 20)).astype("uint8")
+    return write_raster(tmp_path_factory.mktemp("scene") / "scene.tif", values)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_training_dataset(tmp_path_factory.mktemp("data") / "ds")
+
+
+def is_one_line(done: Result, *words: object) -> None:
+    assert done.code == 1, done.stderr
+    assert done.stderr.count("specgan: error:") == 1
+    assert "please report" not in done.stderr
+    assert all(str(word) in done.stderr for word in words), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "upscale PIPE -o OUT.tif",
+        "upscale SCENE --hsi PIPE -o OUT.tif",
+        "upscale SCENE --aoi PIPE -o OUT.tif",
+        "upscale SCENE --weights PIPE -o OUT.tif",
+        "prepare PIPE -o OUT",
+        "prepare PIPE.csv -o OUT",
+        "prepare SCENE --hsi SCENE --wavelengths PIPE --no-align -o OUT.tif",
+        "train DATASET --config PIPE -o OUT",
+        "train DATASET --perceptual PIPE -o OUT",
+        "models import PIPE -o OUT",
+        "evaluate --sr PIPE --reference SCENE",
+    ],
+)
+def test_a_pipe_is_refused_at_once(scene: Path, dataset: Path, tmp_path: Path, line: str) -> None:
+    pipe = tmp_path / ("p.csv" if "PIPE.csv" in line else "p")
+    os.mkfifo(pipe)
+    # An opening that waits is let go: the test fails instead of waiting.
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(pipe, os.O_WRONLY)
+    os.close(writer)
+    marks = {"PIPE.csv": pipe, "PIPE": pipe, "SCENE": scene, "DATASET": dataset}
+    words = [marks.get(word, word) for word in line.replace("OUT", str(tmp_path / "o")).split()]
+    try:
+        is_one_line(specgan(*words), pipe)
+    finally:
+        os.close(reader)
+
+
+def test_a_configuration_that_is_no_utf8(dataset: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_bytes(STAGES.encode() + b"\n# \xff\n")
+    is_one_line(specgan("train", dataset, "--config", config, "-o", tmp_path / "run"), config)
+
+
+@pytest.mark.parametrize("name", ["config.json", "environment.json", "metrics.jsonl"])
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"{", b"[1, 2", b'"x"', b"null"])
+def test_a_run_whose_records_are_damaged(
+    dataset: Path, tmp_path: Path, name: str, damage: bytes
+) -> None:
+    folder = RunFolder(tmp_path)
+    (tmp_path / name).write_bytes(damage)
+    try:
+        folder.record_environment({})
+        folder.truncate_after(3)
+        folder.validation_at(3)
+        folder._check_same({})
+    except TrainingError as error:
+        assert str(tmp_path) in str(error)
+
+
+@pytest.mark.parametrize("shape", ["list", "text", "absent", "table"])
+def test_hdf5_attributes_of_any_shape(scene: Path, tmp_path: Path, shape: str) -> None:
+    path = tmp_path / "emit.nc"
+    values: dict[str, object] = {"list": np.zeros((2, 3)), "text": "none", "table": np.zeros((0,))}
+    with h5py.File(path, "w") as file:
+        file["reflectance"] = np.ones((4, 4, 3), "f4")
+        group = file.create_group("sensor_band_parameters")
+        group["wavelengths"], group["fwhm"] = np.array([450.0, 550, 650]), np.ones(3)
+        file["location/glt_x"] = file["location/glt_y"] = np.ones((4, 4), "i4")
+        if shape in values:
+            file.attrs["geotransform"] = values[shape]
+            file.attrs["spatial_ref"] = values[shape]
+    words = ("prepare", scene, "--hsi", path, "--no-align", "-o", tmp_path / "o.tif")
+    is_one_line(specgan(*words), path)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_hdf5_with_damaged_trees(scene: Path, tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "neon.h5"
+    with h5py.File(path, "w") as file:
+        for number in range(40):
+            file[f"HARV/Reflectance/{number}"] = np.arange(9.0)
+        file["HARV/Reflectance/Reflectance_Data"] = np.ones((4, 4, 3), "i2")
+    data = bytearray(path.read_bytes())
+    chance = random.Random(seed)
+    for _ in range(8):
+        at = chance.randrange(96, len(data) - 8)
+        data[at : at + 8] = chance.randbytes(8)
+    path.write_bytes(data)
+    words = ("prepare", scene, "--hsi", path, "--no-align", "-o", tmp_path / "o.tif")
+    is_one_line(specgan(*words), path)
