@@ -34,6 +34,7 @@ class EnhanceOptions(TypedDict, total=False):
     weights: str
     device: str
     dtype: Literal["float32", "float64", "bfloat16", "float16"]
+    runtime: Literal["auto", "torch", "onnx"]
     seed: int
     fidelity: float
     tile: int

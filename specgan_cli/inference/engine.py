@@ -83,18 +83,17 @@ class Engine:
 
     def _compute(self, tiles: Sequence[TileInput]) -> list[Pixels]:
         s = self.settings
-        finest = self.octaves(tiles)[-1]
+        finest = self.finest(tiles)
         return [
             finish_tile(finest[i : i + 1], tile, s.radiometry, s.output)
             for i, tile in enumerate(tiles)
         ]
 
-    def octaves(self, tiles: Sequence[TileInput]) -> list[Tensor]:
-        """Return the octaves of N tiles, N x 3 x 2^k H x 2^k W in [-1, 1] for k = 1, 2, ..."""
-        octaves = self.model.octaves(tiles, self.settings, self.device)
-        if self.device.type == "mps":  # has no double precision, which what follows may need
-            return [octave.cpu() for octave in octaves]
-        return octaves
+    def finest(self, tiles: Sequence[TileInput]) -> Tensor:
+        """Return the image of N tiles, N x 3 x sH x sW in [-1, 1]."""
+        image = self.model.finest(tiles, self.settings, self.device)
+        # MPS has no double precision, which what follows may need.
+        return image.cpu() if self.device.type == "mps" else image
 
     def _result(self, tile: TileInput, values: Pixels | None) -> TileResult:
         s = self.settings

@@ -13,6 +13,7 @@ from specgan_cli.geotiff.output import expected_bytes
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
+from specgan_cli.inference.predictors.runtime import describe_runtime
 from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Grid, Window
 
@@ -50,6 +51,9 @@ class Estimate:
 
     devices: list[str]
     """Where the network would run."""
+
+    runtime: str
+    """What would compute it, with its version."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the estimate as JSON values."""
@@ -100,6 +104,7 @@ def estimate(job: Job, plan: RunPlan, engines: list[Engine]) -> Estimate:
         memory_limit_bytes=job.request.compute.max_memory or free_memory() // 2,
         seconds=round(_seconds(job, plan, engines), 1),
         devices=[str(engine.device) for engine in engines],
+        runtime=describe_runtime(job.request.compute),
     )
 
 
@@ -144,7 +149,7 @@ def _probe(job: Job, side: int) -> Window:
 def _time(job: Job, engine: Engine, window: Window) -> float:
     tile = job.reader.read(window, halo=engine.halo)
     start = time.monotonic()
-    engine.octaves([tile])
+    engine.finest([tile])
     return time.monotonic() - start
 
 

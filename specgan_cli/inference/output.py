@@ -22,6 +22,7 @@ from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
+from specgan_cli.inference.predictors.runtime import describe_runtime
 from specgan_cli.inference.reader import TileResult
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import mark_missing
@@ -144,6 +145,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
         "seed": compute.seed,
         "fidelity": compute.fidelity,
         "dtype": compute.dtype,
+        "runtime": compute.runtime,
         "nodata": job.output.nodata,
         "overviews": job.request.output.overviews,
         "of": job.request.output.of,
@@ -271,6 +273,7 @@ def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
         "SPECGAN_SCALE": str(request.compute.scale),
         "SPECGAN_SEED": str(request.compute.seed),
         "SPECGAN_FIDELITY": f"{request.compute.fidelity:g}",
+        "SPECGAN_RUNTIME": describe_runtime(request.compute),
         "SPECGAN_RGB_RANGE": f"{radiometry.low:.9g},{radiometry.high:.9g}",
         "SPECGAN_INPUT": " ".join(map(redact, request.inputs.stack or (request.inputs.scene,))),
         "SPECGAN_COMMAND": shown_command(request.command_line),

@@ -6,6 +6,7 @@ from typing import Any
 from specgan_cli.errors import SpecganError
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
+from specgan_cli.inference.predictors.runtime import describe_runtime
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.memory import peak_memory
@@ -66,6 +67,9 @@ class UpscaleReport:
 
     devices: list[str]
     """Where the network ran."""
+
+    runtime: str
+    """What computed it, with its version."""
 
     seconds: float
     """Wall time from the opening of the inputs to the finished file."""
@@ -138,6 +142,7 @@ def make_report(job: Job, weights: Weights, done: RunStats, *, seconds: float) -
         tiles=plan.tile_count,
         resumed_tiles=done.resumed_tiles,
         devices=done.devices,
+        runtime=describe_runtime(job.request.compute),
         seconds=round(seconds, 3),
         network_seconds=round(done.network_seconds, 3),
         peak_memory_bytes=peak_memory(),

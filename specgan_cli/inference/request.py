@@ -13,6 +13,9 @@ from specgan_cli.raster.scene import redact
 DType = Literal["float32", "float64", "bfloat16", "float16"]
 """The types that a network can compute in."""
 
+Runtime = Literal["auto", "torch", "onnx"]
+"""The libraries that can compute a network."""
+
 SCALES = (2, 4, 8, 16, 32)
 """The factors that the command line offers."""
 
@@ -95,6 +98,10 @@ class ComputeOptions:
 
     dtype: DType = "float32"
     """The type that the network computes in."""
+
+    runtime: Runtime = "auto"
+    """What computes the network: torch, or ONNX Runtime on the CPU; auto for ONNX Runtime where it
+    is installed and worth its start."""
 
     seed: int = 0
     """Seed of the noise."""

@@ -44,7 +44,7 @@ class SpreadEngine:
             return TileResult(window, np.zeros((1, *window.shape_yx), np.float32), valid)
         total, squares = None, None
         for engine in self._engines:
-            image = engine.octaves([tile])[-1][0].double()
+            image = engine.finest([tile])[0].double()
             total = image if total is None else total + image
             squares = image**2 if squares is None else squares + image**2
         assert total is not None

@@ -7,6 +7,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from specgan_cli.inference.output import (
 )
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan, plan_job
+from specgan_cli.inference.predictors.runtime import check_runtime, settle_runtime
 from specgan_cli.inference.predictors.weights import Weights, read_weights
 from specgan_cli.inference.report import (
     RunStats,
@@ -76,7 +78,16 @@ def check(request: UpscaleRequest) -> Weights:
         raise SpecganError("--dtype float64 is not on Apple GPUs; use --device cpu")
     if request.compute.dask:
         check_cluster(request.compute.dask)
-    return read_weights(request.compute)
+    weights = read_weights(request.compute)
+    check_runtime(request.compute, weights)
+    return weights
+
+
+def settled(job: Job, weights: Weights) -> Job:
+    """Return the job with the runtime that computes it."""
+    rows, cols = job.grid.shape_yx
+    compute = settle_runtime(job.request.compute, weights, rows * cols)
+    return replace(job, request=replace(job.request, compute=compute))
 
 
 def upscale(
@@ -103,7 +114,8 @@ def upscale(
     with open_job(request, weights) as job:
         if job.alignment is not None:
             _log("aligned", describe_alignment(job.alignment), job.alignment)
-        networks = load(request.compute)
+        job = settled(job, weights)
+        networks = load(job.request.compute)
         plan = plan_job(job, networks)
         _log("plan", f"{plan.tile_count} tiles of {plan.tile} x {plan.tile}", plan.to_json())
         run = run_on_cluster if request.compute.dask else run_here
@@ -130,10 +142,12 @@ def upscale_array(request: UpscaleRequest, *, progress: Progress | None = None) 
     Raises:
         SpecganError: As `upscale` would.
     """
-    with open_job(request, check(request)) as job:
+    weights = check(request)
+    with open_job(request, weights) as job:
         from specgan_cli.inference.engine import make_engines
 
-        networks = load_networks(request.compute)
+        job = settled(job, weights)
+        networks = load_networks(job.request.compute)
         plan = plan_job(job, networks)
         sink = ArraySink(job, plan, progress)
         predictors = [engine.predict for engine in make_engines(job, networks)]
@@ -220,11 +234,13 @@ def plan_upscale(request: UpscaleRequest, *, load: Load = load_networks) -> "Est
         SpecganError: As `upscale` would before it computes.
     """
     check_request(request)
-    with open_job(request, check(request)) as job:
+    weights = check(request)
+    with open_job(request, weights) as job:
         from specgan_cli.inference.engine import make_engines
         from specgan_cli.inference.estimate import estimate
 
-        networks = load(request.compute)
+        job = settled(job, weights)
+        networks = load(job.request.compute)
         plan = plan_job(job, networks)
         return estimate(job, plan, make_engines(job, networks))
 

@@ -110,6 +110,7 @@ def test_no_help_loads_torch() -> None:
         (1, "upscale SCENE -o out.tif --bands 1,2,9"),
         (1, "upscale SCENE -o out.tif --weights nothing"),
         (1, "upscale SCENE -o out.tif --device abacus"),
+        (1, "upscale SCENE -o out.tif --runtime onnx --device cuda"),
         (1, "upscale SCENE -o out.tif --dask tcp://127.0.0.1:9"),
         (3, "upscale SCENE -o out.tif --window 900,900,8,8"),
         (1, "upscale SCENE -o locked.tif"),

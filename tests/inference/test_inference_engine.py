@@ -20,14 +20,16 @@ def make_engine(limit: int | None = None) -> Engine:
     """Return an engine that runs out of memory beyond `limit` LR pixels."""
     model = ScenePredictor(tiny_network())
     if limit is not None:
-        compute = model.octaves
+        compute = model.finest
 
-        def limited(tiles: list[TileInput], settings: Settings, device: torch.device) -> list:
+        def limited(
+            tiles: list[TileInput], settings: Settings, device: torch.device
+        ) -> torch.Tensor:
             if sum(tile.window.height * tile.window.width for tile in tiles) > limit:
                 raise RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory")
             return compute(tiles, settings, device)
 
-        model.octaves = limited  # type: ignore[method-assign]  # stands in for a small machine
+        model.finest = limited  # type: ignore[method-assign]  # stands in for a small machine
     settings = Settings(4, 3.2, EIGHT_BIT, OutputType("uint8", None))
     return Engine(model, settings, torch.device("cpu"))
 

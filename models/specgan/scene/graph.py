@@ -63,29 +63,34 @@ class FullGraph(nn.Module):
 
     `rgb` in [-1, 1] and the standardised cube, `hsi` with `known`, carry `halo` LR pixels around
     the wanted ones, and each octave's noise `noise_k` its own margin: both stand in the metadata.
+    The cube on finer grids follows as `hsi_1`, `known_1` (twice as fine) and so on.
 
     Args:
         network: Of any weights.
         scale: 2, 4, 8, 16 or 32.
+        grids: Grids that the cube is given on: 0 without one, 1 for the LR grid alone.
     """
 
-    def __init__(self, network: SceneNetwork, scale: int) -> None:
+    def __init__(self, network: SceneNetwork, scale: int, grids: int = 1) -> None:
         super().__init__()
         self.network = network
         self.margins = network.margins(scale.bit_length() - 1)
         self.octaves = range(1, len(self.margins.noise))
-        self.inputs = ("rgb", "hsi", "known", "gsd", *(f"noise_{k}" for k in self.octaves))
+        self.grids = grids
+        ends = ["", *(f"_{level}" for level in range(1, grids))][:grids]
+        cube = (f"{name}{end}" for end in ends for name in ("hsi", "known"))
+        self.inputs = ("rgb", *cube, "gsd", *(f"noise_{k}" for k in self.octaves))
 
-    def forward(
-        self, rgb: Tensor, hsi: Tensor, known: Tensor, gsd: Tensor, *noises: Tensor
-    ) -> Tensor:
-        """Compute N x 3 x sH x sW in [-1, 1]."""
-        return self.network.compute(rgb, [(hsi, known)], gsd, noises, self.margins)[-1]
+    def forward(self, rgb: Tensor, *rest: Tensor) -> Tensor:
+        """Compute N x 3 x sH x sW in [-1, 1] from the tensors in the order of `inputs`."""
+        cube, (gsd, *noises) = rest[: 2 * self.grids], rest[2 * self.grids :]
+        guides = list(zip(cube[::2], cube[1::2], strict=True))
+        return self.network.compute(rgb, guides, gsd, noises, self.margins)[-1]
 
     def examples(self) -> tuple[Tensor, ...]:
         """Return inputs to trace with."""
         height, width = 8, 12
-        bands, context = self.network.config.bands, 2 * self.margins.halo
+        context = 2 * self.margins.halo
         lr = (height + context, width + context)
         noises = (
             torch.randn(
@@ -93,14 +98,18 @@ class FullGraph(nn.Module):
             )
             for k in self.octaves
         )
-        cube = torch.randn(1, bands, *lr)
-        return torch.rand(1, 3, *lr), cube, torch.ones_like(cube), torch.tensor([3.2]), *noises
+        cube = (
+            make(1, self.network.config.bands, lr[0] << level, lr[1] << level)
+            for level in range(self.grids)
+            for make in (torch.randn, torch.ones)
+        )
+        return torch.rand(1, 3, *lr), *cube, torch.tensor([3.2]), *noises
 
     def sizes(self) -> dict[str, dict[int, str]]:
         """Return the names of the axes whose length is free, by input."""
-        lr = {2: "height_lr", 3: "width_lr"}
-        noises = {f"noise_{k}": {2: f"height_{k}", 3: f"width_{k}"} for k in self.octaves}
-        return {"rgb": lr, "hsi": lr, "known": lr, **noises}
+        return {
+            name: {2: f"{name}_height", 3: f"{name}_width"} for name in self.inputs if name != "gsd"
+        }
 
 
 def to_onnx(graph: ImageGraph | FullGraph, metadata: Mapping[str, Any]) -> bytes:
@@ -153,7 +162,7 @@ def to_pt2(graph: ImageGraph | FullGraph, metadata: Mapping[str, Any]) -> bytes:
             }
             for k in graph.octaves
         )
-        shapes = (lr, lr, lr, None, noises)
+        shapes = (lr, (lr, lr, None, *noises))
     program = torch.export.export(
         graph,
         graph.examples(),

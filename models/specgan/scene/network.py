@@ -27,7 +27,7 @@ from specgan.scene.inputs import (
     origin_pairs,
 )
 from specgan.scene.layers import Border, Conv
-from specgan.scene.noise import position_noise
+from specgan.scene.noise import octave_noises
 from specgan.scene.octave import Octave
 from specgan.scene.spectrum import Fusion, SpectralEncoder
 
@@ -159,7 +159,9 @@ class SceneNetwork(nn.Module):
         held = self.halo if padded else 0
         shape_yx = (rgb.shape[2] - 2 * held, rgb.shape[3] - 2 * held)
         origins = origin_pairs(origin_yx, len(rgb))
-        noises = None if seed is None else self._noises(rgb, seed, origins, shape_yx, margins)
+        noises = None
+        if seed is not None:
+            noises = octave_noises(seed, origins, shape_yx, margins.noise, device=rgb.device)
         rgb = fit(rgb, held, margins.halo)
         guides = [
             (
@@ -212,23 +214,6 @@ class SceneNetwork(nn.Module):
             features, image = octave(features, image, margins, finer, noise)
             results.append(crop(image, margins.image[level]))
         return results
-
-    def _noises(
-        self,
-        rgb: Tensor,
-        seed: int | Tensor,
-        origins: tuple[tuple[int, int], ...],
-        shape_yx: tuple[int, int],
-        margins: Margins,
-    ) -> list[Tensor]:
-        """Return each octave's noise over the wanted pixels and the context that it needs."""
-        planes = []
-        for level in range(1, len(margins.noise)):
-            margin = margins.noise[level]
-            starts = [((row << level) - margin, (col << level) - margin) for row, col in origins]
-            height, width = ((side << level) + 2 * margin for side in shape_yx)
-            planes.append(position_noise(seed, level, starts, (height, width), device=rgb.device))
-        return planes
 
 
 def channels_last(image: Tensor) -> Tensor:

@@ -59,6 +59,36 @@ def position_noise(
     return ((total.to(dtype) - _BYTE_SUM_MEAN) / _BYTE_SUM_STD).unsqueeze(1)
 
 
+def octave_noises(
+    seed: int | Tensor,
+    origins_yx: Sequence[tuple[int, int]],
+    shape_yx: tuple[int, int],
+    margins: Sequence[int],
+    *,
+    device: torch.device | None = None,
+) -> list[Tensor]:
+    """Return each octave's noise over a window and the context that it needs.
+
+    Args:
+        seed: As for `position_noise`.
+        origins_yx: Absolute row and column of the window's first LR pixel, one pair or one a
+            sample.
+        shape_yx: Rows and columns of the window in LR pixels.
+        margins: Pixels of context on every side of each octave's own grid; the first belongs to the
+            LR grid, which has no noise.
+        device: Where the noise is made.
+
+    Returns:
+        For each octave k = 1, 2, ... N x 1 x (2^k H + 2 margin) x (2^k W + 2 margin).
+    """
+    planes = []
+    for level, margin in enumerate(margins[1:], start=1):
+        starts = [((row << level) - margin, (col << level) - margin) for row, col in origins_yx]
+        height, width = ((side << level) + 2 * margin for side in shape_yx)
+        planes.append(position_noise(seed, level, starts, (height, width), device=device))
+    return planes
+
+
 def _wrap(value: Tensor) -> Tensor:
     """Take the lower 32 bits of int64 values as int32."""
     low = value & 0xFFFFFFFF

@@ -67,6 +67,13 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         help="Type that the network computes in; short ones are coarser and fast on GPUs.",
     ),
     click.option(
+        "--runtime",
+        type=click.Choice(["auto", "torch", "onnx"]),
+        default="auto",
+        show_default=True,
+        help="What computes the network: torch, or ONNX Runtime, on CPUs faster for large outputs.",
+    ),
+    click.option(
         "--seed",
         type=click.IntRange(0, 2**31 - 1),
         default=0,

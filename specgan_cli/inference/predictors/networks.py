@@ -11,6 +11,7 @@ from specgan.scene.network import SceneNetwork
 from specgan_cli.devices import parse_devices
 from specgan_cli.inference.predictors.predictor import Predictor, ScenePredictor
 from specgan_cli.inference.predictors.published import PublishedPredictor
+from specgan_cli.inference.predictors.runtime import check_runtime
 from specgan_cli.inference.predictors.weights import Weights, read_weights
 from specgan_cli.inference.request import ComputeOptions
 
@@ -46,18 +47,26 @@ def load_networks(compute: ComputeOptions) -> Networks:
 
     Raises:
         WeightsError: Unknown, damaged or unfit weights.
+        MissingExtraError: A runtime that is not installed.
         SpecganError: A device that is not here.
     """
     devices = parse_devices(compute.device)
     weights = read_weights(compute)
+    check_runtime(compute, weights)
     dtype = getattr(torch, compute.dtype)
     load = partial(checkpoints.load, compute.weights, dtype=dtype, fidelity=compute.fidelity)
-    copies = tuple((make_model(load(device=device)), device) for device in devices)
-    return Networks(weights, copies)
+    models = [make_model(load(device=device), compute, weights) for device in devices]
+    return Networks(weights, tuple(zip(models, devices, strict=True)))
 
 
-def make_model(network: SceneNetwork | PublishedNetwork) -> Predictor:
+def make_model(
+    network: SceneNetwork | PublishedNetwork, compute: ComputeOptions, weights: Weights
+) -> Predictor:
     """Return the model that tiles go through."""
-    if isinstance(network, SceneNetwork):
+    if not isinstance(network, SceneNetwork):
+        return PublishedPredictor(network)
+    if compute.runtime != "onnx":
         return ScenePredictor(network)
-    return PublishedPredictor(network)
+    from specgan_cli.inference.predictors.onnx_runtime import OnnxPredictor
+
+    return OnnxPredictor(network, f"{weights.sha256} {compute.fidelity:g}")

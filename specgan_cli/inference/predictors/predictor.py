@@ -55,13 +55,13 @@ class Predictor(Protocol):
     def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
         """Return the peak memory for each LR pixel (halo included) and each output pixel."""
 
-    def octaves(
+    def finest(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
-    ) -> list[Tensor]:
+    ) -> Tensor:
         """Compute N tiles of equal shape, whose origins are even or odd alike.
 
         Returns:
-            For each octave k = 1, 2, ... a tensor N x 3 x 2^k H x 2^k W in [-1, 1], without halo.
+            N x 3 x sH x sW in [-1, 1], without halo.
         """
 
 
@@ -84,13 +84,11 @@ class ScenePredictor:
 
     def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
         """See `Predictor`."""
-        config = self._network.config
-        finest = config.channels[scale.bit_length() - 1]
-        return _LR_BYTES_PER_CHANNEL * config.channels[0], _HR_BYTES_PER_CHANNEL * finest
+        return scene_bytes(self._network, scale)
 
-    def octaves(
+    def finest(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
-    ) -> list[Tensor]:
+    ) -> Tensor:
         """See `Predictor`."""
         rgb = stack([tile.lr_unit for tile in tiles], device, self._dtype)
         hsi, mask = (
@@ -98,7 +96,7 @@ class ScenePredictor:
             for images in ([tile.hsi for tile in tiles], [tile.hsi_mask for tile in tiles])
         )
         with torch.inference_mode():
-            octaves: list[Tensor] = self._network.octaves(
+            image: Tensor = self._network.octaves(
                 rgb,
                 hsi,
                 mask,
@@ -107,10 +105,15 @@ class ScenePredictor:
                 origin_yx=[(tile.window.row, tile.window.col) for tile in tiles],
                 seed=settings.seed,
                 padded=True,
-            )
-            return [
-                octave if octave.dtype == torch.float64 else octave.float() for octave in octaves
-            ]
+            )[-1]
+            return image if image.dtype == torch.float64 else image.float()
+
+
+def scene_bytes(network: SceneNetwork, scale: int) -> tuple[float, float]:
+    """Return what a scene network takes at its peak for each LR pixel and each output pixel."""
+    channels = network.config.channels
+    finest = channels[scale.bit_length() - 1]
+    return _LR_BYTES_PER_CHANNEL * channels[0], _HR_BYTES_PER_CHANNEL * finest
 
 
 def parameter_bytes(network: nn.Module) -> int:

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from specgan.consistency import crop, project
@@ -59,27 +58,23 @@ class PublishedPredictor:
         """Forget the tiles of the scene before."""
         self._kept.clear()
 
-    def octaves(
+    def finest(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
-    ) -> list[Tensor]:
+    ) -> Tensor:
         """See `Predictor`; tiles share most of their lattice with their neighbours: one by one.
 
         Raises:
             MismatchError: There is no cube.
         """
-        each = [self._octaves(tile, settings, device) for tile in tiles]
-        return [torch.cat(level) for level in zip(*each, strict=True)]
+        return torch.cat([self._finest(tile, settings, device) for tile in tiles])
 
-    def _octaves(self, tile: TileInput, settings: Settings, device: torch.device) -> list[Tensor]:
+    def _finest(self, tile: TileInput, settings: Settings, device: torch.device) -> Tensor:
         if not tile.hsi:
             raise MismatchError("the published weights need a cube; give --hsi CUBE")
         with torch.inference_mode():
             blend = self._blend(tile, device)
             lr = crop(stack([tile.lr_unit], device), self.halo - REACH)
-            finest = crop(project(blend, lr), REACH * settings.scale)
-        count = settings.scale.bit_length() - 1
-        coarser = [F.avg_pool2d(finest, 2**k) for k in range(count - 1, 0, -1)]
-        return [*coarser, finest]
+            return crop(project(blend, lr), REACH * settings.scale)
 
     def _blend(self, tile: TileInput, device: torch.device) -> Tensor:
         """Return the blended tiles over the tile and `REACH` LR pixels around it."""
