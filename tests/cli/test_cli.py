@@ -124,7 +124,7 @@ def test_no_help_loads_torch() -> None:
         (1, "evaluate nothing -o taken/report.json"),
         (2, "evaluate nothing --metrics nonsense"),
         (1, "evaluate --sr nothing.tif --reference SCENE"),
-        (3, "evaluate --sr CUBE --reference SCENE"),
+        (1, "evaluate --sr SCENE --reference nothing.tif"),
         (1, "evaluate --sr SCENE --reference SCENE --perceptual nothing.pth"),
         (1, "models show nothing"),
         (1, "models import nothing.pth -o out.safetensors"),
