@@ -178,7 +178,7 @@ def _overlap(coarse: Side, fine: Side, names: str) -> Window:
             f"{names}: one has a CRS and the other has none; give the cube's with --hsi-crs"
         ) from error
     except MismatchError as error:
-        raise MismatchError(f"{names}: {error}") from error
+        raise MismatchError(f"{names} do not fit together: {error}") from error
     if window is None:
         raise MismatchError(
             f"{names} do not overlap; check their CRSs, or give the cube's with --hsi-crs and "
