@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from specgan_cli.inference.report import UpscaleReport as UpscaleReport
     from specgan_cli.inference.request import UpscaleRequest
     from specgan_cli.raster.arrays import GeoArray as GeoArray
+    from specgan_cli.raster.bands import BandSpec
     from specgan_cli.resampling.model import Alignment as Alignment
 
 AnyPath = str | os.PathLike[str]
@@ -212,6 +213,8 @@ def align(
     options: "AlignOptions | None" = None,
     *,
     cube_options: "CubeOptions | None" = None,
+    bands: "BandSpec | None" = None,
+    src_nodata: float | Literal["none"] | None = None,
 ) -> "Alignment":
     """Measure where a cube really lies on a scene.
 
@@ -220,6 +223,8 @@ def align(
         cube: The cube: a path, or one that `open_cube` opened.
         options: How to look; the command's defaults when None.
         cube_options: What is known of a cube that is given as a path.
+        bands: Red, green and blue band of the scene, by number, name or wavelength.
+        src_nodata: Value of the scene's missing pixels, instead of the file's.
 
     Returns:
         The displacement, its reliability, and how it was found.
@@ -235,7 +240,8 @@ def align(
     from specgan_cli.raster.scene import Scene
 
     with ExitStack() as stack:
-        opened = stack.enter_context(Scene.open(stack.enter_context(as_path(scene))))
+        path = stack.enter_context(as_path(scene))
+        opened = stack.enter_context(Scene.open(path, bands=bands, src_nodata=src_nodata))
         if not isinstance(cube, Cube):
             cube = stack.enter_context(Cube.open(os.fspath(cube), cube_options))
         return measure(opened, cube, options or AlignOptions())

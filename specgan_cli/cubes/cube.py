@@ -82,10 +82,11 @@ class Cube:
             MissingExtraError: The format needs `h5py`, which is not installed.
         """
         options = options or CubeOptions()
-        store = open_store(str(path))
+        given = _given_bands(options)
+        store = open_store(str(path), None if given is None else len(given))
         try:
             grid = _fixed_grid(store.layout.grid, options)
-            cube = cls(str(path), store, grid, _chosen_bands(store, options, redact(str(path))))
+            cube = cls(str(path), store, grid, _chosen_bands(store, given, redact(str(path))))
             if options.bad_bands is not None:
                 cube.bad = cube.bad | parse_bad_bands(options.bad_bands, cube.bands)
             if options.nodata is not None:
@@ -193,16 +194,19 @@ def _fixed_grid(grid: Grid, options: CubeOptions) -> Grid:
     return grid
 
 
-def _chosen_bands(store: CubeStore, options: CubeOptions, name: str) -> Bands:
+def _given_bands(options: CubeOptions) -> Bands | None:
     given = options.wavelengths
+    return given if given is None or isinstance(given, Bands) else read_wavelengths(given)
+
+
+def _chosen_bands(store: CubeStore, given: Bands | None, name: str) -> Bands:
     if given is None:
         return store.find_bands()
-    bands = given if isinstance(given, Bands) else read_wavelengths(given)
-    if len(bands) != store.layout.count:
+    if len(given) != store.layout.count:
         raise RasterError(
-            f"--wavelengths: names {len(bands)} bands, but {name} has {store.layout.count}"
+            f"--wavelengths: names {len(given)} bands, but {name} has {store.layout.count}"
         )
-    return bands
+    return given
 
 
 def _gains(cube: Cube, scale: float | None) -> F64:

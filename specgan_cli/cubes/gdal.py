@@ -28,7 +28,7 @@ __all__ = ["RasterStore"]
 class RasterStore:
     """A cube in a format that GDAL reads."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, count: int | None = None) -> None:
         self._dataset = _open(name)
         dataset = self._dataset
         if dataset.count == 0 or (dataset.transform.is_identity and dataset.gcps[0]):
@@ -40,7 +40,7 @@ class RasterStore:
             envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
             gains, offsets = _stored_scale(dataset, envi)
             self.name = redact(name)
-            self._light = LightBands.of(dataset)
+            self._light = LightBands.of(dataset, count)
             numbers = self._light.numbers
             self._missing = missing_rule(dataset, name, numbers)
             self.layout = CubeLayout(

@@ -30,11 +30,18 @@ class LightBands:
     """Its 1-based numbers of the bands."""
 
     @classmethod
-    def of(cls, dataset: Any) -> Self:
+    def of(cls, dataset: Any, count: int | None = None) -> Self:
         """Leave out alpha that is not described as light, and bands without a wavelength tag.
 
-        The latter only where most bands have such a tag.
+        The latter only where most bands have such a tag; neither where the user names as many
+        wavelengths as there are bands.
+
+        Args:
+            dataset: The open file.
+            count: Bands whose wavelengths the user gives, or None.
         """
+        if count == dataset.count:
+            return cls(dataset, tuple(dataset.indexes))
         numbers = [
             band
             for band, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)

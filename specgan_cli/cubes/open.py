@@ -16,15 +16,19 @@ __all__ = ["open_sensor", "open_store"]
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def open_store(name: str) -> CubeStore:
+def open_store(name: str, count: int | None = None) -> CubeStore:
     """Open a file with the reader that knows its layout.
+
+    Args:
+        name: A file or anything else that rasterio opens.
+        count: Bands whose wavelengths the user gives, or None.
 
     Raises:
         RasterError: No reader can open it.
         MissingExtraError: Its reader needs `h5py`, which is not installed.
     """
     files.check_regular(name)
-    return open_sensor(name) or RasterStore(name)
+    return open_sensor(name) or RasterStore(name, count)
 
 
 def open_sensor(name: str) -> CubeStore | None:

@@ -254,6 +254,19 @@ def test_bands_without_a_wavelength_among_such_as_have_one_are_left_out(tmp_path
     assert missing(path) == []
 
 
+def test_as_many_wavelengths_as_bands_make_each_a_band(tmp_path: Path) -> None:
+    """As NAIP, whose fourth band GDAL takes for alpha."""
+    values = np.random.default_rng(1).integers(1, 255, (4, 16, 16), dtype=np.uint8)
+    values[3, :4] = 0
+    colours = tuple(ColorInterp[name] for name in ("red", "green", "blue", "alpha"))
+    path = write_raster(tmp_path / "s.tif", values, colorinterp=colours)
+    with Cube.open(path, CubeOptions("660 560 480 830", scale=255)) as cube:
+        assert cube.bands.wavelengths_nm == (660, 560, 480, 830)
+        assert cube.read(cube.grid.full_window)[1].all()
+    with Cube.open(path, CubeOptions("660 560 480", scale=255)) as cube:
+        assert not cube.read(cube.grid.full_window)[1][:4].any()
+
+
 def test_near_infrared_that_is_flagged_alpha_guides_its_scene(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     values = rng.integers(1, 255, (4, 16, 16), dtype=np.uint8)

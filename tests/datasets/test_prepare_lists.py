@@ -147,6 +147,16 @@ def test_a_list_says_which_bands_are_red_green_and_blue(tmp_path: Path, bands: s
     assert (chips["b"] == values[[1, 1, 1]]).all()
 
 
+def test_bands_that_nothing_tells_are_warned_of_once(tmp_path: Path) -> None:
+    values = np.concatenate([textured(1), textured(2)[:1]])
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.tif", values, at(0, 0), photometric="MINISBLACK")
+    words = (tmp_path / "a.tif", tmp_path / "b.tif", "-x", 8, "-o", tmp_path / "out")
+    done = specgan("prepare", *words)
+    assert done.code == 0
+    assert done.stderr.count("because nothing tells") == 2
+
+
 def test_bands_that_are_not_three_are_refused_with_their_line(tmp_path: Path) -> None:
     write(tmp_path / "a.tif", textured(1), at(0, 0))
     (tmp_path / "list.csv").write_text("rgb,bands\na.tif,3 2\n")

@@ -222,6 +222,10 @@ def test_align_and_open_cube(scene: Path, tmp_path: Path) -> None:
         alignment = specgan.align(scene, cube, trust)
     assert isinstance(alignment, specgan.Alignment)
     assert alignment == specgan.align(scene, path, trust)
+    with pytest.raises(specgan.SpecganError, match="no band is called 'B04'"):
+        specgan.align(scene, path, trust, bands=("B04", "B03", "B02"))
+    with pytest.raises(specgan.SpecganError, match="nodata 300"):
+        specgan.align(scene, path, trust, src_nodata=300)
 
 
 def test_a_loaded_network_keeps_no_graph() -> None:

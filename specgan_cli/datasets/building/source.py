@@ -77,6 +77,8 @@ def read_headers(
     """
     with open_scene(pair, assume_gsd) as (scene, grid):
         warn_of_untagged(scene)
+        # found once and told once, however often the image is opened again
+        pair = replace(pair, bands=scene.bands)
         gsd = round(grid.gsd, 9)
         if pair.hsi is None:
             return SourceImage(pair, grid, scene.dtype, gsd, None)
