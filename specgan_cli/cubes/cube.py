@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +17,10 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from specgan.bands import Bands
-from specgan_cli.cubes.layout import CubeStore
+from specgan_cli.cubes.layout import CubeLayout, CubeStore
 from specgan_cli.cubes.open import open_store
 from specgan_cli.cubes.options import CubeOptions
+from specgan_cli.cubes.scale import gains_of, spread_windows
 from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError, ShapeError
@@ -27,7 +28,7 @@ from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import equals
 from specgan_cli.raster.missing import given_nodata
 from specgan_cli.raster.validation import reading, redact
-from specgan_cli.types import F32, F64, Mask
+from specgan_cli.types import F32, Mask
 
 __all__ = ["Cube"]
 
@@ -35,9 +36,6 @@ logger = logging.getLogger(__name__)
 
 _UNTAGGED_NODATA = (-9999.0, -32768.0, float(np.finfo(np.float32).min), 9.969209968386869e36)
 """Values that are nodata in cubes which declare none (NEON, EnMAP, ENVI, netCDF as shipped)."""
-_SAMPLE_EDGE = 64
-_SPREAD, _SPREAD_EDGE = 5, 16
-"""Windows along each axis, and pixels of their sides, that tell whether a band is dead."""
 _LOOKED_NM = (350.0, 1350.0)
 """Wavelengths between which bands are used."""
 
@@ -54,6 +52,8 @@ class Cube:
     """Where the pixels lie."""
     bands: Bands
     """The bands, in the file's order."""
+    layout: CubeLayout
+    """What the file says."""
     bad: Mask
     """Bands without use: marked in the file, by an option, or in water absorption."""
 
@@ -66,6 +66,7 @@ class Cube:
         self.numbers = np.asarray(layout.numbers or range(1, layout.count + 1))
         self._nodata = list(layout.nodata)
         self._bare = layout.grid.transform.is_identity
+        self.layout = layout
         self._store = store
 
     @classmethod
@@ -94,7 +95,7 @@ class Cube:
                 # none: not even the usual ones, and what is not a number is missing anyway
                 cube._nodata = [np.nan if nodata is None else nodata] * len(cube.bands)
             cube.bad = cube.bad | _dead(cube)
-            cube.gains = _gains(cube, options.scale)
+            cube.gains = gains_of(cube, options.scale)
         except ShapeError as error:
             store.close()
             raise RasterError(f"{redact(str(path))}: {error}") from error
@@ -209,22 +210,11 @@ def _chosen_bands(store: CubeStore, given: Bands | None, name: str) -> Bands:
     return given
 
 
-def _gains(cube: Cube, scale: float | None) -> F64:
-    count = len(cube.bands)
-    if scale is not None:
-        if not scale > 0:
-            raise RasterError(f"--hsi-scale: {scale} cannot be the stored value of reflectance 1")
-        cube.offsets = np.zeros(count)
-        return np.full(count, 1.0 / scale)
-    stored = cube._store.layout.gains
-    return np.asarray(stored) if stored is not None else np.full(count, 1.0 / _guess_scale(cube))
-
-
 def _dead(cube: Cube) -> Mask:
     """Bands without a measurement where others have some, in windows spread over the cube."""
     looked = [i for i in cube.bands.between(*_LOOKED_NM) if not cube.bad[i]]
     seen, alive = 0, np.zeros(len(looked), np.bool_)
-    for window in _spread_windows(cube.grid.shape_yx):
+    for window in spread_windows(cube.grid.shape_yx):
         if not looked or alive.all():
             break
         with reading(cube.name, f" at row {window.row}, column {window.col}"):
@@ -244,34 +234,3 @@ def _dead(cube: Cube) -> Mask:
             ", ".join(map(str, cube.numbers[dead])),
         )
     return dead
-
-
-def _spread_windows(shape_yx: tuple[int, int]) -> Iterator[Window]:
-    """Yield the middle of a grid, then smaller windows spread over all of it."""
-    rows, cols = shape_yx
-    height, width = min(rows, _SAMPLE_EDGE), min(cols, _SAMPLE_EDGE)
-    yield Window((rows - height) // 2, (cols - width) // 2, height, width)
-    height, width = min(rows, _SPREAD_EDGE), min(cols, _SPREAD_EDGE)
-    for i in range(_SPREAD):
-        for j in range(_SPREAD):
-            row, col = (rows - height) * i // (_SPREAD - 1), (cols - width) * j // (_SPREAD - 1)
-            yield Window(row, col, height, width)
-
-
-def _guess_scale(cube: Cube) -> float:
-    """The usual scale that brings the brightest visible and near-infrared values near 1."""
-    window = next(_spread_windows(cube.grid.shape_yx))
-    usable = [i for i in cube.bands.between(400.0, 1300.0) if not cube.bad[i]]
-    values, valid = cube.read(window, usable[:: max(len(usable) // 12, 1)])
-    if not usable or not valid.any():
-        return 10000.0 if cube._store.layout.dtype.startswith(("int", "uint")) else 1.0
-    high = float(np.percentile(values[:, valid], 99))
-    usual = (255.0,) if cube._store.layout.dtype == "uint8" else (1.0, 100.0, 10000.0)
-    guess = next((scale for scale in usual if high <= 2 * scale), None)
-    if guess is None:
-        raise RasterError(
-            f"{cube.name}: values up to {high:.0f} and no scale; give the stored value of "
-            "reflectance 1 with --hsi-scale"
-        )
-    logger.warning("%s: names no scale; %g is taken for reflectance 1", cube.name, guess)
-    return guess

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import re
+import shlex
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +14,10 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from specgan.bands import Bands
+from specgan_cli.cubes.envi_header import envi_list, sidecar_header
 from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.cubes.light import LightBands, stored_bad
-from specgan_cli.cubes.wavelengths import bands_of_dataset, envi_list, sidecar_header
+from specgan_cli.cubes.wavelengths import bands_of_dataset
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.drivers.rereading import Rereading
@@ -24,6 +28,10 @@ from specgan_cli.types import Mask
 
 __all__ = ["RasterStore"]
 
+logger = logging.getLogger(__name__)
+
+_RADIANCE = re.compile(r"radiance|\b[mµuμn]?W\s*[/ ]?\s*(?:cm|m)\b|\b[mµuμn]?W\s*(?:cm|m)\^?-?2")
+
 
 class RasterStore:
     """A cube in a format that GDAL reads."""
@@ -32,14 +40,15 @@ class RasterStore:
         self._dataset = _open(name)
         dataset = self._dataset
         if dataset.count == 0 or (dataset.transform.is_identity and dataset.gcps[0]):
-            message = _unplaced(redact(name), dataset.count)
+            message = _unplaced(redact(name), dataset)
             dataset.close()
             raise RasterError(message)
         with reading(name):
             self._rereading = Rereading(redact(name), dataset, lambda: _open(name))
-            envi = {**sidecar_header(name), **dataset.tags(ns="ENVI")}
+            envi = {**sidecar_header(dataset), **dataset.tags(ns="ENVI")}
             gains, offsets = _stored_scale(dataset, envi)
             self.name = redact(name)
+            _warn_of_radiance(dataset, envi, self.name)
             self._light = LightBands.of(dataset, count)
             numbers = self._light.numbers
             self._missing = missing_rule(dataset, name, numbers)
@@ -95,16 +104,39 @@ def _open(name: str) -> Any:
         raise RasterError(f"{redact(name)}: cannot open the cube ({error})") from error
 
 
-def _unplaced(name: str, count: int) -> str:
-    if count == 0:
-        return (
-            f"{name}: holds several images or none; name one of them, such as "
-            f'NETCDF:"{name}":reflectance (see gdalinfo)'
+def _warn_of_radiance(dataset: Any, envi: dict[str, str], name: str) -> None:
+    """Say so when the file's units are those of radiance."""
+    tags = {key.rpartition("#")[2].lower(): value for key, value in dataset.tags(1).items()}
+    said = [*dataset.units[:1], tags.get("units"), tags.get("long_name"), envi.get("data_units")]
+    found = next((text for text in said if text and _RADIANCE.search(text)), None)
+    if found is not None:
+        logger.warning(
+            "%s: its values are %r, which is radiance and not reflectance; use a product of "
+            "surface reflectance, or give the value of reflectance 1 with --hsi-scale",
+            name,
+            found,
         )
-    return (
-        f"{name}: has ground control points but no transform; "
-        "put it on a grid first: gdalwarp -tps in.tif out.tif"
-    )
+
+
+def _unplaced(name: str, dataset: Any) -> str:
+    if dataset.count:
+        return (
+            f"{name}: has ground control points but no transform; "
+            "put it on a grid first: gdalwarp -tps in.tif out.tif"
+        )
+    parts = [redact(part) for part in dataset.subdatasets]
+    if not parts:
+        return f"{name}: holds no image; give the file of the spectral image"
+    if (
+        len(parts) > 2
+        and len({part.rpartition(":")[2].rstrip("0123456789.") for part in parts}) == 1
+    ):
+        listed = " ".join(shlex.quote(part) for part in parts[:2])
+        return (
+            f"{name}: holds {len(parts)} images of a band each; put them together: gdalbuildvrt "
+            f"-separate cube.vrt {listed} ..., and give --wavelengths FILE.csv"
+        )
+    return f"{name}: holds several images; name one of them: {', '.join(parts[:6])}"
 
 
 def _stored_scale(
@@ -114,6 +146,10 @@ def _stored_scale(
     gains, offsets = zip(*(sentinel2.scale_of(dataset, i) for i in dataset.indexes), strict=True)
     if any(gain != 1.0 for gain in gains) or any(offsets):
         return gains, offsets
+    listed = envi_list(envi.get("data_gain_values", ""))
+    if len(listed) == dataset.count and any(gain != 1.0 for gain in listed):
+        added = envi_list(envi.get("data_offset_values", ""))
+        return tuple(listed), tuple(added) if len(added) == len(listed) else None
     tags = {key.lower(): value for key, value in dataset.tags().items()}
     named = (envi.get("reflectance_scale_factor"), tags.get("scale"), tags.get("scale_factor"))
     for text in named:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from rasterio.enums import ColorInterp
 
-from specgan_cli.cubes.wavelengths import envi_list
+from specgan_cli.cubes.envi_header import envi_list
 from specgan_cli.raster.bands import says_light
 
 __all__ = ["LightBands", "stored_bad"]

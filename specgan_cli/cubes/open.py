@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from specgan import files
-from specgan_cli.cubes.enmap import EnmapStore, enmap_files
 from specgan_cli.cubes.gdal import RasterStore
 from specgan_cli.cubes.layout import CubeStore
+from specgan_cli.cubes.products.enmap import EnmapStore, enmap_files
 from specgan_cli.errors import DAMAGE, MissingExtraError, RasterError, SpecganError
 
 __all__ = ["open_sensor", "open_store"]
@@ -34,7 +34,8 @@ def open_store(name: str, count: int | None = None) -> CubeStore:
 def open_sensor(name: str) -> CubeStore | None:
     """Open a sensor's product with its own reader.
 
-    Knows NEON reflectance HDF5, PRISMA L2D, EMIT L2A reflectance and EnMAP L2A.
+    Knows NEON reflectance HDF5, PRISMA L2D, EMIT L2A reflectance and EnMAP L2A; of radiance and
+    products in the sensor's geometry it says what to use instead.
 
     Args:
         name: A local file, or anything else.
@@ -90,7 +91,7 @@ def _gdal_reads(name: str) -> bool:
 
 
 def _open_hdf5(h5py: Any, name: str) -> CubeStore | None:
-    from specgan_cli.cubes.hdf5 import LAYOUTS
+    from specgan_cli.cubes.products.hdf5 import LAYOUTS, refuse
 
     try:
         file = h5py.File(name, "r")
@@ -100,6 +101,7 @@ def _open_hdf5(h5py: Any, name: str) -> CubeStore | None:
         for is_like, store in LAYOUTS:
             if is_like(file):
                 return store(name, file)
+        refuse(name, file)
     except SpecganError:
         file.close()
         raise

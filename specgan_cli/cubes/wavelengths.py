@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,16 @@ import numpy as np
 
 from specgan import files
 from specgan.bands import CANONICAL_BANDS, Bands
+from specgan_cli.cubes.envi_header import envi_list, sidecar_header
+from specgan_cli.cubes.units import found_bands
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.types import Mask
 
 __all__ = [
     "bands_of_dataset",
-    "envi_list",
     "inline_bands",
     "parse_bad_bands",
     "read_wavelengths",
-    "sidecar_header",
-    "to_nanometres",
 ]
 
 logger = logging.getLogger(__name__)
@@ -35,11 +34,8 @@ logger = logging.getLogger(__name__)
 _Found = tuple[list[float] | None, list[float] | None]
 """Centres and widths in nanometres, where a source has them."""
 
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
 _WAVELENGTH_COLUMNS = ("wavelength", "center", "centre", "wl", "lambda", "nm")
-_MICROMETRES = ("um", "µm", "μm", "microm", "micron")
-_NANOMETRES = ("nm", "nanom")
 
 _NAMED_BANDS = {
     "coastal": (443.0, 30.0),
@@ -63,30 +59,10 @@ _NAMED_BANDS = {
 }
 """Centres and widths in nanometres of the bands that sensors call so, as wide as most of them."""
 
+_LISTS = ("wavelength", "wavelengths", "center_wavelengths")
+_IN_BRACKETS = re.compile(r"\((\d+(?:\.\d+)?)\)")
+
 _INLINE_BAND = re.compile(r"\d+(\.\d+)?(:\d+(\.\d+)?)?")
-
-
-def to_nanometres(values: Sequence[float], units: str | None = None) -> list[float]:
-    """Wavelengths in nanometres.
-
-    Args:
-        values: Wavelengths.
-        units: What the file calls their unit; when that says nothing, values whose median is
-            below 100 are taken for micrometres.
-
-    Raises:
-        RasterError: The unit is known and no length (wavenumber, GHz, index).
-    """
-    name = (units or "").strip().lower()
-    if name.startswith(_MICROMETRES):
-        return [1000.0 * value for value in values]
-    if name.startswith(_NANOMETRES):
-        return list(values)
-    if name.startswith(("wavenumber", "ghz", "mhz", "index")):
-        raise RasterError(
-            f"wavelengths are given in {units}; give them in nanometres with --wavelengths FILE.csv"
-        )
-    return [1000.0 * value for value in values] if np.median(values) < 100 else list(values)
 
 
 def inline_bands(text: str | Path) -> Bands | None:
@@ -122,7 +98,10 @@ def read_wavelengths(path: str | Path) -> Bands:
             lines = [line for line in stream if line.strip() and not line.startswith("#")]
     except (OSError, UnicodeDecodeError) as error:
         raise RasterError(f"{path}: cannot read the wavelengths ({error})") from error
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, _dialect(lines))]
+    dialect = _dialect(lines)
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, dialect)]
+    if dialect.delimiter != ",":
+        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
     if not rows:
         raise RasterError(f"{path}: holds no wavelengths; give one row for every band")
     try:
@@ -138,17 +117,18 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
     """Find the bands of an open raster.
 
     Args:
-        dataset: A `rasterio.DatasetReader`.
+        dataset: The bands of it that measure light (`LightBands`).
         name: The file, for messages.
 
     Raises:
         MismatchError: No wavelengths are found, and the cube has not the 48 canonical bands.
     """
-    header = sidecar_header(dataset.name)
+    header = sidecar_header(dataset.dataset)
     sources: tuple[tuple[str, Callable[[], _Found]], ...] = (
         ("band tags", lambda: _from_band_tags(dataset)),
-        ("ENVI namespace", lambda: _from_envi(dataset.tags(ns="ENVI"), dataset.count)),
-        ("ENVI header", lambda: _from_envi(header, dataset.count)),
+        ("ENVI namespace", lambda: _from_envi(dataset.tags(ns="ENVI"), dataset)),
+        ("ENVI header", lambda: _from_envi(header, dataset)),
+        ("dataset's tags", lambda: _from_dataset_tags(dataset)),
         ("IMAGERY domain", lambda: _from_imagery(dataset)),
         ("band descriptions", lambda: _from_descriptions(dataset)),
         ("bands' names", lambda: _from_names(dataset)),
@@ -167,21 +147,6 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
         f"{name}: its {dataset.count} bands name no wavelengths; "
         'give them with --wavelengths, as FILE.csv or written out: "660 560 480 830"'
     )
-
-
-def envi_list(text: str) -> list[float]:
-    """The numbers of an ENVI header value such as ``{450.1, 455.2}``."""
-    return [float(number) for number in _NUMBER.findall(text)]
-
-
-def sidecar_header(path: str) -> dict[str, str]:
-    """Items of an ENVI header that lies beside a raster (``x.hdr`` or ``x.tif.hdr``)."""
-    for candidate in (Path(path).with_suffix(".hdr"), Path(path + ".hdr")):
-        if candidate.is_file():
-            text = candidate.read_text(encoding="utf-8", errors="replace")
-            items = re.findall(r"^\s*([^=\n{}]+?)\s*=\s*(\{[^}]*\}|[^\n]*)", text, re.MULTILINE)
-            return {key.lower().replace(" ", "_"): value.strip() for key, value in items}
-    return {}
 
 
 def parse_bad_bands(text: str, bands: Bands) -> Mask:
@@ -211,16 +176,19 @@ def parse_bad_bands(text: str, bands: Bands) -> Mask:
 
 def _dialect(lines: Iterable[str]) -> type[csv.Dialect]:
     class Delimited(csv.excel):
-        delimiter = next((mark for mark in ",;\t" if any(mark in line for line in lines)), ",")
+        delimiter = next((mark for mark in ";\t," if any(mark in line for line in lines)), ",")
 
     return Delimited
 
 
 def _table_bands(rows: list[list[str]]) -> Bands:
     header = [cell.lower() for cell in rows[0]]
+    _check_commas(rows)
     if not any(re.search("[a-df-z]", cell) for cell in header):
         columns = list(zip(*[[float(cell) for cell in row if cell] for row in rows], strict=True))
-        return _in_nanometres(columns[0], columns[1] if len(columns) == 2 else None, None)
+        return Bands.from_wavelengths(
+            *found_bands(columns[0], columns[1] if len(columns) == 2 else None, None)
+        )
     named = [i for name in _WAVELENGTH_COLUMNS for i, cell in enumerate(header) if name in cell]
     if not named:
         raise ValueError("no column is named wavelength")
@@ -229,30 +197,29 @@ def _table_bands(rows: list[list[str]]) -> Bands:
     units = "um" if re.search(r"\bum\b|_um|micro", header[at]) else None
     centres = [float(row[at]) for row in rows[1:]]
     widths = None if width_at is None else [float(row[width_at]) for row in rows[1:]]
-    return _in_nanometres(centres, widths, units)
+    return Bands.from_wavelengths(*found_bands(centres, widths, units))
 
 
-def _in_nanometres(
-    centres: Sequence[float], widths: Sequence[float] | None, units: str | None
-) -> Bands:
-    return Bands.from_wavelengths(*_found(centres, widths, units))
+def _check_commas(rows: list[list[str]]) -> None:
+    """Raise where commas may be decimal points: 400,5 for 400.5."""
+    body = rows[1:] if len(rows) > 1 else rows
+    pairs = all(len(row) == 2 and row[0].isdigit() and row[1].isdigit() for row in body)
+    bare = rows[0][0].isdigit() and len(rows) > 1
+    if pairs and (len(rows[0]) == 1 or (bare and all(int(row[1]) < 10 for row in body))):
+        raise ValueError(
+            f"{','.join(body[0])} may be {'.'.join(body[0])}: write decimal points, or put ; "
+            "between the columns"
+        )
 
 
-def _found(
-    centres: Sequence[float], widths: Sequence[float] | None, units: str | None
-) -> tuple[list[float], list[float] | None]:
-    """Centres and widths in nanometres; widths only where there is one for every band."""
-    converted = to_nanometres(centres, units)
-    factor = converted[0] / centres[0] if centres[0] else 1.0
-    complete = widths is not None and len(widths) == len(centres) and min(widths) > 0
-    return converted, [factor * width for width in widths or ()] if complete else None
-
-
-def _from_envi(header: Mapping[str, str], count: int) -> _Found:
-    centres = envi_list(header.get("wavelength", ""))
-    if len(centres) != count or min(centres) <= 0:
+def _from_envi(header: Mapping[str, str], dataset: Any) -> _Found:
+    listed = next((header[key] for key in _LISTS if key in header), "")
+    centres = dataset.chosen(envi_list(listed))
+    if not centres or min(centres) <= 0:
         return None, None
-    return _found(centres, envi_list(header.get("fwhm", "")), header.get("wavelength_units"))
+    widths = dataset.chosen(envi_list(header.get("fwhm", "")))
+    units = next((header[key] for key in header if "wavelength" in key and "unit" in key), None)
+    return found_bands(centres, widths, units)
 
 
 def _from_band_tags(dataset: Any) -> _Found:
@@ -265,7 +232,14 @@ def _from_band_tags(dataset: Any) -> _Found:
     if len(centres) != len(tags):
         return None, None
     widths = [width for tag in tags if (width := _number(tag.get("fwhm")))]
-    return _found(centres, widths, tags[0].get("wavelength_units"))
+    units = next((tags[0][key] for key in tags[0] if "wavelength_unit" in key), None)
+    return found_bands(centres, widths, units)
+
+
+def _from_dataset_tags(dataset: Any) -> _Found:
+    """Read the list that HDF5 warped to GeoTIFF, and xarray's exports, have as one item."""
+    tags = {key.rpartition("#")[2].lower(): value for key, value in dataset.tags().items()}
+    return _from_envi(tags, dataset)
 
 
 def _from_imagery(dataset: Any) -> _Found:
@@ -274,19 +248,20 @@ def _from_imagery(dataset: Any) -> _Found:
     if len(centres) != len(tags):
         return None, None
     widths = [width for tag in tags if (width := _number(tag.get("FWHM_UM")))]
-    return _found(centres, widths, "um")
+    return found_bands(centres, widths, "um")
 
 
 def _from_descriptions(dataset: Any) -> _Found:
     texts = [text or "" for text in dataset.descriptions]
     matches = [match for text in texts if (match := _WITH_UNIT.search(text))]
     if len(matches) == len(texts):
-        return _found([float(match[1]) for match in matches], None, matches[0][2])
-    bare = [number for text in texts if (number := _number(text))]
+        return found_bands([float(match[1]) for match in matches], None, matches[0][2])
+    inner = [match[1] if (match := _IN_BRACKETS.search(text)) else text for text in texts]
+    bare = [number for text in inner if (number := _number(text))]
     if len(bare) != len(texts) or len(bare) < 2 or not 0.2 < min(bare) <= max(bare) < 3e4:
         return None, None
     counts_bands = all(value == i + 1 for i, value in enumerate(bare))
-    return (None, None) if counts_bands else _found(bare, None, None)
+    return (None, None) if counts_bands else found_bands(bare, None, None)
 
 
 def _from_names(dataset: Any) -> _Found:

@@ -27,6 +27,7 @@ from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.geotiff.description import BandMetadata, Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
+from specgan_cli.inference.job import check_overlap
 from specgan_cli.outputs import TIFF, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.bands import BandSpec
@@ -113,6 +114,7 @@ def align_cube(
     rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
     with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:
         cube.check_placed()
+        check_overlap(scene, cube)
         warn_of_untagged(scene)
         part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
         from specgan_cli.alignment.estimate import align

@@ -13,7 +13,8 @@ from affine import Affine
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
-from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths, to_nanometres
+from specgan_cli.cubes.units import to_nanometres
+from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.raster.grid import Window
 from support.rasters import tag_bands, write_raster
@@ -61,8 +62,8 @@ def test_micrometres_are_told_by_their_size_where_no_unit_is_given(tmp_path):
 def test_a_named_unit_comes_before_the_size_of_the_values():
     assert to_nanometres([101.0, 120.0], "Micrometers") == [101000.0, 120000.0]
     assert to_nanometres([45.0, 55.0], "Nanometers") == [45.0, 55.0]
-    with pytest.raises(RasterError, match="Wavenumber"):
-        to_nanometres([1000.0, 2000.0], "Wavenumber")
+    with pytest.raises(RasterError, match="Index"):
+        to_nanometres([1000.0, 2000.0], "Index")
 
 
 def test_exact_band_tags_come_before_the_rounded_imagery_domain(tmp_path):
@@ -190,7 +191,7 @@ def test_formats_that_gdal_opens_give_the_same_reflectance(tmp_path, driver):
     [
         "wavelength_nm,fwhm\n450,6\n550,6\n650,6\n750,6\n",
         "band;Center Wavelength (nm);FWHM (nm)\n1;450;6\n2;550;6\n3;650;6\n4;750;6\n",
-        "450,6\n550,6\n650,6\n750,6\n",
+        "450,6.0\n550,6.0\n650,6.0\n750,6.0\n",
         "# measured\nwavelength_um,fwhm_um\n0.45,0.006\n0.55,0.006\n0.65,0.006\n0.75,0.006\n",
     ],
 )

@@ -196,7 +196,7 @@ def test_enmap_is_read_from_either_of_its_files(tmp_path, named):
 def test_enmap_metadata_without_an_image_are_refused(tmp_path):
     image, metadata = make_enmap(tmp_path, numbers(5))
     image.unlink()
-    with pytest.raises(RasterError, match=r"SPECTRAL_IMAGE\.TIF is not beside"):
+    with pytest.raises(RasterError, match=r"SPECTRAL_IMAGE\.TIF or \.bsq, is not beside"):
         Cube.open(metadata)
 
 

@@ -18,10 +18,11 @@ from rasterio.errors import CRSError
 
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout, CubeStore
+from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.types import Mask
 
-__all__ = ["LAYOUTS", "EmitStore", "NeonStore", "PrismaStore"]
+__all__ = ["LAYOUTS", "EmitStore", "NeonStore", "PrismaStore", "refuse"]
 
 _PRISMA_FIELDS = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
 _PRISMA_FULL_SCALE = 65535.0
@@ -175,6 +176,47 @@ def _is_prisma(file: Any) -> bool:
 
 def _is_emit(file: Any) -> bool:
     return "reflectance" in file and "location/glt_x" in file and "sensor_band_parameters" in file
+
+
+def refuse(name: str, file: Any) -> None:
+    """Raise for products of radiance, or in the sensor's geometry, with what to use instead.
+
+    Raises:
+        RasterError: It is one of them.
+    """
+    swaths = file.get("HDFEOS/SWATHS")
+    names = list(swaths) if _is_group(swaths) else []
+    prisma = next((each[4:].partition("_")[0] for each in names if each.startswith("PRS_L")), None)
+    if prisma == "L2C":
+        raise RasterError(
+            f"{name}: PRISMA L2C is not geocoded; use the L2D product of the same scene"
+        )
+    if prisma is not None:
+        raise RasterError(
+            f"{name}: PRISMA {prisma} is radiance, not reflectance; use the L2D product of the "
+            "same scene"
+        )
+    if "radiance" in file and "sensor_band_parameters" in file:
+        raise RasterError(
+            f"{name}: EMIT L1B is radiance; use the L2A reflectance product (EMIT_L2A_RFL_...)"
+        )
+    if _is_group(swaths) and (found := _largest(swaths)) is not None:
+        raise RasterError(
+            f"{name}: holds {found} in the sensor's geometry, not on the ground; use the "
+            "orthorectified product, as GeoTIFF where there is one"
+        )
+
+
+def _largest(group: Any) -> str | None:
+    """Return the path of the largest array of three dimensions."""
+    found: list[tuple[int, str]] = []
+
+    def look(_: str, node: Any) -> None:
+        if len(getattr(node, "shape", ())) == 3:
+            found.append((node.size, node.name))
+
+    group.visititems(look)
+    return max(found)[1] if found else None
 
 
 LAYOUTS: tuple[tuple[Callable[[Any], bool], Callable[[str, Any], CubeStore]], ...] = (

@@ -1,0 +1,1 @@
+"""Products of sensors, each with a reader of its own."""
