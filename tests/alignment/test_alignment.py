@@ -154,6 +154,17 @@ def test_a_cube_in_another_crs_is_aligned(tmp_path, ground, scene_path):
     assert residual(found(scene_path, path, local=False), shift) <= 0.016
 
 
+def test_a_cube_and_a_scene_on_the_same_site_grid_are_aligned(tmp_path, ground):
+    site = (
+        'LOCAL_CS["Site grid",UNIT["metre",1,AUTHORITY["EPSG","9001"]],AXIS["Easting",EAST],'
+        'AXIS["Northing",NORTH]]'
+    )
+    scene = pairs.write_scene(tmp_path / "s.tif", ground, pairs.scene_transform(), site)
+    cube = pairs.cube_of(pairs.see(ground, RATIO, PAD, (1.37, -0.82)))
+    path = pairs.write_cube(tmp_path / "c.tif", cube, cube_transform(), site)
+    assert residual(found(scene, path, local=False), (1.37, -0.82)) <= 0.016
+
+
 def test_a_smooth_warp_is_followed_within_three_hundredths_of_a_pixel(tmp_path, ground, scene_path):
     def warp(rows, cols):
         return 1.5 * np.sin(2 * np.pi * cols / 72 + 0.4), 1.5 * np.cos(2 * np.pi * rows / 72 + 0.2)
