@@ -129,10 +129,13 @@ def gallery_page() -> str:
         "The sample scene is simulated, and the shipped weights drew it. "
         "Of `upscale`, from the left: scene, "
         "bicubic enlargement, output; the part is the one with most contrast, unless a window is "
-        "given. `python docs/pictures.py` makes all of them again.\n",
+        "given. Good, median and bad are chosen by their rank in a report, and show: input, "
+        "bicubic, output, truth. `python docs/pictures.py` makes all of them again.\n",
     ]
-    for name, (title, command) in GALLERY.items():
-        parts += [f"## {title}\n", f"    {command}\n", f"![{title}](pictures/{name}.jpg)\n"]
+    for name, picture in GALLERY.items():
+        lines = "".join(f"    {command}\n" for command in picture.commands)
+        shown = f"![{picture.title}](pictures/{name}.jpg)\n"
+        parts += [f"## {picture.title}\n", lines, shown]
     return "\n".join(parts)
 
 

@@ -108,6 +108,7 @@ def test_the_gallery_is_there_and_small() -> None:
     pictures = {path.stem: path.stat().st_size for path in (DOCS / "pictures").glob("*.jpg")}
     assert set(pictures) == set(GALLERY)
     assert len(pictures) >= 16
+    assert {"best", "median", "worst", "page"} <= {each.rank for each in GALLERY.values()}
     assert sum(pictures.values()) < 2_000_000
 
 

@@ -115,7 +115,7 @@ def test_cheap_readme_commands_run(line: str, folder: Path) -> None:
     if "--window" in line:
         import rasterio
 
-        with rasterio.open(folder / "out.tif") as output:
+        with rasterio.open(folder / "part.tif") as output:
             assert (output.width, output.height) == (3 * 32, 2 * 32)
 
 
