@@ -133,15 +133,22 @@ def make_plan(
     )
 
 
-def plan_job(job: Job, networks: "Networks") -> RunPlan:
-    """Choose tile and batch for a job, within its memory."""
+def plan_job(job: Job, networks: "Networks", most: int | None = None) -> RunPlan:
+    """Choose tile and batch for a job, within its memory.
+
+    Args:
+        job: The scene.
+        networks: The loaded weights.
+        most: Bytes that one worker of a cluster may take; None where this process computes.
+    """
     compute = job.request.compute
+    limit = compute.max_memory or most or free_memory() // 2
     return make_plan(
         job.crop,
         scale=compute.scale,
         dtype=job.output.dtype,
         costs=network_costs(networks, compute.scale, job.count - 3),
-        limit=compute.max_memory or free_memory() // 2,
+        limit=min(limit, most or limit),
         tile=compute.tile,
         batch=compute.batch,
         count=job.count,

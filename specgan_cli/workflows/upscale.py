@@ -15,13 +15,8 @@ from specgan import files
 from specgan_cli import png
 from specgan_cli.devices import check_devices
 from specgan_cli.errors import SpecganError, writing
-from specgan_cli.inference.cluster import (
-    check_cluster,
-    compute_parts,
-    copy_parts,
-    open_cluster,
-    remove_parts,
-)
+from specgan_cli.inference.cluster.connection import check_cluster, open_cluster, worker_memory
+from specgan_cli.inference.cluster.rows import compute_parts, copy_parts, remove_parts
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.output import (
     ArraySink,
@@ -116,11 +111,15 @@ def upscale(
             _log("aligned", describe_alignment(job.alignment), job.alignment)
         job = settled(job, weights)
         networks = load(job.request.compute)
-        plan = plan_job(job, networks)
-        _log("plan", f"{plan.tile_count} tiles of {plan.tile} x {plan.tile}", plan.to_json())
         run = run_on_cluster if request.compute.dask else run_here
-        done = run(job, plan, networks, progress)
+        done = run(job, networks, progress)
         return make_report(job, weights, done, seconds=time.monotonic() - start)
+
+
+def _plan(job: Job, networks: "Networks", most: int | None = None) -> RunPlan:
+    plan = plan_job(job, networks, most)
+    _log("plan", f"{plan.tile_count} tiles of {plan.tile} x {plan.tile}", plan.to_json())
+    return plan
 
 
 def _make_folder(folder: Path) -> None:
@@ -156,10 +155,11 @@ def upscale_array(request: UpscaleRequest, *, progress: Progress | None = None) 
         return GeoArray(sink.masked(), job.grid.transform, job.grid.crs)
 
 
-def run_here(job: Job, plan: RunPlan, networks: "Networks", progress: Progress | None) -> RunStats:
+def run_here(job: Job, networks: "Networks", progress: Progress | None) -> RunStats:
     """Compute a job's tiles in this process, and write its output."""
     from specgan_cli.inference.engine import make_engines
 
+    plan = _plan(job, networks)
     engines = make_engines(job, networks)
     writer = make_writer(job, plan, networks.weights.sha256)
     with hint_resume(writer.path), writer:
@@ -176,12 +176,11 @@ def run_here(job: Job, plan: RunPlan, networks: "Networks", progress: Progress |
     return RunStats(plan, networks.devices, resumed, busy)
 
 
-def run_on_cluster(
-    job: Job, plan: RunPlan, networks: "Networks", progress: Progress | None
-) -> RunStats:
+def run_on_cluster(job: Job, networks: "Networks", progress: Progress | None) -> RunStats:
     """Have a job's tiles computed by Dask workers, and put their parts together."""
     address, path = str(job.request.compute.dask), job.request.output.path
     with open_cluster(address) as client:
+        plan = _plan(job, networks, worker_memory(client))
         parts = compute_parts(job, plan, networks.weights.sha256, client, progress)
     if job.request.output.of == "VRT":
         with writing(path), files.replacing(path) as temporary:

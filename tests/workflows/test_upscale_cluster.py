@@ -2,6 +2,9 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,6 +13,17 @@ import numpy as np
 import pytest
 import rasterio
 
+from specgan_cli.inference.cluster.connection import worker_memory
+from specgan_cli.inference.job import open_job
+from specgan_cli.inference.plan import plan_job
+from specgan_cli.inference.predictors.networks import load_networks
+from specgan_cli.inference.predictors.weights import read_weights
+from specgan_cli.inference.request import (
+    ComputeOptions,
+    InputOptions,
+    OutputOptions,
+    UpscaleRequest,
+)
 from support.command import specgan
 from support.tiny_networks import tiny_weights
 
@@ -92,7 +106,7 @@ def test_a_cluster_can_leave_parts_under_a_vrt(mask_scene: Path, tmp_path: Path,
 def test_an_unreachable_scheduler_is_one_line(
     uint8_scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("specgan_cli.inference.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("specgan_cli.inference.cluster.connection.CONNECT_SECONDS", 1)
     words = ("upscale", uint8_scene, "-x", 2, "-o", tmp_path / "o.tif", "--weights", tiny_weights())
     done = specgan(*words, "--dask", "tcp://127.0.0.1:9")
     assert done.code == 1
@@ -108,3 +122,76 @@ def test_a_worker_with_other_weights_is_refused(
     done = specgan(*words, "--dask", cluster.scheduler_address)
     assert done.code == 1
     assert "other weights" in done.stderr
+
+
+def dask(*words: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", f"distributed.cli.dask_{words[0]}", *map(str, words[1:])]
+    return subprocess.Popen([*command, "--no-dashboard"], stderr=subprocess.DEVNULL)
+
+
+def kill_the_scheduler(scheduler: subprocess.Popen[bytes], parts: Path, told: list[float]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(parts.glob("*.tif")):
+        time.sleep(0.02)
+    scheduler.kill()
+    told.append(time.monotonic())
+
+
+def test_a_dead_scheduler_is_one_line_and_what_was_made_is_kept(
+    make_raster, tmp_path: Path
+) -> None:
+    scene = make_raster(shape_yx=(128, 16), nodata=5)
+    words = ("upscale", scene, "-x", 4, "--tile", 4, "--weights", tiny_weights())
+    specgan(*words, "-o", tmp_path / "one.tif")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    told: list[float] = []
+    with (
+        dask("scheduler", "--port", port) as scheduler,
+        dask("worker", address, "--nthreads", 1, "--no-nanny", "--death-timeout", 30) as worker,
+    ):
+        wait_for(port)
+        parts = tmp_path / "many.parts"
+        killer = threading.Thread(target=kill_the_scheduler, args=(scheduler, parts, told))
+        killer.start()
+        done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", address)
+        killer.join()
+        worker.kill()
+    assert done.code == 1
+    assert f"the scheduler {address} is gone" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = sorted(parts.glob("*.tif"))
+    assert 0 < len(kept) < 32
+    done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", "local:1", "--resume")
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+
+
+def test_tasks_keep_to_the_memory_of_the_smallest_worker(cluster) -> None:
+    import distributed
+
+    with distributed.Client(cluster) as client:
+        limits = [worker["memory_limit"] for worker in cluster.scheduler_info["workers"].values()]
+        assert worker_memory(client) == min(limits) // 2
+
+
+def test_a_tile_fits_a_worker_though_this_machine_has_more(uint8_scene: Path) -> None:
+    compute = ComputeOptions(weights=str(tiny_weights()), scale=32)
+    output = OutputOptions(Path("out.tif"))
+    request = UpscaleRequest(InputOptions(str(uint8_scene)), compute, output)
+    with open_job(request, read_weights(compute)) as job:
+        networks = load_networks(compute)
+        roomy, tight = plan_job(job, networks), plan_job(job, networks, 400_000_000)
+    assert tight.tile < roomy.tile

@@ -10,19 +10,15 @@ import importlib
 import importlib.util
 import logging
 import shutil
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import rasterio
 from rasterio.errors import RasterioError
 
 from specgan_cli.errors import (
-    MissingExtraError,
     OutputError,
     SpecganError,
     WeightsError,
@@ -35,15 +31,11 @@ from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.grid import Window
-from specgan_cli.threads import environment, used_threads
 
 if TYPE_CHECKING:
     from specgan_cli.inference.predictors.networks import Networks
 
 logger = logging.getLogger(__name__)
-
-CONNECT_SECONDS = 5
-"""How long a scheduler may take to answer."""
 
 RETRIES = 3
 """How often a row is done again when its worker fails or is lost."""
@@ -67,74 +59,6 @@ class RowTask:
 
     weights_sha256: str
     """Of the driver's weights; a worker's must be the same."""
-
-
-def check_cluster(address: str) -> None:
-    """Raise unless an address makes sense and something listens there; imports nothing of Dask.
-
-    Raises:
-        MissingExtraError: Dask is not installed.
-        SpecganError: Nothing listens there, or the address makes no sense.
-    """
-    if importlib.util.find_spec("distributed") is None:
-        raise MissingExtraError(
-            "a cluster needs Dask, which is not installed; pip install dask distributed"
-        )
-    kind, _, rest = address.partition(":")
-    if kind == "local":
-        if not rest.isdigit() or int(rest) < 1:
-            raise SpecganError(f"--dask {address}: give local:N with N worker processes")
-        return
-    try:
-        parts = urlsplit(address)
-        socket.create_connection((parts.hostname, parts.port), CONNECT_SECONDS).close()
-    except (OSError, ValueError, TypeError) as error:
-        raise _unreachable(address) from error
-
-
-def _unreachable(address: str) -> SpecganError:
-    return SpecganError(
-        f"--dask {address}: no scheduler answers; start one with `dask scheduler`, "
-        "or give local:N for workers on this machine"
-    )
-
-
-@contextmanager
-def open_cluster(address: str) -> Iterator[Any]:
-    """Connect to a scheduler, or start workers on this machine.
-
-    Args:
-        address: tcp://HOST:PORT, or local:N for N worker processes here.
-
-    Yields:
-        A `distributed.Client`.
-
-    Raises:
-        SpecganError: The scheduler cannot be reached.
-    """
-    distributed: Any = importlib.import_module("distributed")
-    if not logger.isEnabledFor(logging.INFO):
-        logging.getLogger("distributed").setLevel(logging.ERROR)
-    kind, _, rest = address.partition(":")
-    if kind == "local":
-        share = max(used_threads() // int(rest), 1)
-        with (
-            distributed.LocalCluster(
-                n_workers=int(rest),
-                threads_per_worker=1,
-                dashboard_address=":0",
-                env=environment(share),
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            yield client
-        return
-    try:
-        client = distributed.Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise _unreachable(address) from error
-    with client:
-        yield client
 
 
 def compute_parts(
@@ -167,17 +91,23 @@ def compute_parts(
     counts = {str(task.path): task.plan.tile_count for task in todo}
     futures = client.map(upscale_row, todo, retries=RETRIES, pure=False)
     try:
-        for _, path in distributed.as_completed(futures, with_results=True):
-            done += counts[path]
+        for future in distributed.as_completed(futures):
+            done += counts[future.result()]
             if progress is not None:
                 progress(done, plan.tile_count)
-    except (distributed.KilledWorker, distributed.CancelledError) as error:
+    except distributed.KilledWorker as error:
         raise SpecganError(
             f"{job.scene.name}: workers were lost {RETRIES} times over one row: {error}; "
             "give them more memory or a smaller --tile, then --resume"
         ) from error
+    except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
+        raise SpecganError(
+            f"{job.scene.name}: the scheduler {job.request.compute.dask} is gone; start it again "
+            f"and repeat the command with --resume, which keeps what lies in {folder}"
+        ) from error
     finally:
-        client.cancel(futures)
+        if client.status == "running":
+            client.cancel(futures)
     return [task.path for task in tasks]
 
 

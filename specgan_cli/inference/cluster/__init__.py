@@ -1,0 +1,1 @@
+"""One scene on many machines, by Dask."""
