@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from specgan_cli.alignment.ground import ground_field, ground_shift, metres_per_unit
-from specgan_cli.alignment.local import refine_locally
+from specgan_cli.alignment.local import refine_locally, shows_no_field
 from specgan_cli.alignment.options import THRESHOLD, AlignOptions
 from specgan_cli.alignment.pair import MatchPair
 from specgan_cli.alignment.refine import Motion, blur_variance, refine, sampled
@@ -145,6 +145,8 @@ def _blurred(views: list[View], motion: Motion) -> list[View]:
 def _with_field(pair: MatchPair, motion: Motion, views: list[View]) -> tuple[Motion, list[View]]:
     """The motion with a local field where one helps, and the views that it was found on."""
     overlap = pair.overlap
+    if shows_no_field(views, motion):
+        return motion, views
     if len(views) > 1:
         pad = math.ceil(max(map(abs, motion.shift))) + _LOCAL_REACH
         views = pair.views(pad, _LOCAL_VIEWS_PER_AXIS)

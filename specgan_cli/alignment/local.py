@@ -19,7 +19,7 @@ from specgan_cli.alignment.views import View
 from specgan_cli.resampling.field import bspline_basis
 from specgan_cli.types import F64
 
-__all__ = ["refine_locally"]
+__all__ = ["refine_locally", "shows_no_field"]
 
 Selection = Callable[[View], F64]
 
@@ -55,6 +55,13 @@ class _Trial:
     def loss(self) -> float:
         """Their mean."""
         return float(np.nanmean(self.losses))
+
+
+def shows_no_field(views: list[View], motion: Motion) -> bool:
+    """Tell whether the displacement explains so much in every view that no field can help."""
+    losses = [_losses([view], motion) for view in views]
+    means = [float(np.nanmean(each)) for each in losses if np.isfinite(each).any()]
+    return bool(means) and max(means) < _EXPLAINED
 
 
 def refine_locally(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -90,10 +91,15 @@ class MatchPair:
         """Grid of the scene."""
         return self.coarse.grid if self.scene_is_coarse else self.fine.grid
 
-    @property
+    @cached_property
     def gsd(self) -> float:
         """Metres of a coarse pixel."""
         return self.coarse.grid.gsd
+
+    @cached_property
+    def oversampling(self) -> int:
+        """Lattice cells along one side of a coarse pixel."""
+        return min(max(round(self.gsd / self.fine.grid.gsd), 1), _MOST_OVERSAMPLING)
 
     def views(self, pad: int, per_axis: int) -> list[View]:
         """Read the overlap as one view, or as up to `per_axis` squared views spread over it.
@@ -107,7 +113,7 @@ class MatchPair:
 
     def _view(self, window: Window, pad: int) -> View:
         values, valid = self.coarse.read(window)
-        m = min(max(round(self.gsd / self.fine.grid.gsd), 1), _MOST_OVERSAMPLING)
+        m = self.oversampling
         lattice, known = resample_window(
             self.fine.read,
             self.fine.grid.shape_yx,

@@ -18,7 +18,9 @@ from specgan_cli.types import F64, Mask
 __all__ = ["Resampled", "View", "high_pass", "make_view"]
 
 
-_MOST_FILL_STEPS = 12
+_FILLS = (3, 9, 33)
+"""Sides of the neighbourhoods that invalid cells are filled from; splines and blur that touch a
+valid cell reach no farther."""
 
 
 @dataclass(frozen=True)
@@ -207,16 +209,17 @@ def _mix(weights: F64, parts: list[F64]) -> F64:
 def _filled(images: F64, valid: Mask) -> F64:
     """Invalid pixels filled with the mean of valid ones around them, nearer ones first."""
     known = valid.copy()
-    for step in range(_MOST_FILL_STEPS):
+    for size in _FILLS:
         if known.all() or not known.any():
-            break
-        size = 2 ** (step + 1) + 1
+            return images
         weight = uniform_filter(valid.astype(np.float64), size, mode="constant")
         fresh = ~known & (weight > 1e-9)
         for image in images:
             blurred = uniform_filter(image * valid, size, mode="constant")
             image[fresh] = blurred[fresh] / weight[fresh]
         known |= fresh
+    for image in images:
+        image[~known] = image[valid].mean()
     return images
 
 

@@ -34,7 +34,7 @@ from specgan_cli.raster.bands import BandSpec
 from specgan_cli.raster.grid import Grid, Window, plan_tiles
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.untagged import warn_of_untagged
-from specgan_cli.resampling.model import Alignment
+from specgan_cli.resampling.model import UNALIGNED, Alignment
 
 __all__ = ["AlignedCubeOptions", "align_cube", "wavelength_metadata"]
 
@@ -117,9 +117,7 @@ def align_cube(
         check_overlap(scene, cube)
         warn_of_untagged(scene)
         part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
-        from specgan_cli.alignment.estimate import align
-
-        found = align(scene, cube, chosen.alignment)
+        found = _found(scene, cube, chosen.alignment)
         valid = None
         grid = scene.grid.window(part[0])
         with ExitStack() as stack:
@@ -148,6 +146,15 @@ def _check(
         check_ending(target, TIFF, "a GeoTIFF")
     if picture is not None:
         check_ending(picture, [".png"], "a PNG")
+
+
+def _found(scene: Scene, cube: Cube, options: AlignOptions) -> Alignment:
+    """Return how the cube lies; where its georeference is trusted, scipy is not imported for it."""
+    if not options.align:
+        return UNALIGNED
+    from specgan_cli.alignment.estimate import align
+
+    return align(scene, cube, options)
 
 
 def wavelength_metadata(bands: Bands) -> list[BandMetadata]:
