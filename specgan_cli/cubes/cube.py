@@ -20,13 +20,13 @@ from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout, CubeStore
 from specgan_cli.cubes.open import open_store
 from specgan_cli.cubes.options import CubeOptions
-from specgan_cli.cubes.scale import gains_of, spread_windows
+from specgan_cli.cubes.scale import gains_of
 from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import equals
-from specgan_cli.raster.missing import given_nodata
+from specgan_cli.raster.missing import given_nodata, spread_windows
 from specgan_cli.raster.validation import reading, redact
 from specgan_cli.types import F32, Mask
 
@@ -214,7 +214,7 @@ def _dead(cube: Cube) -> Mask:
     """Bands without a measurement where others have some, in windows spread over the cube."""
     looked = [i for i in cube.bands.between(*_LOOKED_NM) if not cube.bad[i]]
     seen, alive = 0, np.zeros(len(looked), np.bool_)
-    for window in spread_windows(cube.grid.shape_yx):
+    for window in spread_windows(cube.grid.full_window):
         if not looked or alive.all():
             break
         with reading(cube.name, f" at row {window.row}, column {window.col}"):

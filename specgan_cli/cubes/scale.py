@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,15 +12,13 @@ from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.missing import spread_windows
 from specgan_cli.types import F32, F64, Mask
 
-__all__ = ["gains_of", "spread_windows"]
+__all__ = ["gains_of"]
 
 logger = logging.getLogger(__name__)
 
-_SAMPLE_EDGE = 64
-_SPREAD, _SPREAD_EDGE = 5, 16
-"""Windows along each axis, and pixels of their sides, that are spread over a cube."""
 _BELIEVED = (0.003, 3.0)
 """Reflectance between which the brightest hundredth of a cube lies; snow and glint are above 1."""
 
@@ -77,21 +75,9 @@ def gains_of(cube: ScaledCube, scale: float | None) -> F64:
     return gains
 
 
-def spread_windows(shape_yx: tuple[int, int]) -> Iterator[Window]:
-    """Yield the middle of a grid, then smaller windows spread over all of it."""
-    rows, cols = shape_yx
-    height, width = min(rows, _SAMPLE_EDGE), min(cols, _SAMPLE_EDGE)
-    yield Window((rows - height) // 2, (cols - width) // 2, height, width)
-    height, width = min(rows, _SPREAD_EDGE), min(cols, _SPREAD_EDGE)
-    for i in range(_SPREAD):
-        for j in range(_SPREAD):
-            row, col = (rows - height) * i // (_SPREAD - 1), (cols - width) * j // (_SPREAD - 1)
-            yield Window(row, col, height, width)
-
-
 def _brightest(cube: ScaledCube) -> float | None:
     """Return the brightest hundredth in the visible and near infrared; None where none is seen."""
-    window = next(spread_windows(cube.grid.shape_yx))
+    window = next(spread_windows(cube.grid.full_window))
     usable = [i for i in cube.bands.between(400.0, 1300.0) if not cube.bad[i]]
     values, valid = cube.read(window, usable[:: max(len(usable) // 12, 1)])
     return float(np.percentile(values[:, valid], 99)) if usable and valid.any() else None

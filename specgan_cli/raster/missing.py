@@ -1,9 +1,10 @@
 """One rule for what is missing: nodata of each band, masks, alpha, and what is not finite."""
 
+import itertools
 import logging
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,8 @@ from specgan_cli.types import Mask, Pixels
 
 logger = logging.getLogger(__name__)
 
-_LOOK = 256
-"""Pixels along each axis of a look at an alpha band."""
+_MIDDLE, _SPREAD, _SIDE = 64, 5, 16
+"""What is looked at: side of the middle, windows along each axis, and their sides, in pixels."""
 _LEVELS = 16
 """Different values that an alpha band has at most; an image has more."""
 
@@ -120,6 +121,18 @@ def _nodata(
     return (value,) * len(bands)
 
 
+def spread_windows(area: Window) -> Iterator[Window]:
+    """Yield the middle of a window, then smaller ones spread over all of it: cheap to look at."""
+    for count, most in ((1, _MIDDLE), (_SPREAD, _SIDE)):
+        height, width = min(area.height, most), min(area.width, most)
+        for i, j in itertools.product(range(count), repeat=2):
+            row, col = (
+                (whole - part) // 2 if count == 1 else (whole - part) * at // (count - 1)
+                for whole, part, at in ((area.height, height, i), (area.width, width, j))
+            )
+            yield Window(area.row + row, area.col + col, height, width)
+
+
 def given_nodata(given: float | str, name: str) -> float | None:
     """Return the value of missing pixels that a user names; "none" is no value.
 
@@ -173,8 +186,9 @@ def _alpha(dataset: DatasetReader, name: str, bands: Sequence[int]) -> int | Non
 
 def _warn_of_an_image(dataset: DatasetReader, name: str, band: int) -> None:
     """Say so when a band that is flagged alpha holds an image, as near infrared often does."""
-    rows, cols = min(dataset.height, _LOOK), min(dataset.width, _LOOK)
-    values = dataset.read(band, out_shape=(rows, cols))
+    whole = Window(0, 0, dataset.height, dataset.width)
+    looks = (dataset.read(band, window=part.rasterio()) for part in spread_windows(whole))
+    values = np.concatenate([look.ravel() for look in looks])
     levels, counts = np.unique(values, return_counts=True)
     ends = {0.0, float(levels.max())}
     between = sum(int(n) for level, n in zip(levels, counts, strict=True) if level not in ends)

@@ -19,7 +19,7 @@ from specgan_cli.raster.drivers.sentinel2 import scale_of
 from specgan_cli.raster.further import FurtherBand, choose_further
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
-from specgan_cli.raster.missing import MissingRule, missing_rule
+from specgan_cli.raster.missing import MissingRule, missing_rule, spread_windows
 from specgan_cli.raster.validation import (
     check_dataset,
     open_dataset,
@@ -239,10 +239,7 @@ class Scene:
         """
         if self.mask_kind == "none" and not np.issubdtype(np.dtype(self.dtype), np.inexact):
             return True
-        rows, cols = window.shape_yx
-        side = SAMPLE // LATTICE
-        shape = (min(rows, side), min(cols, side))
-        if self._read(window, shape)[1].any():
+        if any(self.read(part)[1].any() for part in spread_windows(window)):
             return True
         for _, block in self._dataset.block_windows(self.bands[0]):
             part = Window(block.row_off, block.col_off, block.height, block.width)

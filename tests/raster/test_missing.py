@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.windows
 from rasterio.enums import ColorInterp
 
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import equals, mark_missing, valid_values
+from specgan_cli.raster.missing import spread_windows
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.untagged import warn_of_untagged
 from support.command import specgan
-from support.rasters import coordinates, write_raster
+from support.rasters import NORTH_UP, coordinates, write_raster
 from support.tiny_networks import tiny_weights
 
 LOWEST = float(np.finfo("float32").min)
@@ -297,3 +299,28 @@ def test_the_commands_warn_of_a_collar(tmp_path: Path, command: str) -> None:
     assert result.stderr.count("--src-nodata 0") == 1
     quiet = specgan(command, path, *words, "--src-nodata", 0, "--overwrite")
     assert "--src-nodata" not in quiet.stderr
+
+
+def test_a_look_takes_the_middle_and_all_corners() -> None:
+    area = Window(100, 200, 1000, 30)
+    windows = list(spread_windows(area))
+    assert len(windows) == 26
+    assert windows[0] == Window(568, 200, 64, 30)
+    assert {(w.row, w.col) for w in windows} >= {(100, 200), (100, 214), (1084, 200), (1084, 214)}
+    assert all(w.intersection(area) == w for w in windows)
+
+
+def test_a_huge_empty_alpha_is_looked_at_in_windows(tmp_path: Path) -> None:
+    """A sparse file of 60,000 x 50,000 pixels opens without being read as a whole."""
+    path = tmp_path / "huge.tif"
+    profile = {"width": 60000, "height": 50000, "count": 4, "dtype": "uint8", "crs": "EPSG:32618"}
+    layout = {"tiled": True, "sparse_ok": True, "compress": "deflate", "photometric": "RGB"}
+    with rasterio.open(
+        path, "w", driver="GTiff", transform=NORTH_UP, **profile, **layout
+    ) as dataset:
+        dataset.colorinterp = RGBA
+        middle = rasterio.windows.Window(29952, 24960, 64, 64)
+        dataset.write(np.full((4, 64, 64), 255, np.uint8), window=middle)
+    with Scene.open(path) as scene:
+        assert scene.mask_kind == "alpha"
+        assert scene.any_valid(scene.grid.full_window)
