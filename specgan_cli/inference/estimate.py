@@ -1,5 +1,6 @@
-"""How long a run will take and whether it fits: measured on one small tile, before it starts."""
+"""How long a run will take and whether it fits: measured on small tiles, before it starts."""
 
+import math
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -17,8 +18,11 @@ from specgan_cli.inference.predictors.runtime import describe_runtime
 from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Grid, Window
 
-PROBE = 12
-"""LR pixels of the side of the tile that is timed."""
+ROUNDS = 3
+"""How often the tiles are timed."""
+
+# Beyond what the rounds show: compression, and a machine that is busier or freer in an hour.
+_FASTER, _SLOWER = 0.75, 1.4
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,10 @@ class Estimate:
     """Memory that the run may take."""
 
     seconds: float
-    """Wall time, about."""
+    """Wall time, about: the middle of the range."""
+
+    seconds_range: tuple[float, float]
+    """Between which a run takes nine times in ten, from the start of the command's work."""
 
     devices: list[str]
     """Where the network would run."""
@@ -72,19 +79,21 @@ class Estimate:
                 f"  tiles   {self.tiles_inside} of {side} x {side} input pixels",
                 f"  memory  about {_bytes(self.plan.memory_bytes)}, "
                 f"limit {_bytes(self.memory_limit_bytes)}",
-                f"  time    about {_duration(self.seconds)} on {', '.join(self.devices)}",
+                f"  time    {between(self.seconds_range)} on {', '.join(self.devices)}",
             )
         )
 
 
-def estimate(job: Job, plan: RunPlan, engines: list[Engine]) -> Estimate:
-    """Time a small tile and say what the whole run takes.
+def estimate(job: Job, plan: RunPlan, engines: list[Engine], before: float = 0.0) -> Estimate:
+    """Time small tiles and say what the whole run takes.
 
     Args:
         job: The opened inputs.
         plan: Size and tiles.
         engines: The networks, one a device.
+        before: Seconds that it took to open, align and load.
     """
+    low, high = _seconds(job, plan, engines, before)
     options = job.request.output
     folder = options.path.parent
     if options.make_folder and not folder.is_dir():  # not made yet
@@ -102,30 +111,62 @@ def estimate(job: Job, plan: RunPlan, engines: list[Engine]) -> Estimate:
         ),
         free_disk_bytes=shutil.disk_usage(folder).free,
         memory_limit_bytes=job.request.compute.max_memory or free_memory() // 2,
-        seconds=round(_seconds(job, plan, engines), 1),
+        seconds=round(math.sqrt(low * high), 1),
+        seconds_range=(round(low, 1), round(high, 1)),
         devices=[str(engine.device) for engine in engines],
         runtime=describe_runtime(job.request.compute),
     )
 
 
-def _seconds(job: Job, plan: RunPlan, engines: list[Engine]) -> float:
-    """Fit time = a * LR pixels with halo + b * output pixels to two tiles, and apply it."""
-    engine, scale = engines[0], plan.scale
-    small, large = _probe(job, 1), _probe(job, PROBE)
-    _time(job, engine, small)
-    tiny, full = _time(job, engine, small), _time(job, engine, large)
-    lr_small, lr_large = (_padded(window, engine.halo) for window in (small, large))
-    hr_small, hr_large = (window.height * window.width * scale**2 for window in (small, large))
-    per_lr = max(
-        (tiny * hr_large - full * hr_small) / (lr_small * hr_large - lr_large * hr_small), 0
+def _seconds(job: Job, plan: RunPlan, engines: list[Engine], before: float) -> tuple[float, float]:
+    """Return the least and the most seconds that a run takes nine times in ten.
+
+    Tiles of two sizes are timed several times; how far the rounds lie apart says how steady the
+    machine is.
+
+    Args:
+        job: The opened inputs.
+        plan: Size and tiles.
+        engines: The networks, one a device.
+        before: Seconds that it took to open, align and load.
+    """
+    engine = engines[0]
+    small, large = _probe(job, 1), _probe(job, max(plan.tile // 2, 2))
+    _time(job, engine, small)  # what is loaded or compiled the first time
+    rounds = [
+        extrapolate(plan, engine.halo, {w: _time(job, engine, w) for w in (small, large)})
+        for _ in range(ROUNDS)
+    ]
+    share = tiles_inside(job, plan) / plan.tile_count / len(engines)
+    return (
+        _FASTER * (before + share * min(rounds)),
+        _SLOWER * (before + share * max(rounds)),
     )
+
+
+def extrapolate(plan: RunPlan, halo: int, timed: dict[Window, float]) -> float:
+    """Fit time = a * LR pixels with halo + b * output pixels to two tiles, and apply it to all.
+
+    Args:
+        plan: All tiles.
+        halo: LR pixels around a tile.
+        timed: Seconds of a small tile and of a large one; of one alone where the scene has no more
+            pixels.
+
+    Returns:
+        Seconds of all tiles on one device.
+    """
+    sizes, times = list(timed), list(timed.values())
+    small, large, tiny, full = sizes[0], sizes[-1], times[0], times[-1]
+    lr_small, lr_large = (_padded(window, halo) for window in (small, large))
+    hr_small, hr_large = (w.height * w.width * plan.scale**2 for w in (small, large))
+    determinant = lr_small * hr_large - lr_large * hr_small
+    per_lr = max((tiny * hr_large - full * hr_small) / determinant, 0) if determinant else 0.0
     per_hr = max((full - per_lr * lr_large) / hr_large, 0)
-    tile = Window(0, 0, plan.tile, plan.tile)
-    hr_tile = plan.tile**2 * scale**2
-    share = plan.crop.height * plan.crop.width / (plan.tile_count * plan.tile**2)
-    count = tiles_inside(job, plan)
-    each = per_lr * _padded(tile, engine.halo) + per_hr * hr_tile * share
-    return count * each / len(engines)
+    tile = Window(0, 0, min(plan.tile, plan.crop.height), min(plan.tile, plan.crop.width))
+    share = plan.crop.height * plan.crop.width / (plan.tile_count * tile.height * tile.width)
+    hr_tile = tile.height * tile.width * plan.scale**2
+    return plan.tile_count * (per_lr * _padded(tile, halo) + per_hr * hr_tile * share)
 
 
 def tiles_inside(job: Job, plan: RunPlan) -> int:
@@ -147,9 +188,8 @@ def _probe(job: Job, side: int) -> Window:
 
 
 def _time(job: Job, engine: Engine, window: Window) -> float:
-    tile = job.reader.read(window, halo=engine.halo)
     start = time.monotonic()
-    engine.finest([tile])
+    engine.predict([job.reader.read(window, halo=engine.halo)])
     return time.monotonic() - start
 
 
@@ -163,6 +203,14 @@ def _bytes(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def between(seconds: tuple[float, float]) -> str:
+    """Return a range in words: 12 to 18 s."""
+    low, high = (_duration(each) for each in seconds)
+    if low == high:
+        return f"about {low}"
+    return f"{low.removesuffix(high[high.index(' ') :])} to {high}"
 
 
 def _duration(seconds: float) -> str:

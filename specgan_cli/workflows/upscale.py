@@ -232,6 +232,7 @@ def plan_upscale(request: UpscaleRequest, *, load: Load = load_networks) -> "Est
     Raises:
         SpecganError: As `upscale` would before it computes.
     """
+    start = time.monotonic()
     check_request(request)
     weights = check(request)
     with open_job(request, weights) as job:
@@ -241,7 +242,8 @@ def plan_upscale(request: UpscaleRequest, *, load: Load = load_networks) -> "Est
         job = settled(job, weights)
         networks = load(job.request.compute)
         plan = plan_job(job, networks)
-        return estimate(job, plan, make_engines(job, networks))
+        engines = make_engines(job, networks)
+        return estimate(job, plan, engines, time.monotonic() - start)
 
 
 def upscale_all(
