@@ -168,6 +168,19 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         del document["format"], document["version"]
-        return from_plain(Manifest, document)
+        manifest = from_plain(Manifest, document)
+        _check_statistics(manifest)
+        return manifest
     except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise DatasetError(f"{path} is damaged ({error}); prepare the dataset again") from None
+
+
+def _check_statistics(manifest: Manifest) -> None:
+    found, bands = manifest.statistics, len(manifest.bands.wavelengths_nm)
+    lengths = {"hsi_mean": bands, "hsi_std": bands, "rgb_mean": 3, "rgb_std": 3}
+    for name, length in lengths.items():
+        values = getattr(found, name)
+        if len(values) != length:
+            raise ValueError(f"statistics.{name}: {len(values)} values for {length} bands")
+    if not found.rgb_low < found.rgb_high:
+        raise ValueError(f"statistics.rgb_low: {found.rgb_low} is not below rgb_high")

@@ -66,6 +66,8 @@ def open_dataset(name: str) -> DatasetReader:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             return sentinel2.open_raster(name)
+        except UnicodeEncodeError as error:
+            raise RasterError(f"{redact(name)}: its name is not UTF-8; rename it") from error
         except (RasterioError, ValueError) as error:
             inside = archived(name) if is_plain else None
             reason = f"is an archive; give a raster in it: {inside}"

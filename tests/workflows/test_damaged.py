@@ -1,7 +1,9 @@
 """Damaged inputs and pipes: one line that names them, at once."""
 
+import json
 import os
 import random
+import shutil
 from pathlib import Path
 
 import h5py
@@ -119,3 +121,35 @@ def test_hdf5_with_damaged_trees(scene: Path, tmp_path: Path, seed: int) -> None
     path.write_bytes(data)
     words = ("prepare", scene, "--hsi", path, "--no-align", "-o", tmp_path / "o.tif")
     is_one_line(specgan(*words), path)
+
+
+@pytest.mark.parametrize("change", [{"hsi_mean": [0.1]}, {"rgb_std": []}, {"rgb_low": 400.0}])
+def test_a_dataset_whose_statistics_do_not_fit(
+    dataset: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    copy = tmp_path / "ds"
+    shutil.copytree(dataset, copy)
+    document = json.loads((copy / "dataset.json").read_text())
+    document["statistics"].update(change)
+    (copy / "dataset.json").write_text(json.dumps(document))
+    is_one_line(specgan("train", copy, "-o", tmp_path / "run"), *change, copy)
+
+
+def test_a_network_that_no_machine_holds(dataset: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(STAGES.replace("guide = 4", "guide = 99999999999999"))
+    words = ("--config", config, "--set", "stages.1.perceptual=0", "--set", "stages.1.gan=0")
+    words += ("--set", "stages.2.perceptual=0", "--set", "stages.2.gan=0")
+    is_one_line(specgan("train", dataset, *words, "-o", tmp_path / "run"), "network.options")
+
+
+def test_a_report_that_does_not_fit_on_the_disk_leaves_nothing(
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("specgan.files.write", full)
+    words = ("evaluate", "--sr", scene, "--reference", scene, "--metrics", "psnr")
+    is_one_line(specgan(*words, "-o", tmp_path / "report"), "No space left")
+    assert list(tmp_path.iterdir()) == []

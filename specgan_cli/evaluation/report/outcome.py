@@ -1,13 +1,14 @@
 """What came out of an evaluation: as JSON, as text, as files, and against thresholds."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from specgan import files
-from specgan_cli.errors import writing
+from specgan_cli.errors import OutputError, writing
 from specgan_cli.evaluation.baselines import BASELINES
 from specgan_cli.evaluation.metrics.catalogue import METRICS, better
 from specgan_cli.evaluation.report import page, panels, summary
@@ -69,7 +70,13 @@ def write(
     text = json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n"
     html = page.render(outcome.evaluation, outcome.context, drawn, places)
     contents = {"chips.csv": summary.table(outcome.evaluation), "index.html": html}
-    with writing(folder):
-        folder.mkdir(exist_ok=True)
-        for name, content in {**contents, "report.json": text}.items():
-            files.write(folder / name, content)
+    new = not folder.exists()
+    try:
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+            for name, content in {**contents, "report.json": text}.items():
+                files.write(folder / name, content)
+    except OutputError:
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise

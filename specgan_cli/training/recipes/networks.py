@@ -10,7 +10,7 @@ from specgan import checkpoints
 from specgan.objectives.perceptual import Backbone
 from specgan.scene.config import PRESETS, SceneConfig
 from specgan.scene.network import SceneNetwork
-from specgan_cli.errors import TrainingError
+from specgan_cli.errors import DAMAGE, TrainingError
 from specgan_cli.training.checkpoint import newest_state
 from specgan_cli.training.config.schema import TrainConfig
 from specgan_cli.training.processes import DistributedContext
@@ -83,7 +83,13 @@ def _make_scene_recipe(
     dist: DistributedContext,
 ) -> SceneRecipe:
     wanted = scene_config(config, bands=bands)
-    network = SceneNetwork(**dataclasses.asdict(wanted)).to(dist.device)
+    try:
+        network = SceneNetwork(**dataclasses.asdict(wanted)).to(dist.device)
+    except DAMAGE as error:  # sizes that torch cannot take, or this machine cannot hold
+        words = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"network.options: no network can be built of them ({words}); give smaller sizes"
+        ) from error
     if init:
         found = checkpoints.load(init)
         if not isinstance(found, SceneNetwork) or found.config != wanted:
