@@ -91,14 +91,16 @@ def _gdal_reads(name: str) -> bool:
 
 
 def _open_hdf5(h5py: Any, name: str) -> CubeStore | None:
-    from specgan_cli.cubes.products.hdf5 import LAYOUTS, refuse
+    from specgan_cli.cubes.products.hdf5 import LAYOUTS
+    from specgan_cli.cubes.products.netcdf import NetcdfStore, is_side_on
+    from specgan_cli.cubes.products.refused import refuse
 
     try:
         file = h5py.File(name, "r")
     except (OSError, RuntimeError) as error:
         raise RasterError(f"{name}: cannot open the cube, it may be truncated ({error})") from error
     try:
-        for is_like, store in LAYOUTS:
+        for is_like, store in (*LAYOUTS, (is_side_on, NetcdfStore)):
             if is_like(file):
                 return store(name, file)
         refuse(name, file)

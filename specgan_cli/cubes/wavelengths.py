@@ -143,6 +143,11 @@ def bands_of_dataset(dataset: Any, name: str) -> Bands:
     if dataset.count == len(CANONICAL_BANDS):
         logger.warning("%s: names no wavelengths; its 48 bands are taken for 380 to 1050 nm", name)
         return CANONICAL_BANDS
+    if any(key.lower().startswith("wavelength#") for key in dataset.tags()):
+        raise MismatchError(
+            f"{name}: its wavelengths are not its first dimension, so it is read side-on; "
+            "transpose to (wavelength, y, x), or install h5py if it is NetCDF-4: pip install h5py"
+        )
     raise MismatchError(
         f"{name}: its {dataset.count} bands name no wavelengths; "
         'give them with --wavelengths, as FILE.csv or written out: "660 560 480 830"'

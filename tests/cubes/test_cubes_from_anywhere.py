@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from scipy.io import netcdf_file
 
 from specgan.bands import Bands
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.units import found_bands, to_nanometres
 from specgan_cli.cubes.wavelengths import read_wavelengths
-from specgan_cli.errors import RasterError
+from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.raster.grid import Window
 from support.command import specgan
 from support.rasters import tag_bands, write_cube, write_raster
@@ -294,3 +295,79 @@ def test_prepare_refuses_a_cube_elsewhere_without_alignment_too(make_raster, tmp
     out = tmp_path / "out.tif"
     done = specgan("prepare", make_raster(), "--hsi", cube, "--no-align", "-o", out)
     assert (done.code, "does not overlap" in done.stderr, out.exists()) == (3, True, False)
+
+
+def netcdf(path: Path, order: str, values: np.ndarray, **attributes: Any) -> Path:
+    """Write bands x rows x columns as a variable whose dimensions are in an order, as xarray does.
+
+    The cube lies where `write_raster` puts a scene, rows from the north.
+    """
+    h5py = pytest.importorskip("h5py")
+    coordinates = {
+        "wavelength": np.array(NM) / 1000,
+        "y": 4699078.4 - 3.2 * (np.arange(values.shape[1]) + 0.5),
+        "x": 726491.0 + 3.2 * (np.arange(values.shape[2]) + 0.5),
+    }
+    names = {"w": "wavelength", "y": "y", "x": "x"}
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset(
+            "reflectance", data=values.transpose(["wyx".index(axis) for axis in order])
+        )
+        for name, items in coordinates.items():
+            file[name] = items
+            file[name].make_scale(name)
+        file["wavelength"].attrs["units"] = "um"
+        file["good_wavelengths"] = np.array([1, 1, 0, 1])
+        for i, axis in enumerate(order):
+            data.dims[i].attach_scale(file[names[axis]])
+        file["crs"] = 0
+        file["crs"].attrs["crs_wkt"] = rasterio.CRS.from_epsg(32618).to_wkt()
+        data.attrs["grid_mapping"] = "crs"
+        data.attrs.update(attributes)
+    return path
+
+
+@pytest.mark.parametrize("order", ["yxw", "ywx", "xyw", "xwy"])
+def test_wavelengths_of_a_netcdf_cube_are_any_dimension(tmp_path: Path, order: str) -> None:
+    values = stored("float32") / 10000
+    values[:, 0, 0] = -1
+    with Cube.open(netcdf(tmp_path / "c.nc", order, values, _FillValue=-1.0)) as cube:
+        assert cube.bands.wavelengths_nm == pytest.approx(NM)
+        assert cube.bad.tolist() == [False, False, True, False]
+        assert cube.grid.crs == "EPSG:32618"
+        assert cube.grid.transform.almost_equals((3.2, 0, 726491.0, 0, -3.2, 4699078.4), 1e-6)
+        read, valid = cube.read(Window(0, 2, 3, 4), [3, 1])
+        _, known = cube.read(cube.grid.full_window)
+    np.testing.assert_allclose(read, values[[3, 1], 0:3, 2:6])
+    assert valid.all()
+    assert known.sum() == known.size - 1
+
+
+def test_scale_and_offset_of_a_netcdf_cube_are_applied(tmp_path: Path) -> None:
+    scaled = {"scale_factor": 2e-4, "add_offset": 0.01}
+    with Cube.open(netcdf(tmp_path / "c.nc", "yxw", stored(), **scaled)) as cube:
+        read, _ = cube.read(cube.grid.full_window)
+    np.testing.assert_allclose(read, stored() * 2e-4 + 0.01, rtol=1e-5)
+
+
+def test_uneven_coordinates_are_no_grid(tmp_path: Path) -> None:
+    path = netcdf(tmp_path / "c.nc", "yxw", stored())
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "r+") as file:
+        file["x"][3] += 2
+    with pytest.raises(RasterError, match="not evenly spaced"):
+        Cube.open(path)
+
+
+def test_a_classic_netcdf_cube_that_lies_on_its_side_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "classic.nc"
+    with netcdf_file(path, "w") as file:
+        lines = {"y": np.arange(6.0)[::-1], "x": np.arange(8.0), "wavelength": NM}
+        for name, items in lines.items():
+            file.createDimension(name, len(items))
+            file.createVariable(name, "d", (name,))[:] = items
+        file.variables["wavelength"].units = "nm"
+        values = file.createVariable("reflectance", "f", ("y", "x", "wavelength"))
+        values[:] = stored().transpose(1, 2, 0)
+    with pytest.raises(MismatchError, match=r"transpose to \(wavelength, y, x\)"):
+        Cube.open(path)

@@ -105,3 +105,12 @@ def test_a_stack_does_not_replace_one_of_its_files(tmp_path: Path) -> None:
 def test_a_stack_is_one_scene(tmp_path: Path) -> None:
     done = specgan("upscale", "a.jp2", "b.jp2", "--stack", "--out-dir", tmp_path)
     assert (done.code, "one scene of all files" in done.stderr) == (2, True)
+
+
+def test_a_product_guides_itself_with_near_infrared(tmp_path: Path) -> None:
+    """Its layers of aerosol and water vapour have no wavelength, and are left out."""
+    safe = write_safe(tmp_path, ten_metre_bands())
+    out = tmp_path / "out.tif"
+    done = upscale(out, safe, "--hsi", "self", "--also", "nir=B8")
+    assert done.code == 0, done.stderr
+    assert np.array_equal(means(out)[3], ten_metre_bands()["B08"])

@@ -18,17 +18,25 @@ from rasterio.errors import CRSError
 
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout, CubeStore
-from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.types import Mask
 
-__all__ = ["LAYOUTS", "EmitStore", "NeonStore", "PrismaStore", "refuse"]
+__all__ = [
+    "LAYOUTS",
+    "EmitStore",
+    "Hdf5Store",
+    "NeonStore",
+    "PrismaStore",
+    "attribute",
+    "crs_of",
+    "text_of",
+]
 
 _PRISMA_FIELDS = "HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields"
 _PRISMA_FULL_SCALE = 65535.0
 
 
-class _Hdf5Store:
+class Hdf5Store:
     """An open product; its kinds differ in how they find their layout and read."""
 
     layout: CubeLayout
@@ -50,7 +58,7 @@ class _Hdf5Store:
         self._file.close()
 
 
-class NeonStore(_Hdf5Store):
+class NeonStore(Hdf5Store):
     """NEON reflectance: rows x columns x bands under the site's name."""
 
     def __init__(self, name: str, file: Any) -> None:
@@ -64,15 +72,15 @@ class NeonStore(_Hdf5Store):
         rows, cols, count = self._data.shape
         self.layout = CubeLayout(
             grid=Grid(
-                _crs(f"EPSG:{int(_text(place['EPSG Code'][()]))}"),
-                _map_info(_text(place["Map_Info"][()])),
+                crs_of(f"EPSG:{int(text_of(place['EPSG Code'][()]))}"),
+                _map_info(text_of(place["Map_Info"][()])),
                 (rows, cols),
             ),
             count=count,
             bad=(False,) * count,
-            gains=(1.0 / float(_attribute(self._data, "Scale_Factor", 10000.0)),) * count,
+            gains=(1.0 / float(attribute(self._data, "Scale_Factor", 10000.0)),) * count,
             offsets=None,
-            nodata=(float(_attribute(self._data, "Data_Ignore_Value", -9999.0)),) * count,
+            nodata=(float(attribute(self._data, "Data_Ignore_Value", -9999.0)),) * count,
             dtype=str(self._data.dtype),
         )
 
@@ -84,7 +92,7 @@ class NeonStore(_Hdf5Store):
         return np.ascontiguousarray(values[..., np.asarray(indices) - low].transpose(2, 0, 1))
 
 
-class PrismaStore(_Hdf5Store):
+class PrismaStore(Hdf5Store):
     """PRISMA L2D: two cubes (rows x bands x columns) with decreasing wavelengths."""
 
     def __init__(self, name: str, file: Any) -> None:
@@ -98,7 +106,7 @@ class PrismaStore(_Hdf5Store):
         rows, _, cols = arms["Vnir"].shape
         self.layout = CubeLayout(
             grid=Grid(
-                _crs(f"EPSG:{int(file.attrs['Epsg_Code'])}"),
+                crs_of(f"EPSG:{int(file.attrs['Epsg_Code'])}"),
                 _prisma_transform(file.attrs, rows, cols),
                 (rows, cols),
             ),
@@ -124,7 +132,7 @@ class PrismaStore(_Hdf5Store):
         return result
 
 
-class EmitStore(_Hdf5Store):
+class EmitStore(Hdf5Store):
     """EMIT L2A reflectance: a swath, put on its grid through its geometry lookup table."""
 
     def __init__(self, name: str, file: Any) -> None:
@@ -135,11 +143,11 @@ class EmitStore(_Hdf5Store):
         self._cols, self._rows = file["location/glt_x"], file["location/glt_y"]
         a, b, c, d, e, f = (file.attrs["geotransform"][i] for i in (1, 2, 0, 4, 5, 3))
         count = self._data.shape[2]
-        self._fill = float(_attribute(self._data, "_FillValue", -9999.0))
+        self._fill = float(attribute(self._data, "_FillValue", -9999.0))
         good = parameters["good_wavelengths"][:] if "good_wavelengths" in parameters else None
         self.layout = CubeLayout(
             grid=Grid(
-                _crs(_text(file.attrs["spatial_ref"])),
+                crs_of(text_of(file.attrs["spatial_ref"])),
                 Affine(*(float(value) for value in (a, b, c, d, e, f))),
                 self._rows.shape,
             ),
@@ -178,47 +186,6 @@ def _is_emit(file: Any) -> bool:
     return "reflectance" in file and "location/glt_x" in file and "sensor_band_parameters" in file
 
 
-def refuse(name: str, file: Any) -> None:
-    """Raise for products of radiance, or in the sensor's geometry, with what to use instead.
-
-    Raises:
-        RasterError: It is one of them.
-    """
-    swaths = file.get("HDFEOS/SWATHS")
-    names = list(swaths) if _is_group(swaths) else []
-    prisma = next((each[4:].partition("_")[0] for each in names if each.startswith("PRS_L")), None)
-    if prisma == "L2C":
-        raise RasterError(
-            f"{name}: PRISMA L2C is not geocoded; use the L2D product of the same scene"
-        )
-    if prisma is not None:
-        raise RasterError(
-            f"{name}: PRISMA {prisma} is radiance, not reflectance; use the L2D product of the "
-            "same scene"
-        )
-    if "radiance" in file and "sensor_band_parameters" in file:
-        raise RasterError(
-            f"{name}: EMIT L1B is radiance; use the L2A reflectance product (EMIT_L2A_RFL_...)"
-        )
-    if _is_group(swaths) and (found := _largest(swaths)) is not None:
-        raise RasterError(
-            f"{name}: holds {found} in the sensor's geometry, not on the ground; use the "
-            "orthorectified product, as GeoTIFF where there is one"
-        )
-
-
-def _largest(group: Any) -> str | None:
-    """Return the path of the largest array of three dimensions."""
-    found: list[tuple[int, str]] = []
-
-    def look(_: str, node: Any) -> None:
-        if len(getattr(node, "shape", ())) == 3:
-            found.append((node.size, node.name))
-
-    group.visititems(look)
-    return max(found)[1] if found else None
-
-
 LAYOUTS: tuple[tuple[Callable[[Any], bool], Callable[[str, Any], CubeStore]], ...] = (
     (_is_neon, NeonStore),
     (_is_prisma, PrismaStore),
@@ -236,17 +203,24 @@ def _neon_group(file: Any) -> Any:
     return file[site]["Reflectance"]
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return an attribute of text, which may be bytes."""
     item = value.item() if hasattr(value, "item") else value
     return item.decode() if isinstance(item, bytes) else str(item)
 
 
-def _attribute(node: Any, name: str, default: float) -> float:
+def attribute(node: Any, name: str, default: float) -> float:
+    """Return an attribute of one number, or a default."""
     value = node.attrs.get(name, default)
     return float(np.asarray(value).reshape(-1)[0])
 
 
-def _crs(text: str) -> CRS:
+def crs_of(text: str) -> CRS:
+    """Return the CRS that a text names.
+
+    Raises:
+        ValueError: It names none.
+    """
     try:
         return CRS.from_user_input(text)
     except CRSError as error:
