@@ -61,7 +61,7 @@ def test_messages_that_a_user_meets_are_on_their_page() -> None:
 
 
 RELAYED = {"RasterError(f'{redact(str(path))}: {error}')", "WeightsError(f'{path}: {error}')"}
-RELAYED |= {"TrainingError(str(error))", "MismatchError(f'{names}: {error}')"}
+RELAYED |= {"TrainingError(str(error))"}
 """Errors that say what another said, which has its own place on the page."""
 
 
