@@ -27,7 +27,7 @@ EXTRAS = {
     "distributed": (("dask", "distributed"), "upscale --dask"),
     "train": (("tensorboard",), "TensorBoard beside metrics.jsonl"),
     "xarray": (("rioxarray",), "DataArrays in Python"),
-    "onnx": (("onnx",), "models export NAME.onnx"),
+    "onnx": (("onnx", "onnxruntime"), "models export NAME.onnx, and upscale --runtime onnx"),
 }
 """Packages of each extra, and what it is for."""
 

@@ -1,17 +1,11 @@
 """What is free and what was held, on systems that say it in different ways."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from specgan_cli import memory
-from support.tiny_networks import tiny_weights
-from support.training_configs import STAGES, make_backbone
-
-SAMPLE = Path(__file__).parents[2] / "sample_data"
 
 
 def test_some_memory_is_free_and_some_is_held() -> None:
@@ -22,6 +16,7 @@ def test_some_memory_is_free_and_some_is_held() -> None:
 
 def test_a_container_limits_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "none")
     (tmp_path / "memory.current").write_text("1000000\n")
     (tmp_path / "memory.max").write_text("3000000\n")
     assert memory.free_memory() == 2000000
@@ -43,45 +38,32 @@ def test_memory_is_assumed_where_the_system_does_not_say(
     assert memory.free_memory() == memory.ASSUMED
 
 
-ELSEWHERE = """
-import os, pathlib, sys
-sys.modules["fcntl"] = sys.modules["resource"] = None  # as on Windows
-def refuse(name):
-    raise ValueError("unrecognized configuration name")
-os.sysconf = refuse  # as on macOS
-read = pathlib.Path.read_text
-def read_text(path, *words, **named):
-    if path.parts[:2] == ("/", "proc"):
-        raise FileNotFoundError(path)
-    return read(path, *words, **named)
-pathlib.Path.read_text = read_text
-from specgan_cli.cli.main import main
-main(sys.argv[1:])
-"""
-
-
-def elsewhere(*words: object) -> None:
-    """Run a command in a process without what only Linux has."""
-    command = [sys.executable, "-c", ELSEWHERE, *(str(word) for word in words)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-
-
-def test_commands_run_without_sysconf_fcntl_and_resource(
-    tmp_path: Path, tiny_dataset: Path
+def test_a_job_inside_a_batch_system_keeps_to_its_own_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, weights = tmp_path / "out.tif", tiny_weights()
-    elsewhere(
-        "upscale", SAMPLE / "scene.tif", "-x", "2", "--window", "0,0,8,8", "-o", out,
-        "--weights", weights,
-    )  # fmt: skip
-    config = tmp_path / "config.toml"
-    config.write_text(STAGES)
-    elsewhere(
-        "train", tiny_dataset, "-o", tmp_path / "run", "--config", config, "--max-steps", "1",
-        "--perceptual", make_backbone(tmp_path / "backbone.pth"),
-        "--set", "validation.every=0", "--device", "cpu",
-    )  # fmt: skip
-    elsewhere(
-        "prepare", SAMPLE / "scene.tif", "--hsi", SAMPLE / "cube.tif", "-o", tmp_path / "cube.tif"
-    )
+    job = tmp_path / "system.slice" / "job_7"
+    job.mkdir(parents=True)
+    (tmp_path / "groups").write_text("0::/system.slice/job_7/step_0\n")
+    (job / "memory.max").write_text("9000000\n")
+    (job / "memory.current").write_text("8000000\n")
+    (job / "memory.stat").write_text("anon 1000000\ninactive_file 500000\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
+    assert memory.free_memory() == 1500000
+
+
+def test_groups_of_the_first_version_limit_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "groups").write_text("5:cpu,cpuacct:/x\n4:memory:/docker/abc\n")
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("7000000\n")
+    (tmp_path / "memory" / "memory.usage_in_bytes").write_text("3000000\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
+    assert memory.free_memory() == 4000000
+
+
+def test_slurm_says_what_a_job_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "2")
+    assert memory.free_memory() == 2 * 2**20
