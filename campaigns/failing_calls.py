@@ -24,6 +24,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--most", type=int, default=12, help="cases for each command and call")
     parser.add_argument("--jobs", default="", help="only jobs whose name holds this")
+    parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--calls", default=",".join(CALLS))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
@@ -35,10 +36,12 @@ def main() -> int:
     tally = Tally("failing calls")
     with workplace() as folder:
         inputs.write_inputs(folder / "in")
-        for job in inputs.jobs():
-            if chosen.jobs in job.name:
-                for call in chosen.calls.split(","):
-                    _fail(job, call, folder, chosen.most, tally)
+        calls = chosen.calls.split(",")
+        todo = [(job, call) for job in inputs.jobs() if chosen.jobs in job.name for call in calls]
+        random.shuffle(todo)
+        for job, call in todo:
+            if not tally.is_over(chosen.minutes):
+                _fail(job, call, folder, chosen.most, tally)
     return tally.close()
 
 

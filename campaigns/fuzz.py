@@ -41,6 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--jobs", default="", help="only jobs whose name holds this")
     parser.add_argument("--keep", type=Path, help="a folder for the inputs of cases that failed")
     chosen = parser.parse_args()
@@ -53,6 +54,8 @@ def main() -> int:
         damaged.write_inputs(sound)
         jobs = [job for job in damaged.jobs() if chosen.jobs in job.name]
         for number in range(chosen.cases):
+            if tally.is_over(chosen.minutes):
+                break
             job = jobs[number % len(jobs)]
             source = random.Random(f"{chosen.seed} {number}")
             _run_case(job, sound, folder, source, tally, number, chosen.keep)

@@ -68,6 +68,10 @@ class Tally:
             last = ended.stderr.strip().splitlines()[-1:] or [""]
             print(f"{self.name}: {case}: {found}: {last[0][:300]}", flush=True)
 
+    def is_over(self, minutes: float) -> bool:
+        """Whether the campaign has taken its time."""
+        return time.monotonic() - self.begun > 60 * minutes
+
     def close(self) -> int:
         """Print the figures as a row of the table in docs/reliability.md; 1 if any failed."""
         bad = ", ".join(f"{count} {what}" for what, count in self.failures.items()) or "none"

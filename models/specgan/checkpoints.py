@@ -6,7 +6,7 @@ What is asked about a file (`names`, `read_header`, `sha256`) is answered withou
 import os
 import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +109,8 @@ def read_layout(path: Path) -> Layout:
                 metadata=file.metadata() or {},
             )
     except (OSError, SafetensorError) as error:
-        with path.open("rb") as raw:
+        start = b""
+        with suppress(OSError), path.open("rb") as raw:
             start = raw.read(4)
         if start == b"PK\x03\x04" or start[:1] == pickle.PROTO:
             raise WeightsError(
@@ -284,7 +285,11 @@ def _fill(
 
     dtype = dtype or torch.float32
     _check_shapes(path, network, read_layout(path).shapes)
-    tensors = load_file(path)
+    try:
+        tensors = load_file(path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        words = " ".join(str(error).split())
+        raise WeightsError(f"{path} cannot be read: {words}; try again or copy it") from error
     for key, value in tensors.items():
         if not torch.isfinite(value).all():
             raise WeightsError(f"{path}: the tensor {key} holds values that are not finite")

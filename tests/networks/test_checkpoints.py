@@ -344,3 +344,14 @@ def test_checkpoints_canonical_bands_are_even() -> None:
         )
     }
     assert steps == {round(CANONICAL_BANDS.fwhm_nm[0], 9)}
+
+
+def test_weights_that_cannot_be_read_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(path: Path) -> None:
+        raise RuntimeError("unable to open file in read-only mode: Input/output error (5)")
+
+    monkeypatch.setattr("safetensors.torch.load_file", broken)
+    with pytest.raises(WeightsError, match=r"cannot be read: .*Input/output"):
+        checkpoints.load("specgan-scene")
