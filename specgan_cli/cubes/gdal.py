@@ -8,6 +8,7 @@ import re
 import shlex
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -121,8 +122,8 @@ def _warn_of_radiance(dataset: Any, envi: dict[str, str], name: str) -> None:
 def _unplaced(name: str, dataset: Any) -> str:
     if dataset.count:
         return (
-            f"{name}: has ground control points but no transform; "
-            "put it on a grid first: gdalwarp -tps in.tif out.tif"
+            f"{name}: has ground control points but no transform; put it on a grid first: "
+            f"gdalwarp -tps {shlex.quote(name)} {shlex.quote(Path(name).stem + '_warped.tif')}"
         )
     parts = [redact(part) for part in dataset.subdatasets]
     if not parts:
@@ -136,7 +137,8 @@ def _unplaced(name: str, dataset: Any) -> str:
             f"{name}: holds {len(parts)} images of a band each; put them together: gdalbuildvrt "
             f"-separate cube.vrt {listed} ..., and give --wavelengths FILE.csv"
         )
-    return f"{name}: holds several images; name one of them: {', '.join(parts[:6])}"
+    listed = ", ".join(map(shlex.quote, parts[:6]))
+    return f"{name}: holds several images; name one of them: {listed}"
 
 
 def _stored_scale(

@@ -79,8 +79,10 @@ def _brightest(cube: ScaledCube) -> float | None:
     """Return the brightest hundredth in the visible and near infrared; None where none is seen."""
     window = next(spread_windows(cube.grid.full_window))
     usable = [i for i in cube.bands.between(400.0, 1300.0) if not cube.bad[i]]
+    if not usable:
+        return None
     values, valid = cube.read(window, usable[:: max(len(usable) // 12, 1)])
-    return float(np.percentile(values[:, valid], 99)) if usable and valid.any() else None
+    return float(np.percentile(values[:, valid], 99)) if valid.any() else None
 
 
 def _guess(cube: ScaledCube) -> float:

@@ -1,6 +1,7 @@
 """Rasters that are read on another raster's grid: as they lie, or warped."""
 
 import math
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,8 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
     if (source.grid.crs is None) != (grid.crs is None):
         raise MismatchError(
             f"{source.path}: one raster has a CRS and the other has none; "
-            "give both one, as with `gdal_edit.py -a_srs`"
+            "give both one, as with: rio edit-info --crs EPSG:CODE "
+            f"{shlex.quote(source.path)}"
         )
     offset = whole_offset(grid, source.grid, 1)
     if offset is not None:

@@ -6,7 +6,9 @@ tags give the bands, their wavelengths, and only then the first three.
 
 import logging
 import re
+import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from rasterio.enums import ColorInterp
@@ -172,7 +174,13 @@ def _first(dataset: DatasetReader, shown: str) -> tuple[int, ...]:
     colours = dataset.colorinterp
     others = [i for i, colour in enumerate(colours, 1) if colour != ColorInterp.alpha]
     if len(others) < 3:
-        raise RasterError(f"{shown}: {_too_few(len(others), colours)}")
+        if ColorInterp.palette in colours:
+            expanded = shlex.quote(f"{Path(shown).stem}_rgb.tif")
+            raise RasterError(
+                f"{shown}: has a palette; expand it first: gdal_translate -expand rgb "
+                f"{shlex.quote(shown)} {expanded}"
+            )
+        raise RasterError(f"{shown}: {_too_few(len(others))}")
     return tuple(others[:3])
 
 
@@ -240,7 +248,7 @@ def _nearest(dataset: DatasetReader, shown: str, wanted: float | None) -> int:
     if distance > _NEAR_NM:
         raise RasterError(
             f"{shown}: no band is near {wanted:g} nm; the nearest, band {number}, has "
-            f"{centres[number - 1]:g} nm"
+            f"{centres[number - 1]:g} nm; give three numbers, as --bands 3,2,1"
         )
     return number
 
@@ -254,9 +262,7 @@ def _listed(bands: Sequence[int]) -> str:
     return ",".join(map(str, bands))
 
 
-def _too_few(count: int, colours: tuple[ColorInterp, ...]) -> str:
-    if ColorInterp.palette in colours:
-        return "has a palette; expand it first: gdal_translate -expand rgb IN OUT"
+def _too_few(count: int) -> str:
     bands = "1 band" if count == 1 else f"{count} bands"
     return (
         f"has {bands} of colour, but red, green and blue are needed; give an RGB raster "

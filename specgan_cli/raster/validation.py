@@ -134,7 +134,7 @@ def check_dataset(dataset: DatasetReader, name: str, georeferenced: bool) -> Non
     """
     shown = redact(name)
     if dataset.count == 0:
-        listed = ", ".join(redact(s) for s in dataset.subdatasets[:6]) or "none"
+        listed = ", ".join(shlex.quote(redact(s)) for s in dataset.subdatasets[:6]) or "none"
         raise RasterError(f"{shown}: holds no bands of its own; name a subdataset: {listed}")
     if dataset.width == 0 or dataset.height == 0:
         raise RasterError(f"{shown}: has no pixels ({dataset.width} x {dataset.height})")

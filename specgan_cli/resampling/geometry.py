@@ -46,7 +46,7 @@ class PixelMap:
         field: DisplacementField | None = None,
     ) -> None:
         if (target.crs is None) != (source.crs is None):
-            missing = "--hsi-crs" if source.crs is None else "gdal_edit.py -a_srs EPSG:N scene.tif"
+            missing = "--hsi-crs" if source.crs is None else "rio edit-info --crs EPSG:CODE SCENE"
             which = "cube" if source.crs is None else "scene"
             raise MismatchError(f"the {which} has no CRS and the other has one; give it: {missing}")
         self.target, self.source = target, source
