@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
-from pathlib import Path
 from typing import Any
+
+from specgan_cli.cubes.archive import names_beside, read_text
 
 __all__ = ["envi_list", "sidecar_header"]
 
@@ -41,10 +43,11 @@ def sidecar_header(dataset: Any) -> dict[str, str]:
         dataset: A `rasterio.DatasetReader`.
     """
     path = str(dataset.name)
-    for candidate in (Path(path).with_suffix(".hdr"), Path(path + ".hdr")):
-        if not candidate.is_file():
+    beside = set(names_beside(path))
+    for candidate in (f"{os.path.splitext(path)[0]}.hdr", f"{path}.hdr"):
+        if os.path.basename(candidate) not in beside:
             continue
-        text = candidate.read_text(encoding="utf-8", errors="replace")
+        text = read_text(candidate)
         items = {key.lower().replace(" ", "_"): value.strip() for key, value in _ITEM.findall(text)}
         fault = None if dataset.driver == "ENVI" else _contradiction(items, dataset)
         if fault is None:

@@ -125,6 +125,8 @@ def _unplaced(name: str, dataset: Any) -> str:
             f"{name}: has ground control points but no transform; put it on a grid first: "
             f"gdalwarp -tps {shlex.quote(name)} {shlex.quote(Path(name).stem + '_warped.tif')}"
         )
+    if name.startswith("/vsizip/") and dataset.driver.startswith(("HDF5", "netCDF")):
+        return f"{name}: is read by its own reader only outside of an archive; unzip it first"
     parts = [redact(part) for part in dataset.subdatasets]
     if not parts:
         return f"{name}: holds no image; give the file of the spectral image"

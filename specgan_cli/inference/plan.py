@@ -164,8 +164,8 @@ def network_costs(networks: "Networks", scale: int, further: int = 0) -> Costs:
 
 
 # Peak bytes for each output pixel of the further bands' step, measured: at all, and for each.
-_FURTHER_BYTES = 150
-_BYTES_PER_FURTHER_BAND = 60
+_FURTHER_BYTES = 300
+_BYTES_PER_FURTHER_BAND = 75
 
 # The interpreter, torch, rasterio, and the pipeline's queues.
 _FIXED_BYTES = 350_000_000

@@ -243,6 +243,26 @@ def test_desis_is_read_by_the_header_beside_its_image(tmp_path: Path) -> None:
         assert cube.gains.tolist() == [1e-4] * 4
 
 
+def test_a_header_is_found_in_the_archive_of_its_image(tmp_path: Path) -> None:
+    image = write(tmp_path / "c.tif")
+    header = envi_header(tmp_path / "c.hdr", wavelength="{450, 550, 650, 750}")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as packed:
+        for path in (image, header):
+            packed.write(path, f"inner/{path.name}")
+    assert bands_of(f"/vsizip/{tmp_path}/c.zip/inner/c.tif").wavelengths_nm == tuple(NM)
+
+
+def test_hdf5_in_an_archive_is_to_be_unzipped(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "c.h5", "w") as file:
+        for name in ("a", "b"):
+            file[name] = np.ones((4, 6, 8), "f4")
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as packed:
+        packed.write(tmp_path / "c.h5", "c.h5")
+    with pytest.raises(RasterError, match=r"c\.h5: .*unzip it first"):
+        Cube.open(f"/vsizip/{tmp_path}/c.zip/c.h5")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
 from numpy.typing import NDArray
 
 from specgan.bands import Bands
+from specgan_cli.cubes.archive import names_beside, read_text
 from specgan_cli.cubes.gdal import RasterStore
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Window
@@ -42,7 +41,7 @@ def enmap_files(name: str) -> tuple[str, str] | None:
     folder, own_name = os.path.split(name)
     for own, other in ((_IMAGE, _METADATA), (_METADATA, _IMAGE)):
         stem = own.sub("", own_name)
-        beside = _beside(name) if stem != own_name else []
+        beside = names_beside(name) if stem != own_name else []
         if own_name not in beside or own_name.upper().startswith("DESIS"):
             continue
         found = [each for each in beside if each != own_name and other.sub("", each) == stem]
@@ -55,37 +54,6 @@ def enmap_files(name: str) -> tuple[str, str] | None:
                 "files of the product into one folder"
             )
     return None
-
-
-def _beside(name: str) -> list[str]:
-    """Return the names of what lies in a file's folder, in order."""
-    if not name.startswith("/vsizip/"):
-        folder = Path(name).parent
-        return sorted(os.listdir(folder)) if folder.is_dir() else []
-    archive, inner = _in_archive(name)
-    if archive is None:
-        return []
-    with zipfile.ZipFile(archive) as opened:
-        paths = [PurePosixPath(each) for each in opened.namelist()]
-    return sorted(each.name for each in paths if each.parent == PurePosixPath(inner).parent)
-
-
-def _in_archive(name: str) -> tuple[Path | None, str]:
-    """Split /vsizip/ARCHIVE/INNER; None where there is no such archive here."""
-    path = Path(name.removeprefix("/vsizip/"))
-    for archive in path.parents:
-        if archive.is_file() and zipfile.is_zipfile(archive):
-            return archive, path.relative_to(archive).as_posix()
-    return None, ""
-
-
-def _text_of(name: str) -> str:
-    if not name.startswith("/vsizip/"):
-        return Path(name).read_text(encoding="utf-8")
-    archive, inner = _in_archive(name)
-    assert archive is not None
-    with zipfile.ZipFile(archive) as opened:
-        return opened.read(inner).decode("utf-8")
 
 
 class EnmapStore:
@@ -128,7 +96,7 @@ class EnmapStore:
 
 def _root(metadata: str) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(_text_of(metadata))
+        return ElementTree.fromstring(read_text(metadata))
     except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
         raise RasterError(f"{metadata}: is no readable EnMAP metadata ({error})") from error
 
