@@ -148,7 +148,8 @@ def test_options_that_the_pages_name_exist() -> None:
         for name in (*each.opts, *each.secondary_opts)
     }
     known |= {name for each in cli.params for name in each.opts}
-    foreign = {"--help", "--extra-index-url", "--nproc-per-node", "--no-deps"}
+    foreign = {"--format", "--ntasks", "--nthreads", "--nworkers"}  # of Slurm and Dask
+    foreign |= {"--help", "--extra-index-url", "--nproc-per-node", "--no-deps"}
     for page in PAGES:
         named = set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text()))
         assert named - known - foreign == set(), page.name
