@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 import sqlite3
 import struct
@@ -111,8 +112,10 @@ def read_area(text: str, crs: str | None = None) -> Area:
         ) from error
     except sqlite3.Error as error:
         raise RasterError(f"{name}: is a damaged GeoPackage: {error}") from error
-    if not polygons or any(len(ring) < 4 for polygon in polygons for ring in polygon):
+    if not all(polygons) or not polygons or min(len(ring) for p in polygons for ring in p) < 4:
         raise RasterError(f"{name}: holds no polygon; give one, of closed rings")
+    if not all(map(math.isfinite, itertools.chain(*_points(polygons)))):
+        raise RasterError(f"{name}: holds coordinates that are no numbers; give finite ones")
     return Area(name, tuple(polygons), parse_crs(found))
 
 

@@ -154,3 +154,14 @@ def test_damaged_geopackages_are_refused(tmp_path: Path) -> None:
 def test_an_area_elsewhere_is_refused() -> None:
     with pytest.raises(MismatchError, match="lies outside the scene, which has bounds 1000,1940"):
         select(GRID, aoi="POLYGON ((0 0, 1 0, 1 1, 0 0))")
+
+
+@pytest.mark.parametrize(
+    "coordinates",
+    ["[]", "[[]]", "[[[0,0],[1,0],[1,NaN],[0,0]]]", "[[[0,0],[1,0],[1,1e999],[0,0]]]"],
+)
+def test_polygons_of_nothing_are_refused(coordinates: str, tmp_path: Path) -> None:
+    path = tmp_path / "area.geojson"
+    path.write_text(f'{{"type": "Polygon", "coordinates": {coordinates}}}')
+    with pytest.raises(RasterError, match="holds"):
+        read_area(str(path))
