@@ -17,8 +17,8 @@ from specgan_cli.memory import free_memory
 from specgan_cli.threads import available_threads, used_threads
 
 NEEDED = (
-    "torch", "rasterio", "affine", "numpy", "scipy", "pyproj", "jinja2", "click", "rich", "tqdm",
-    "safetensors",
+    "torch", "rasterio", "affine", "numpy", "scipy", "pyproj", "pillow", "jinja2", "click", "rich",
+    "tqdm", "safetensors",
 )  # fmt: skip
 """Packages without which nothing runs."""
 
