@@ -124,7 +124,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return f"out of memory: {error or 'use a smaller --tile or --batch'}", 1
     if isinstance(error, OSError) and error.errno is not None:
-        where = "" if error.filename is None else f"{error.filename}: "
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return f"{where}{error.strerror or error}", 1
     return (
         f"unexpected {type(error).__name__}: {error}; please report this, with what the same "

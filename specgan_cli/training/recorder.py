@@ -1,5 +1,6 @@
 """Telling what happens in a run: JSON lines, TensorBoard, pictures, and whoever listens."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan_cli import png
+from specgan_cli.errors import writing
 from specgan_cli.training.run_folder import RunFolder
 
 Listener = Callable[[Mapping[str, Any]], None]
@@ -23,24 +25,38 @@ class Events:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._writer = _open(folder, step)
+        self._folder = folder
+        self._hook = threading.excepthook
+        with writing(folder):
+            self._writer = _open(folder, step)
+        if self._writer is not None:
+            threading.excepthook = self._pass_over
 
     def scalars(self, record: Mapping[str, Any]) -> None:
         """Write the numbers of one line of the metrics."""
         if self._writer is not None:
-            for name, value in record.items():
-                if name != "step" and isinstance(value, int | float):
-                    self._writer.add_scalar(name, value, record["step"])
+            with writing(self._folder):
+                for name, value in record.items():
+                    if name != "step" and isinstance(value, int | float):
+                        self._writer.add_scalar(name, value, record["step"])
 
     def picture(self, image: NDArray[np.uint8], step: int) -> None:
         """Write a picture (H x W x 3, uint8)."""
         if self._writer is not None:
-            self._writer.add_image("samples", image, step, dataformats="HWC")
+            with writing(self._folder):
+                self._writer.add_image("samples", image, step, dataformats="HWC")
 
     def close(self) -> None:
         """Flush and close the event file."""
         if self._writer is not None:
-            self._writer.close()
+            threading.excepthook = self._hook
+            with writing(self._folder):
+                self._writer.close()
+
+    def _pass_over(self, failed: threading.ExceptHookArgs) -> None:
+        """Say nothing of TensorBoard's thread: the next number raises what ended it."""
+        if not type(failed.thread).__module__.startswith("tensorboard"):
+            self._hook(failed)
 
 
 def _open(folder: Path, step: int) -> Any:
