@@ -1,0 +1,240 @@
+"""Everything about speed in one run, as ratios where a ratio says more than seconds.
+
+    PYTHONPATH=sample_data python benchmarks/speed.py [rows ...] [--runs 5] [--threads 1]
+
+Rows: runtime, pipeline, refusals, small, cores, memory, alignment, estimate; all without a word.
+Processor seconds are of the whole process, user and system, so other work on the machine shows
+little; what is compared is measured in turns, and the median of the ratios of the turns is printed.
+`cores` is wall time and means nothing on a busy machine: the load is printed beside it.
+
+On a shared two-core AMD EPYC of 2026 with a load of 9 to 14 (shipped weights, one thread):
+
+    | figure | measured | target |
+    |---|---|---|
+    | x8: eager torch / ONNX Runtime | 2.46 / 2.31 s a Mpx = 1.05 |  |
+    | x32: eager torch / ONNX Runtime | 0.97 / 0.72 s a Mpx = 1.41 | 1.8 |
+    | pipeline / bare network at x32 | 1.106 | 1.15 |
+    | refusals, the dearest | 0.45 s (prepare nothing.tif -o dataset) | 0.5 s |
+    | 64 x 64 at x4, whole process | 2.44 s | 3 s |
+    | align 204 x 204 | 0.68 s, 0.0001 m off | 1 s |
+    | prepare --hsi of it, whole process | 2.47 s |  |
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from affine import Affine
+from startup import COMMANDS, SCENE, cpu_seconds
+from upscale import make_scene
+
+import displaced_pairs
+
+Row = tuple[str, str, str]
+"""What was measured, what came out, and the target."""
+
+
+def cli(words: list[str], folder: Path, **variables: str) -> tuple[float, float, str]:
+    """Run the command line in a process of its own: processor seconds, wall seconds, stdout."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "specgan_cli", *words],
+        cwd=folder,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent, wall, done.stdout
+
+
+def runtime(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Bare network on the usual tile at x8 and x32: eager torch over ONNX Runtime."""
+    import torch
+
+    from specgan_cli.inference.engine import make_engines
+    from specgan_cli.inference.job import open_job
+    from specgan_cli.inference.plan import TILES
+    from specgan_cli.inference.predictors.networks import load_networks
+    from specgan_cli.inference.request import (
+        ComputeOptions,
+        InputOptions,
+        OutputOptions,
+        UpscaleRequest,
+    )
+    from specgan_cli.raster.grid import Window
+
+    torch.set_num_threads(options.threads)
+    scene, rows = make_scene(folder / "tile.tif", 128), []
+    for scale in (8, 32):
+        calls = []
+        for name in ("torch", "onnx"):
+            compute = ComputeOptions(scale=scale, device="cpu", runtime=name)
+            request = UpscaleRequest(InputOptions(str(scene)), compute, OutputOptions(folder / "o"))
+            networks = load_networks(compute)
+            with open_job(request, networks.weights) as job:
+                (engine,) = make_engines(job, networks)
+                window = Window(32, 32, TILES[scale], TILES[scale])
+                tile = job.reader.read(window, halo=networks.halo)
+            calls.append((engine, [tile]))
+        turns = [
+            [_spent(engine.finest, tiles) for engine, tiles in calls]
+            for _ in range(1 + options.runs)
+        ]
+        ratios = [eager / graph for eager, graph in turns[1:]]
+        eager, graph = (statistics.median(times) for times in zip(*turns[1:], strict=True))
+        pixels = (TILES[scale] * scale) ** 2 / 1e6
+        text = (
+            f"{eager / pixels:.2f} / {graph / pixels:.2f} s a Mpx = {statistics.median(ratios):.2f}"
+        )
+        rows.append((f"x{scale}: eager torch / ONNX Runtime", text, "1.8" if scale == 32 else ""))
+    return rows
+
+
+def _spent(call: Callable[..., Any], *arguments: Any) -> float:
+    start = time.process_time()
+    call(*arguments)
+    return time.process_time() - start
+
+
+def pipeline(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Processor seconds of a run, start left out, over those of its bare network."""
+    script = Path(__file__).with_name("upscale.py")
+    command = [sys.executable, str(script), "overhead", "--side", "96"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("overhead"))
+    return [("pipeline / bare network at x32", line.split()[-1], "1.15")]
+
+
+def refusals(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """The dearest of the commands that end before a network runs."""
+    spent = {}
+    for command in COMMANDS[:-1]:
+        words = [sys.executable, "-m", "specgan_cli", *command.replace("SCENE", SCENE).split()]
+        spent[command] = statistics.median(cpu_seconds(words, str(folder)) for _ in range(3))
+    worst = max(spent, key=lambda command: spent[command])
+    return [("refusals, the dearest", f"{spent[worst]:.2f} s ({worst})", "0.5 s")]
+
+
+def small(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """The whole process for 64 x 64 pixels at x4."""
+    make_scene(folder / "small.tif", 64)
+    words = ["upscale", "small.tif", "-x", "4", "-o", "out.tif", "--overwrite", "-q"]
+    spent = statistics.median(cli(words, folder)[0] for _ in range(options.runs))
+    return [("64 x 64 at x4, whole process", f"{spent:.2f} s", "3 s")]
+
+
+def cores(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Wall time on one thread over that on two, starts taken off."""
+    make_scene(folder / "cores.tif", 96)
+    words = ["upscale", "cores.tif", "-x", "32", "-o", "out.tif", "--overwrite", "--json", "-q"]
+    ratios = []
+    for _ in range(max(options.runs // 2, 1)):
+        seconds = [json.loads(cli([*words, "-j", n], folder)[2])["network_seconds"] for n in "12"]
+        ratios.append(seconds[0] / seconds[1])
+    text = f"{statistics.median(ratios):.2f} (load {os.getloadavg()[0]:.0f})"
+    return [("one core / two, wall time of the network", text, "1.85")]
+
+
+def memory(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Peak memory of sixteen times the scene over that of the scene, for each runtime."""
+    rows: list[Row] = []
+    for name in ("torch", "onnx"):
+        peaks = []
+        for side in (64, 256):
+            make_scene(folder / f"m{side}.tif", side)
+            words = ["upscale", f"m{side}.tif", "-x", "8", "--tile", "32", "-o", "m.tif"]
+            words += ["--overwrite", "--json", "-q", "--runtime", name]
+            peaks.append(json.loads(cli(words, folder)[2])["peak_memory_bytes"])
+        text = f"{peaks[1] / peaks[0]:.3f} ({peaks[0] / 1e6:.0f} MB)"
+        rows.append((f"peak memory, 16 times the scene, {name}", text, "1.10"))
+    return rows
+
+
+def alignment(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """A cube of 204 x 204 pixels, a third as fine as its scene."""
+    from specgan_cli.alignment.estimate import align
+    from specgan_cli.cubes.cube import Cube
+    from specgan_cli.raster.scene import Scene
+
+    ratio, pad, shift = 3, 12, (0.37, -0.61)
+    image = displaced_pairs.texture(204 * ratio + 2 * pad, 1)
+    seen = displaced_pairs.see(image, ratio, pad, shift, 0.45)
+    cube = displaced_pairs.cube_of(seen, snr=60, ramp=True)
+    place = displaced_pairs.scene_transform()
+    inside = place @ Affine.translation(pad, pad) @ Affine.scale(ratio)
+    displaced_pairs.write_scene(folder / "scene.tif", image, place)
+    displaced_pairs.write_cube(folder / "cube.tif", cube, inside)
+
+    def run() -> Any:
+        with Scene.open(folder / "scene.tif") as scene, Cube.open(folder / "cube.tif") as other:
+            return align(scene, other)
+
+    found, pixel = run(), place.a * ratio
+    error = [abs(at - given * pixel) for at, given in zip(found.shift_xy, shift, strict=True)]
+    spent = statistics.median(_spent(run) for _ in range(options.runs))
+    words = ["prepare", "scene.tif", "--hsi", "cube.tif", "-o", "out.tif", "--overwrite", "-q"]
+    whole = statistics.median(cli(words, folder)[0] for _ in range(options.runs))
+    return [
+        ("align 204 x 204", f"{spent:.2f} s, {max(error):.4f} m off", "1 s"),
+        ("prepare --hsi of it, whole process", f"{whole:.2f} s", ""),
+    ]
+
+
+def estimate(folder: Path, options: argparse.Namespace) -> list[Row]:
+    """How many runs fall into the range that a dry run gave just before."""
+    inside, cases = [], ((64, 4), (48, 8), (96, 8), (32, 16), (24, 32))
+    for _ in range(max(options.runs // 2, 1)):
+        for side, scale in cases:
+            make_scene(folder / "e.tif", side)
+            words = ["upscale", "e.tif", "-x", str(scale), "-o", "e_out.tif", "--overwrite"]
+            words += ["--json", "-q"]
+            low, high = json.loads(cli([*words, "--dry-run"], folder)[2])["seconds_range"]
+            inside.append(low <= json.loads(cli(words, folder)[2])["seconds"] <= high)
+    text = f"{sum(inside)} of {len(inside)} (load {os.getloadavg()[0]:.0f})"
+    return [("runs within the range of --dry-run", text, "9 of 10")]
+
+
+ROWS: dict[str, Callable[[Path, argparse.Namespace], list[Row]]] = {
+    "runtime": runtime,
+    "pipeline": pipeline,
+    "refusals": refusals,
+    "small": small,
+    "cores": cores,
+    "memory": memory,
+    "alignment": alignment,
+    "estimate": estimate,
+}
+
+
+def main() -> None:
+    """Measure the rows that were asked for, and print them as one table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", default=list(ROWS), help="some of the rows above")
+    parser.add_argument("--runs", type=int, default=5, help="turns, of which medians are taken")
+    parser.add_argument("--threads", type=int, default=1, help="of the bare network")
+    options = parser.parse_args()
+    print("| figure | measured | target |\n|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        for name in options.rows:
+            for figure, measured, target in ROWS[name](Path(folder), options):
+                print(f"| {figure} | {measured} | {target} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
