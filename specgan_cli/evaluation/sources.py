@@ -164,7 +164,8 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
             "give them a CRS, or the same grid"
         )
     value = source.missing.value
-    alpha = source.missing.alpha is None and value is None
+    masked = bool(source.missing.mask_bands)
+    alpha = source.missing.alpha is None and (value is None or masked)
     options = {
         "crs": grid.crs,
         "transform": grid.transform,
@@ -172,8 +173,9 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
         "width": grid.shape_yx[1],
         "resampling": Resampling.bilinear,
         "add_alpha": alpha,
-        "src_nodata": value,
-        "nodata": value,
+        # beside a nodata value GDAL would not look at the mask
+        "src_nodata": None if masked else value,
+        "nodata": None if masked else value,
     }
     vrt = WarpedVRT(source.dataset, **options)
     source.rereading.see_through(lambda twin: WarpedVRT(twin, **options))

@@ -59,6 +59,7 @@ def bad(path: Path) -> list[int]:
         ("float32", -9999, -9999),
         ("float32", LOWEST, LOWEST),
         ("float32", LOWEST, -3.4e38),
+        ("float64", LOWEST, -3.4e38),
         ("float32", LOWEST * (1 - 2e-7), LOWEST),
         ("float32", 1e20, 1e20),
         ("float32", np.nan, np.nan),

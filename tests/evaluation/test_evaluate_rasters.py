@@ -358,3 +358,31 @@ def test_options_of_one_raster_that_cannot_be_are_refused(
 def test_metres_called_degrees_share_no_ground(folder: Path, images: Images, paths: Paths) -> None:
     wrong = write(folder / "degrees.tif", images[1], crs="EPSG:4326")
     assert "share no ground" in refused(3, "--sr", wrong, "--reference", paths[0])
+
+
+@pytest.mark.parametrize("marks", ["nodata", "mask", "alpha", "both", "option", "values"])
+def test_marks_of_missing_pixels_survive_a_warp(tmp_path: Path, marks: str) -> None:
+    """The output lies half a pixel off; its missing left half would be 83 off."""
+    reference = np.full((3, 32, 32), 90, np.uint8)
+    sr = reference.copy()
+    sr[:, :, :16] = 7
+    options: dict[str, Any] = {"nodata": 7} if marks == "nodata" else {}
+    mask = np.ones((32, 32), bool)
+    mask[:, :16] = False
+    if marks == "alpha":
+        sr = np.concatenate([sr, mask[None].astype(np.uint8) * 255])
+        names = ("red", "green", "blue", "alpha")
+        options["colorinterp"] = tuple(rasterio.enums.ColorInterp[name] for name in names)
+    if marks in ("mask", "both"):
+        options["mask"] = mask
+    if marks == "both":
+        options["nodata"] = 5
+    moved = (CORNER[0] + 0.25, CORNER[1] - 0.25)
+    output = write(tmp_path / "sr.tif", sr, corner=moved, **options)
+    if marks == "values":
+        with rasterio.open(output, "r+") as dataset:
+            dataset.update_tags(NODATA_VALUES="7 7 7")
+    path = write(tmp_path / "reference.tif", reference)
+    words = ("--src-nodata", "sr=7") if marks == "option" else ()
+    found = evaluated("--sr", output, "--reference", path, "--metrics", "mae", *words)
+    assert found["summary"]["all"]["sr"]["mae"]["mean"] < 0.01

@@ -49,6 +49,7 @@ def missing(path: Path, **options: object) -> list[list[int]]:
         ("float32", LOWEST, LOWEST),
         ("float32", LOWEST * (1 - 2e-7), LOWEST),
         ("float32", LOWEST, -3.4e38),
+        ("float64", LOWEST, -3.4e38),
         ("float32", -3.4e38, LOWEST),
         ("float32", 9.969209968386869e36, 9.969209968386869e36),
         ("float32", 1e20, 1e20),
