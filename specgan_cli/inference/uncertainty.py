@@ -56,6 +56,31 @@ class SpreadEngine:
         return TileResult(window, spread, valid)
 
 
+def describe_spread(job: Job, weights_sha256: str) -> Description:
+    """Return what the raster of the spread holds: of how many seeds, in which unit.
+
+    Scale and unit are the scene's where red, green and blue share them; an offset moves no spread.
+    """
+    samples = job.request.output.samples
+    tags = job_tags(job, weights_sha256)
+    tags["SPECGAN_UNCERTAINTY"] = (
+        "root mean square over red, green and blue of the standard deviation over seeds; how far "
+        "the network's own chance reaches, not calibrated against truth"
+    )
+    tags["SPECGAN_UNCERTAINTY_SEEDS"] = str(samples)
+    scales, units = set(job.scene.scales[:3]), set(job.scene.metadata.units[:3])
+    return Description(
+        job.grid,
+        1,
+        "float32",
+        float("nan"),
+        scales=tuple(scales) if len(scales) == 1 else None,
+        descriptions=(f"standard deviation over {samples} seeds",),
+        units=tuple(units) if len(units) == 1 else (),
+        tags=tags,
+    )
+
+
 def write_uncertainty(
     job: Job, plan: RunPlan, engines: list[Engine], weights_sha256: str, progress: Progress | None
 ) -> None:
@@ -73,9 +98,7 @@ def write_uncertainty(
     """
     options = job.request.output
     assert options.uncertainty is not None
-    tags = job_tags(job, weights_sha256)
-    tags["SPECGAN_UNCERTAINTY_SEEDS"] = str(options.samples)
-    description = Description(job.grid, 1, "float32", float("nan"), tags=tags)
+    description = describe_spread(job, weights_sha256)
     writer = RasterWriter(
         options.uncertainty, description, WriteOptions(overwrite=options.overwrite)
     )

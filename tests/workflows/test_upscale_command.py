@@ -148,6 +148,20 @@ def test_uncertainty_is_the_spread_over_seeds(uint8_scene: Path, tmp_path: Path)
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9
 
 
+def test_uncertainty_says_what_it_is_and_in_which_unit(make_raster, tmp_path: Path) -> None:
+    scene, spread = make_raster(dtype="uint16"), tmp_path / "spread.tif"
+    with rasterio.open(scene, "r+") as dataset:
+        dataset.units = ("reflectance",) * 3
+        dataset.scales = (0.0001,) * 3
+    done = specgan(*words(scene, tmp_path / "o.tif", "--uncertainty", spread, "--samples", 3))
+    assert done.code == 0, done.stderr
+    with rasterio.open(spread) as dataset:
+        assert dataset.descriptions == ("standard deviation over 3 seeds",)
+        assert (dataset.units, dataset.scales) == (("reflectance",), (0.0001,))
+        assert dataset.tags()["SPECGAN_UNCERTAINTY_SEEDS"] == "3"
+        assert "not calibrated" in dataset.tags()["SPECGAN_UNCERTAINTY"]
+
+
 def test_uncertainty_is_missing_where_the_scene_is(nodata_scene: Path, tmp_path: Path) -> None:
     spread = tmp_path / "spread.tif"
     specgan(*words(nodata_scene, tmp_path / "o.tif", "--uncertainty", spread, "--samples", 2))
