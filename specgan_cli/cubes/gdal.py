@@ -52,6 +52,7 @@ class RasterStore:
             _warn_of_radiance(dataset, envi, self.name)
             self._light = LightBands.of(dataset, count)
             numbers = self._light.numbers
+            sentinel2.check_files(dataset, numbers, self.name)
             self._missing = missing_rule(dataset, name, numbers)
             self.layout = CubeLayout(
                 grid=Grid(dataset.crs, dataset.transform, dataset.shape),

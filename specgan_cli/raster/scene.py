@@ -15,7 +15,7 @@ from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.drivers.metadata import Metadata, read_metadata
 from specgan_cli.raster.drivers.rereading import Rereading
-from specgan_cli.raster.drivers.sentinel2 import scale_of
+from specgan_cli.raster.drivers.sentinel2 import check_files, scale_of
 from specgan_cli.raster.further import FurtherBand, choose_further
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
@@ -104,6 +104,7 @@ class Scene:
                 chosen = choose_bands(dataset, name, bands)
                 further = choose_further(dataset, name, also, chosen)
                 every = (*chosen, *(band.number for band in further))
+                check_files(dataset, every, redact(name))
                 missing = missing_rule(dataset, name, every, src_nodata)
                 grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
                 scene = cls(dataset, name, grid, chosen, missing, further)

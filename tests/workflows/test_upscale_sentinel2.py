@@ -114,3 +114,16 @@ def test_a_product_guides_itself_with_near_infrared(tmp_path: Path) -> None:
     done = upscale(out, safe, "--hsi", "self", "--also", "nir=B8")
     assert done.code == 0, done.stderr
     assert np.array_equal(means(out)[3], ten_metre_bands()["B08"])
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"), [("B03", ()), ("B08", ("--also", "4")), ("B08", ("--hsi", "self"))]
+)
+def test_a_product_without_the_image_of_a_band_is_refused(
+    tmp_path: Path, gone: str, words: tuple[str, ...]
+) -> None:
+    """GDAL reads it as zeros, without a word."""
+    safe = write_safe(tmp_path, ten_metre_bands())
+    next(safe.glob(f"GRANULE/*/IMG_DATA/R10m/*_{gone}_*")).unlink()
+    done = upscale(tmp_path / "out.tif", safe, *words)
+    assert (done.code, f"_{gone}_10m.jp2" in done.stderr) == (1, True), done.stderr

@@ -1,9 +1,13 @@
 """Sentinel-2 products as they come: the SAFE folder or its .zip, through GDAL's driver."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import rasterio
 from rasterio.io import DatasetReader
+
+from specgan_cli.errors import RasterError
 
 _DRIVER = "SENTINEL2"
 _METADATA = ("MTD_MSI*.xml", "S2*_MTD_SAF*.xml")
@@ -57,6 +61,30 @@ def scale_of(dataset: DatasetReader, band: int) -> tuple[float, float]:
     one = float(shared.get("BOA_QUANTIFICATION_VALUE", shared.get("QUANTIFICATION_VALUE", 1)))
     added = float(tags.get("BOA_ADD_OFFSET", tags.get("RADIO_ADD_OFFSET", 0)))
     return 1 / one, added / one
+
+
+def check_files(dataset: DatasetReader, bands: Sequence[int], name: str) -> None:
+    """Raise where the image of a band is missing, which GDAL reads as zeros.
+
+    Args:
+        dataset: An open raster; only Sentinel-2 products are looked at.
+        bands: 1-based numbers of the bands that are read.
+        name: The product, for messages.
+
+    Raises:
+        RasterError: With the name that the missing file ends with.
+    """
+    if dataset.driver != _DRIVER:
+        return
+    images = [os.path.basename(path) for path in dataset.files]
+    for band in bands:
+        called = dataset.tags(band).get("BANDNAME", "")
+        ending = f"_B{called.removeprefix('B').rjust(2, '0')}"
+        if called[:1] == "B" and not any(ending in image for image in images):
+            raise RasterError(
+                f"{name}: the image of its band {called} (...{ending}_10m.jp2) is "
+                "missing; download the product again"
+            )
 
 
 def nodata_of(dataset: DatasetReader) -> float | None:
