@@ -46,7 +46,7 @@ class EnhanceOptions(TypedDict, total=False):
 class UpscaleOptions(EnhanceOptions, total=False):
     """Options of `upscale`; those from `of` on go with an output path."""
 
-    bands: tuple[int, ...]
+    bands: tuple[int | str, ...]
     also: str
     src_nodata: float | Literal["none"]
     floor: float | Literal["none"]
@@ -64,6 +64,7 @@ class UpscaleOptions(EnhanceOptions, total=False):
     overwrite: bool
     resume: bool
     preview: AnyPath
+    reference: str
     uncertainty: AnyPath
     samples: int
     dask: str
@@ -71,7 +72,7 @@ class UpscaleOptions(EnhanceOptions, total=False):
 
 _OF_FILES = (
     *("of", "co", "lossy", "overviews", "overwrite", "resume"),
-    *("preview", "uncertainty", "samples"),
+    *("preview", "reference", "uncertainty", "samples"),
 )
 
 
