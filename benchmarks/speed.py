@@ -11,8 +11,8 @@ On a shared two-core AMD EPYC of 2026 with a load of 9 to 14 (shipped weights, o
 
     | figure | measured | target |
     |---|---|---|
-    | x8: eager torch / ONNX Runtime | 2.46 / 2.31 s a Mpx = 1.05 |  |
-    | x32: eager torch / ONNX Runtime | 0.97 / 0.72 s a Mpx = 1.41 | 1.8 |
+    | x8: eager torch / ONNX Runtime | 2.52 / 2.08 s a Mpx = 1.21 |  |
+    | x32: eager torch / ONNX Runtime | 0.95 / 0.56 s a Mpx = 1.63 | 1.8 |
     | pipeline / bare network at x32 | 1.106 | 1.15 |
     | refusals, the dearest | 0.45 s (prepare nothing.tif -o dataset) | 0.5 s |
     | 64 x 64 at x4, whole process | 2.44 s | 3 s |

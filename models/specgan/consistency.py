@@ -34,7 +34,8 @@ _EXACT_RADIUS = 12
 
 
 @functools.cache
-def _doubling_kernel(device: torch.device, dtype: torch.dtype) -> Tensor:
+def doubling_kernel(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the filters of `smooth_upsample`, one for each pixel of a block: 4 x 1 x 5 x 5."""
     # A tensor made under inference mode could not be used in training later.
     with torch.inference_mode(False):
         half = torch.tensor(_AVERAGE_INTERPOLATION, dtype=torch.float64)
@@ -53,7 +54,7 @@ def smooth_upsample(coarse: Tensor) -> Tensor:
         N x C x 2(H - 4) x 2(W - 4): `REACH` coarse pixels are used up on every side.
     """
     n, c, h, w = coarse.shape
-    kernel = _doubling_kernel(coarse.device, coarse.dtype)
+    kernel = doubling_kernel(coarse.device, coarse.dtype)
     phases = F.conv2d(coarse.reshape(n * c, 1, h, w), kernel)
     fine = F.pixel_shuffle(phases, 2)
     return fine.reshape(n, c, fine.shape[-2], fine.shape[-1])

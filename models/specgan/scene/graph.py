@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from specgan.layers import pad_edge
 from specgan.scene.network import SceneNetwork
+from specgan.scene.phases import with_phases
 
 OPSET = 17
 """Version of the ONNX operators."""
@@ -37,8 +38,9 @@ class ImageGraph(nn.Module):
 
     def __init__(self, network: SceneNetwork, scale: int, gsd: float) -> None:
         super().__init__()
-        self.network = network
-        self.margins = network.margins(scale.bit_length() - 1)
+        octaves = scale.bit_length() - 1
+        self.network = with_phases(network, octaves)
+        self.margins = network.margins(octaves)
         self.register_buffer("gsd", torch.tensor([gsd]))
 
     def forward(self, rgb: Tensor) -> Tensor:
@@ -73,8 +75,9 @@ class FullGraph(nn.Module):
 
     def __init__(self, network: SceneNetwork, scale: int, grids: int = 1) -> None:
         super().__init__()
-        self.network = network
-        self.margins = network.margins(scale.bit_length() - 1)
+        octaves = scale.bit_length() - 1
+        self.network = with_phases(network, octaves)
+        self.margins = network.margins(octaves)
         self.octaves = range(1, len(self.margins.noise))
         self.grids = grids
         ends = ["", *(f"_{level}" for level in range(1, grids))][:grids]

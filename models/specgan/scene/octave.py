@@ -93,6 +93,19 @@ class Octave(nn.Module):
             `margins.image[level]`, whose 2x2 means are `image`.
         """
         border, level = margins.border, self.level
+        fine = self.up(self.deepen(features, margins, spectral, noise), border)
+        held = margins.up[level]
+        detail = self.to_rgb(crop(fine, held - margins.detail[level] - border.shrink(1)), border)
+        return (
+            crop(fine, held - margins.feature[level]),
+            _keep_coarse(detail, image, margins, level),
+        )
+
+    def deepen(
+        self, features: Tensor, margins: Margins, spectral: Tensor | None, noise: Tensor | None
+    ) -> Tensor:
+        """Compute the features on the coarse grid that the doubling takes; as for `forward`."""
+        border = margins.border
         if spectral is not None:
             features = features + self.guide(F.pixel_unshuffle(spectral, 2))
         x = features
@@ -101,13 +114,7 @@ class Octave(nn.Module):
         x = x + crop(features, border.shrink(ResidualBlock.reach * len(self.body)))
         if noise is not None:
             x = self.bank(x, F.pixel_unshuffle(noise, 2), border)
-        fine = self.up(x, border)
-        held = margins.up[level]
-        detail = self.to_rgb(crop(fine, held - margins.detail[level] - border.shrink(1)), border)
-        return (
-            crop(fine, held - margins.feature[level]),
-            _keep_coarse(detail, image, margins, level),
-        )
+        return x
 
 
 def _keep_coarse(detail: Tensor, coarse: Tensor, margins: Margins, level: int) -> Tensor:

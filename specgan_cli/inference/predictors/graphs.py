@@ -15,6 +15,9 @@ from specgan.scene.network import SceneNetwork
 
 logger = logging.getLogger(__name__)
 
+_DESIGN = "phases"
+"""How graphs are built: a new word where kept ones would differ."""
+
 
 def cache_folder() -> Path:
     """Return the user's folder of files that can be made again; it need not be there."""
@@ -34,7 +37,7 @@ def graph_path(weights: str, scale: int, grids: int) -> Path:
         scale: Output pixels per LR pixel along one axis.
         grids: Grids that the cube is given on.
     """
-    key = (weights, scale, grids, OPSET, __version__, torch.__version__)
+    key = (_DESIGN, weights, scale, grids, OPSET, __version__, torch.__version__)
     return cache_folder() / "graphs" / f"{hashlib.sha256(repr(key).encode()).hexdigest()}.onnx"
 
 
