@@ -98,7 +98,7 @@ def test_the_network_computes_nothing_in_double_precision() -> None:
     assert mode.seen == []
 
 
-def test_octaves_leave_an_apple_gpu_before_they_are_made_whole() -> None:
+def test_an_image_leaves_an_apple_gpu_before_it_is_made_whole() -> None:
     class There:
         def cpu(self) -> str:
             return "here"
@@ -106,8 +106,8 @@ def test_octaves_leave_an_apple_gpu_before_they_are_made_whole() -> None:
     class Model:
         halo = 0
 
-        def octaves(self, *rest: object) -> list[There]:
-            return [There()]
+        def finest(self, *rest: object) -> There:
+            return There()
 
     engine = Engine(Model(), None, torch.device("mps"))  # type: ignore[arg-type]  # stand-ins
-    assert engine.octaves([]) == ["here"]
+    assert engine.finest([]) == "here"
