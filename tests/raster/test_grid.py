@@ -274,3 +274,8 @@ def test_every_real_raster_keeps_its_bounds_when_refined(shared_data: Path) -> N
 def test_grids_read_from_files_keep_their_bounds(kind: str, request: pytest.FixtureRequest) -> None:
     with Scene.open(request.getfixturevalue(f"{kind}_scene")) as scene:
         assert exact_bounds(scene.grid.refine(32)) == exact_bounds(scene.grid)
+
+
+def test_a_padded_window_grows_on_every_side() -> None:
+    assert Window(7, 5, 20, 30).padded(2) == Window(5, 3, 24, 34)
+    assert Window(7, 5, 20, 30).padded(-3) == Window(10, 8, 14, 24)
