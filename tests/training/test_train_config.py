@@ -14,7 +14,7 @@ from specgan_cli.training.recipes.schedule import first_step, gan_weight, positi
 def test_the_default_plan_is_fidelity_then_texture() -> None:
     fidelity, texture = config_from_dict({}).stages
     assert (fidelity.method, fidelity.gan, fidelity.noise) == ("muon", 0.0, False)
-    assert (texture.method, texture.noise) == ("adam", True)
+    assert (texture.method, texture.noise) == ("muon", True)
     assert texture.gan > 0
     assert fidelity.scales == texture.scales == (2, 4, 8, 16, 32)
 

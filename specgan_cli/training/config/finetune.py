@@ -16,7 +16,7 @@ from specgan_cli.training.config.schema import (
 )
 
 STAGE = dataclasses.replace(
-    ADVERSARIAL, steps=1000, lr=1e-4, warmup=100, gan_ramp=200, even=0.05, lattice=1.0
+    ADVERSARIAL, steps=1000, lr=3e-4, warmup=100, gan_ramp=200, even=0.05, lattice=1.0
 )
 """As the second stage of the shipped weights, at half its rate; the heads, which are new unless a
 run folder brings them, learn before they are heard."""
