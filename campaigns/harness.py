@@ -82,6 +82,10 @@ class Tally:
         return 1 if self.failures else 0
 
 
+# A pool that the parent made has no threads in a forked child, which then waits for ever.
+os.environ["GDAL_NUM_THREADS"] = "1"
+
+
 def warm() -> None:
     """Import what the commands import, so that a child needs no time for it."""
     import torch

@@ -3,7 +3,6 @@
 import logging
 import math
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -65,7 +64,9 @@ def validation_measures(aerial: Path | None, device: torch.device) -> tuple[Imag
         WeightsError: The judge's file is missing or of another layout.
     """
     found: list[ImageMeasure] = []
-    if find_spec("scipy") is None:
+    try:
+        import scipy.ndimage  # noqa: F401
+    except ImportError:
         logger.warning("no scipy here: validation leaves out lines and roughness")
     else:
         found.append(structure)
