@@ -29,8 +29,9 @@ The same machine with nothing else on it:
     | peak memory, 16 times the scene, onnx | 0.889 (479 MB) | 1.10 |
     | runs within the range of --dry-run | 10 of 10 | 9 of 10 |
 
-Two processes of bare convolutions scale by 1.95 there, so what is missing at two cores is what torch
-runs on one: small layers and steps between layers.  Two tiles at once, a thread each, would have it.
+Two processes of bare convolutions scale by 1.95 there, so what is missing at two cores is what
+torch runs on one: small layers and steps between layers. Two tiles at once, a thread each, would
+have it.
 """
 
 import argparse
