@@ -12,6 +12,9 @@ from specgan_cli.types import F64, Mask
 
 T = TypeVar("T")
 
+OUTPUT = "output"
+"""Name of a raster that is measured, among the methods of a report."""
+
 HALO = 80
 """F64 of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import BASELINES, interpolate
 from specgan_cli.evaluation.comparison import Comparison
-from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, Tile
+from specgan_cli.evaluation.image_pair import ALIGNMENT, HALO, OUTPUT, Tile
 from specgan_cli.evaluation.perceptual.judges import NO_JUDGES, Judges
 from specgan_cli.evaluation.runner import Evaluation, Subject, add
 from specgan_cli.measures import block_means
@@ -45,14 +45,14 @@ def compare(
     Raises:
         MismatchError: No pixel is valid in both rasters.
     """
-    methods = ("sr", *(BASELINES if pair.scale > 1 else ()))
+    methods = (OUTPUT, *(BASELINES if pair.scale > 1 else ()))
     result = Evaluation(pair.units, names, methods, whole=True)
     windows = plan_tiles(pair.window.shape_yx, tile_side(pair.scale))
     for done, window in enumerate(windows):
         for method, tile in tiles_of(pair, window):
             if not tile.core_valid.any():
                 continue
-            if method == "sr":
+            if method == OUTPUT:
                 seen = judges.reference(tile)
             subject = Subject(f"{window.row}_{window.col}", "raster", "raster")
             add(result, subject, method, tile, judges, seen)
@@ -105,7 +105,7 @@ def tiles_of(pair: Comparison, window: Window) -> Iterator[tuple[str, Tile]]:
     sr = (sr - low) / (high - low) * units.data_range + units.low
     gsd = pair.reference.grid.gsd
     tile = Tile(np.where(valid, sr, 0.0), reference, valid, place, origin, gsd, scale, lr, lr_valid)
-    yield "sr", tile
+    yield OUTPUT, tile
     if scale > 1:
         for name, image in images.items():
             yield name, replace(tile, hr_sr=np.where(valid, image, 0.0))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from specgan_cli.devices import parse_device
 from specgan_cli.evaluation import rasters
 from specgan_cli.evaluation.comparison import Comparison
+from specgan_cli.evaluation.image_pair import OUTPUT
 from specgan_cli.evaluation.judging import load_judges, note_unmeasured
 from specgan_cli.evaluation.report import panels, summary
 from specgan_cli.evaluation.report.outcome import EvaluateResult
@@ -38,9 +39,9 @@ def measure_rasters(
     evaluation = rasters.compare(pair, names, judges=judges, progress=progress)
     note_unmeasured(context, evaluation, judges)
     drawn: list[panels.Strip] = []
-    metric = panels.ranking(evaluation, "sr")
+    metric = panels.ranking(evaluation, OUTPUT)
     if request.output is not None and metric is not None:
-        chosen = panels.choose(evaluation, "sr", metric)
+        chosen = panels.choose(evaluation, OUTPUT, metric)
         drawn = panels.draw_blocks(
             chosen,
             lambda name: rasters.tiles_of(pair, rasters.block_window(pair, name)),

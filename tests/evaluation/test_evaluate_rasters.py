@@ -98,7 +98,7 @@ def test_tiled_rasters_measure_as_the_whole_image_in_memory(
     pair.close()
     valid = (sr != 0).all(0)
     for method, image in (
-        ("sr", sr),
+        ("output", sr),
         ("bicubic", interpolate(lr.astype(float), 8, "bicubic")),
         ("lanczos", interpolate(lr.astype(float), 8, "lanczos")),
         ("nearest", interpolate(lr.astype(float), 8, "nearest")),
@@ -112,7 +112,7 @@ def test_the_command_prints_all_three_methods(paths: Paths) -> None:
     reference, sr, lr = paths
     outcome = specgan("evaluate", "--sr", sr, "--reference", reference, "--lr", lr)
     assert outcome.code == 0
-    assert all(name in outcome.stdout for name in ("sr", "bicubic", "nearest", "psnr (dB)"))
+    assert all(name in outcome.stdout for name in ("output", "bicubic", "nearest", "psnr (dB)"))
 
 
 def test_the_report_of_rasters_shows_its_blocks(paths: Paths, folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_the_report_of_rasters_shows_its_blocks(paths: Paths, folder: Path) -> N
     words = ("--sr", sr, "--reference", reference, "--lr", lr, "--metrics", "psnr", "-o", out)
     assert specgan("evaluate", *words).code == 0
     page = (out / "index.html").read_text(encoding="utf-8")
-    for title in ("LR input", "sr", "error of sr", "reference", "bicubic", "nearest"):
+    for title in ("LR input", "output", "error of output", "reference", "bicubic", "nearest"):
         assert f'alt="{title}"' in page
     chips = json.loads((out / "report.json").read_text())["chips"]
     assert {chip["chip"] for chip in chips} == {"0_0"}
@@ -148,7 +148,7 @@ def test_only_the_shared_ground_counts(folder: Path, images: Images, paths: Path
     expected = in_memory(
         sr[:, 16:176, 40:], reference[:, 16:176, 40:], None, lr[:, 2:22, 5:], ("rmse",)
     )
-    assert found["summary"]["all"]["sr"]["rmse"]["mean"] == pytest.approx(expected["rmse"])
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(expected["rmse"])
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # rasterio 1.4 with affine 3
@@ -170,7 +170,7 @@ def test_an_output_in_another_crs_is_warped_onto_the_reference(folder: Path, pat
     path = folder / "moved.tif"
     write_raster(path, moved, nodata=0, crs="EPSG:32619", transform=transform)
     found = evaluated("--sr", path, "--reference", paths[0], "--metrics", "psnr", "-x", "8")
-    assert found["summary"]["all"]["sr"]["psnr"]["mean"] > 20
+    assert found["summary"]["all"]["output"]["psnr"]["mean"] > 20
     assert any("warped" in note for note in found["notes"])
 
 
@@ -197,7 +197,7 @@ def test_the_factor_is_read_from_the_output_s_tags(
 
 def test_without_a_factor_there_are_no_baselines(paths: Paths) -> None:
     found = evaluated("--sr", paths[1], "--reference", paths[0], "--metrics", "psnr,ssim")
-    assert found["methods"] == ["sr"]
+    assert found["methods"] == ["output"]
     assert any("No factor is known" in note for note in found["notes"])
 
 
@@ -212,7 +212,7 @@ def test_one_band_of_sixteen_bits_in_given_units(folder: Path) -> None:
     )
     found = evaluated(*words, "--range", "0,60000", "--metrics", "psnr")
     expected = 10 * np.log10(60000**2 / np.mean((reference.astype(float) - sr) ** 2))
-    assert found["summary"]["all"]["sr"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-6)
+    assert found["summary"]["all"]["output"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_different_dtypes_are_scaled_and_it_is_said(
@@ -220,7 +220,7 @@ def test_different_dtypes_are_scaled_and_it_is_said(
 ) -> None:
     path = write(folder / "float.tif", (images[0] / 255).astype(np.float32))
     found = evaluated("--sr", path, "--reference", paths[0], "--metrics", "rmse")
-    assert found["summary"]["all"]["sr"]["rmse"]["mean"] < 1e-4
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] < 1e-4
     assert any("1 in the output was taken for 255" in note for note in found["notes"])
 
 
@@ -235,7 +235,7 @@ def test_not_a_number_is_left_out(folder: Path, images: Images) -> None:
         write(folder / "f.tif", reference),
     )
     found = evaluated(*words, "--range", "0,255", "--metrics", "rmse")
-    assert found["summary"]["all"]["sr"]["rmse"]["mean"] == pytest.approx(1.0)
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(1.0)
 
 
 def refused(code: int, *words: object) -> str:
@@ -285,7 +285,7 @@ def test_rasters_without_crs_are_compared_on_the_same_grid(folder: Path, images:
     ]
     found = evaluated("--sr", words[0], "--reference", words[1], "--metrics", "rmse")
     expected = np.sqrt(np.mean((reference.astype(float) - sr) ** 2))
-    assert found["summary"]["all"]["sr"]["rmse"]["mean"] == pytest.approx(expected)
+    assert found["summary"]["all"]["output"]["rmse"]["mean"] == pytest.approx(expected)
 
 
 def measured(folder: Path, lr: Path, images: Images, *words: object) -> dict[str, Any]:
@@ -293,7 +293,7 @@ def measured(folder: Path, lr: Path, images: Images, *words: object) -> dict[str
     truth = write(folder / "truth.tif", images[0])
     names = ("--metrics", "psnr,lr_psnr", *words)
     found = evaluated("--sr", truth, "--reference", truth, "--lr", lr, *names)
-    return {key: value["mean"] for key, value in found["summary"]["all"]["sr"].items()}
+    return {key: value["mean"] for key, value in found["summary"]["all"]["output"].items()}
 
 
 COLOURS = {name: rasterio.enums.ColorInterp[name] for name in ("red", "green", "blue")}
@@ -333,7 +333,7 @@ def test_a_pixel_with_one_band_of_nodata_counts(tmp_path: Path) -> None:
     sr[0, 4:12, 4:12] = 160
     paths = [write(tmp_path / f"{k}.tif", v, nodata=0) for k, v in enumerate((sr, reference))]
     found = evaluated("--sr", paths[0], "--reference", paths[1], "--metrics", "mae")
-    assert found["summary"]["all"]["sr"]["mae"]["mean"] == pytest.approx(40 / 3 / 4)
+    assert found["summary"]["all"]["output"]["mae"]["mean"] == pytest.approx(40 / 3 / 4)
 
 
 @pytest.mark.parametrize("words", [("--src-nodata", "7"), ("--src-nodata", "sr=7")])
@@ -343,7 +343,7 @@ def test_nodata_can_be_given(tmp_path: Path, words: tuple[str, str]) -> None:
     sr[:, :4] = 7
     paths = [write(tmp_path / f"{k}.tif", v) for k, v in enumerate((sr, reference))]
     found = evaluated("--sr", paths[0], "--reference", paths[1], "--metrics", "mae", *words)
-    assert found["summary"]["all"]["sr"]["mae"]["mean"] == 0
+    assert found["summary"]["all"]["output"]["mae"]["mean"] == 0
 
 
 @pytest.mark.parametrize("words", [("--bands", "hr=1,2,3"), ("--src-nodata", "lr=many")])
@@ -385,4 +385,4 @@ def test_marks_of_missing_pixels_survive_a_warp(tmp_path: Path, marks: str) -> N
     path = write(tmp_path / "reference.tif", reference)
     words = ("--src-nodata", "sr=7") if marks == "option" else ()
     found = evaluated("--sr", output, "--reference", path, "--metrics", "mae", *words)
-    assert found["summary"]["all"]["sr"]["mae"]["mean"] < 0.01
+    assert found["summary"]["all"]["output"]["mae"]["mean"] < 0.01

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from specgan_cli.evaluation.chips import EvalChip
-from specgan_cli.evaluation.image_pair import Tile
+from specgan_cli.evaluation.image_pair import OUTPUT, Tile
 from specgan_cli.evaluation.methods import Method, Network, can_run
 from specgan_cli.evaluation.metrics.catalogue import METRICS
 from specgan_cli.evaluation.report.colours import heat, picture
@@ -152,11 +152,11 @@ def draw_blocks(
             note = caption(figures.get((row.chip, method), {}))
             uri = data_uri(picture(tile.core_sr, valid, low, high))
             panels.append(Panel(method, uri, note))
-            if method != "sr":
+            if method != OUTPUT:
                 continue
             error = np.abs(tile.core_sr - reference).mean(0)
             uri = data_uri(heat(error, valid, top))
-            panels.append(Panel("error of sr", uri, f"0 to {top:g} file units"))
+            panels.append(Panel(f"error of {OUTPUT}", uri, f"0 to {top:g} file units"))
             panels.append(Panel("reference", data_uri(picture(reference, valid, low, high))))
             if tile.lr is not None and tile.lr_valid is not None:
                 uri = data_uri(picture(tile.lr, tile.lr_valid, low, high))
