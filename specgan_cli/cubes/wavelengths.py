@@ -20,6 +20,7 @@ from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.envi_header import envi_list, sidecar_header
 from specgan_cli.cubes.units import found_bands
 from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.raster.drivers.wavelengths import WITH_UNIT
 from specgan_cli.types import Mask
 
 __all__ = [
@@ -34,7 +35,6 @@ logger = logging.getLogger(__name__)
 _Found = tuple[list[float] | None, list[float] | None]
 """Centres and widths in nanometres, where a source has them."""
 
-_WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
 _WAVELENGTH_COLUMNS = ("wavelength", "center", "centre", "wl", "lambda", "nm")
 
 _NAMED_BANDS = {
@@ -258,7 +258,7 @@ def _from_imagery(dataset: Any) -> _Found:
 
 def _from_descriptions(dataset: Any) -> _Found:
     texts = [text or "" for text in dataset.descriptions]
-    matches = [match for text in texts if (match := _WITH_UNIT.search(text))]
+    matches = [match for text in texts if (match := WITH_UNIT.search(text))]
     if len(matches) == len(texts):
         return found_bands([float(match[1]) for match in matches], None, matches[0][2])
     inner = [match[1] if (match := _IN_BRACKETS.search(text)) else text for text in texts]

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
+WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
+"""A wavelength with its unit in a text, such as a description."""
 _KEYS = ("wavelength", "central_wavelength", "center_wavelength", "centre_wavelength")
 _LIGHT = (100.0, 30000.0)
 """Nanometres between which a number is believed to be a wavelength."""
@@ -61,5 +62,5 @@ def _of_tags(tags: Mapping[str, str]) -> float | None:
 
 
 def _of_text(text: str | None) -> float | None:
-    match = _WITH_UNIT.search(text or "")
+    match = WITH_UNIT.search(text or "")
     return None if match is None else to_nm(match[1], match[2])
