@@ -9,6 +9,9 @@ from specgan.bands import Bands
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.bands import BandSpec
 
+REPORT_FILES = ("chips.csv", "index.html", "report.json")
+"""What a report consists of."""
+
 
 @dataclass(frozen=True)
 class EvaluateRequest:

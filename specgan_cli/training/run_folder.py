@@ -72,11 +72,14 @@ class RunFolder:
             resume: Whether an existing folder is continued.
 
         Raises:
-            OutputError: The folder exists and `resume` is off, or it cannot be made.
+            OutputError: The folder exists and `resume` is off or it is no run, or it cannot be
+                made.
             TrainingError: The folder is a run with another configuration.
         """
         if self.path.exists() and not resume:
             raise OutputError(f"{self.path} exists; go on with --resume, or choose another folder")
+        if self.path.exists() and not self.config.exists():
+            self._check_no_other()
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.samples.mkdir(exist_ok=True)
@@ -138,6 +141,21 @@ class RunFolder:
             if known:
                 kept.append(line)
         write_file(self.metrics, "".join(f"{line}\n" for line in kept))
+
+    def _check_no_other(self) -> None:
+        """Raise if a folder without a configuration holds what no run left that was killed early.
+
+        Raises:
+            OutputError: Names it.
+        """
+        if not self.path.is_dir():
+            raise OutputError(f"{self.path} is a file; name a folder")
+        own = {self.checkpoints.name, self.samples.name}
+        for entry in sorted(self.path.iterdir()):
+            if entry.name not in own and not entry.name.startswith(f".{self.config.name}."):
+                raise OutputError(
+                    f"{self.path} holds {entry.name!r} and is no run; choose another folder"
+                )
 
     def _check_same(self, config: Mapping[str, Any]) -> None:
         with parsing(self.config, TrainingError, "start a new run"):

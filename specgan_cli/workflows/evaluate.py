@@ -3,6 +3,7 @@
 Whatever can be refused is refused before torch is imported, which takes longer than to look.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from specgan_cli.devices import check_devices
 from specgan_cli.errors import DatasetError, MismatchError, OutputError, SpecganError, WeightsError
 from specgan_cli.evaluation import comparison
 from specgan_cli.evaluation.metrics.catalogue import check_names
-from specgan_cli.evaluation.request import EvaluateRequest, check_weights
+from specgan_cli.evaluation.request import REPORT_FILES, EvaluateRequest, check_weights
 
 if TYPE_CHECKING:
     from specgan_cli.evaluation.report.outcome import EvaluateResult
@@ -100,12 +101,13 @@ def check_output(folder: Path, overwrite: bool) -> None:
     """Refuse a folder that cannot take the report, before anything is measured.
 
     Raises:
-        OutputError: It holds a report and may not be overwritten, or is a file.
+        OutputError: It holds a file of the report's and may not be overwritten, or is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; give a folder for the report")
-    if (folder / "report.json").exists() and not overwrite:
-        raise OutputError(f"{folder}: holds a report already; give --overwrite to replace it")
+    there = [name for name in REPORT_FILES if os.path.lexists(folder / name)]
+    if there and not overwrite:
+        raise OutputError(f"{folder}: holds {there[0]} already; give --overwrite to replace it")
     if not folder.absolute().parent.is_dir():
         raise OutputError(f"{folder.absolute().parent}: no such folder; make it first")
 

@@ -24,7 +24,7 @@ from specgan_cli.datasets.building.build import (
     load_result,
     make_shard,
 )
-from specgan_cli.datasets.building.folder import DatasetFolder
+from specgan_cli.datasets.building.folder import CONTACT_SHEET, DatasetFolder
 from specgan_cli.datasets.building.pairs import ImagePair
 from specgan_cli.datasets.building.plan import SHARD_BYTES, choose_storage, plan_chips, plan_shards
 from specgan_cli.datasets.building.report import (
@@ -51,8 +51,6 @@ from specgan_cli.workers import Workers
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, what is done and what there is to do."""
-
-CONTACT_SHEET = "contact_sheet.png"
 
 __all__ = ["DatasetOptions", "DatasetSummary", "check", "prepare_dataset"]
 

@@ -20,6 +20,7 @@ from specgan_cli.datasets.building.pairs import read_pairs
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.errors import OutputError
 from specgan_cli.workflows.prepare_dataset import prepare_dataset
+from support.command import specgan
 from support.prepare_data import (
     at,
     digest,
@@ -175,6 +176,51 @@ def test_foreign_folder_is_never_replaced(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="never replaced"):
         prepare_dataset(read_pairs([folder]), tmp_path / "out", small(), overwrite=True)
     assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "run/weights.safetensors", "shards/mine.npy"])
+def test_a_dataset_with_other_files_is_never_replaced(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    assert specgan("prepare", folder, "-o", out, "--chip", 8, "--scale", 8).code == 0
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("precious")
+    before = digest(out)
+    done = specgan("prepare", folder, "-o", out, "--chip", 8, "--scale", 8, "--overwrite")
+    assert done.code == 1
+    assert name.split("/")[0] in done.stderr and "never replaced" in done.stderr
+    assert digest(out) == before
+    (out / name).unlink()
+    (out / "run").exists() and (out / "run").rmdir()
+    assert specgan("prepare", folder, "-o", out, "--chip", 8, "--scale", 8, "--overwrite").code == 0
+
+
+def test_what_is_put_into_the_old_dataset_meanwhile_stays(folder: Path, tmp_path: Path) -> None:
+    out, pairs = tmp_path / "out", read_pairs([folder])
+    prepare_dataset(pairs, out, small())
+
+    def meanwhile(stage: str, done: int, total: int) -> None:
+        (out / "thesis.txt").write_text("precious")
+
+    with pytest.raises(OutputError, match=r"thesis\.txt"):
+        prepare_dataset(pairs[:6], out, small(), overwrite=True, progress=meanwhile)
+    assert (out / "thesis.txt").read_text() == "precious"
+    (out / "thesis.txt").unlink()
+    prepare_dataset(pairs[:6], out, small(), overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "rgb"]
+
+
+def test_a_link_to_a_dataset_stays(folder: Path, tmp_path: Path) -> None:
+    disk, link, pairs = tmp_path / "disk", tmp_path / "link", read_pairs([folder])
+    disk.mkdir()
+    link.symlink_to(disk / "ds")
+    for count in (8, 6, 5):
+        prepare_dataset(pairs[:count], link, small(), overwrite=True)
+        assert link.is_symlink()
+        assert len(Dataset.open(disk / "ds").chips) == count
+        assert [path.name for path in disk.iterdir()] == ["ds"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link", "rgb"]
 
 
 def test_contact_sheet_is_a_picture(folder: Path, tmp_path: Path) -> None:

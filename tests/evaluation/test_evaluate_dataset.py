@@ -181,6 +181,15 @@ def test_a_report_is_not_overwritten_unasked(folder: Path, report: Report) -> No
     assert "--overwrite" in outcome.stderr
 
 
+@pytest.mark.parametrize("name", ["index.html", "chips.csv"])
+def test_a_report_replaces_nothing_unasked(folder: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    outcome = specgan("evaluate", folder, "--weights", tiny_weights(), "-o", tmp_path)
+    assert outcome.code == 1
+    assert name in outcome.stderr and "--overwrite" in outcome.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_dataset_and_rasters_do_not_go_together(folder: Path) -> None:
     assert specgan("evaluate", folder, "--sr", "a.tif", "--reference", "b.tif").code == 2
     assert specgan("evaluate").code == 2

@@ -54,6 +54,19 @@ def run(dataset: Path, tmp_path: Path) -> Runner:
     return start
 
 
+def test_no_run_is_written_into_a_dataset(dataset: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(STAGES)
+    words = ("train", dataset, "-o", dataset, "--config", config)
+    words = (*words, "--perceptual", make_backbone(tmp_path / "backbone.pth"))
+    before = sorted(dataset.rglob("*"))
+    assert specgan(*words).code == 1
+    done = specgan(*words, "--resume")
+    assert done.code == 1
+    assert "is no run" in done.stderr
+    assert sorted(dataset.rglob("*")) == before
+
+
 def newest(folder: Path) -> dict[str, Any]:
     state = checkpoint.newest_state(folder / "checkpoints")
     assert state is not None

@@ -10,17 +10,22 @@ from typing import IO
 
 from specgan import files
 from specgan_cli.datasets.manifest import FORMAT, MANIFEST
+from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DISK_FULL, OutputError, SpecganError
 
+CONTACT_SHEET = "contact_sheet.png"
 RUN = "run.json"
 _NOTES = (RUN, "alignments.json", "done", "lock")
 
 
 class DatasetFolder:
-    """Writes into `.<name>.partial` beside the folder, and gives it its name at the end."""
+    """Writes into `.<name>.partial` beside the folder, and gives it its name at the end.
+
+    A link to a folder stays: the folder that it leads to is made or replaced.
+    """
 
     def __init__(self, path: Path, overwrite: bool = False) -> None:
-        self.path = path
+        self.path = path = files.target(path)
         self._overwrite = overwrite
         self.partial = path.with_name(f".{path.name}.partial")
         self._old = path.with_name(f".{path.name}.old")
@@ -29,20 +34,18 @@ class DatasetFolder:
         """Refuse an output that must not be replaced.
 
         Raises:
-            OutputError: The path is a file, a folder of something else, or a dataset and
-                `overwrite` was not asked for; or its parent is missing.
+            OutputError: The path is a file, a folder of something else, a dataset that holds
+                other files too, or one and `overwrite` was not asked for; or its parent is missing.
         """
         if not self.path.absolute().parent.is_dir():
             raise OutputError(f"{self.path.parent}: no such folder; make it first")
         if self._old.exists() and not self.path.exists():
             self._old.rename(self.path)
+        if self._old.exists():
+            _check_own(self._old)
         if not self.path.exists() or self._is_empty():
             return
-        if not self._is_dataset():
-            raise OutputError(
-                f"{self.path} exists and is no dataset, so it is never replaced; name another "
-                "folder"
-            )
+        _check_own(self.path)
         if not self._overwrite:
             raise OutputError(
                 f"{self.path} is a dataset already; give --overwrite to replace it, or another "
@@ -97,7 +100,12 @@ class DatasetFolder:
             )
 
     def finish(self) -> None:
-        """Remove the run's notes and give the folder its name."""
+        """Remove the run's notes and give the folder its name.
+
+        Raises:
+            OutputError: Something was put into the old folder in the meantime.
+        """
+        self.check()
         for name in _NOTES:
             note = self.partial / name
             if note.is_dir():
@@ -109,10 +117,17 @@ class DatasetFolder:
             self.path.rename(self._old)
         elif self.path.exists():
             self.path.rmdir()
-        files.put(self.partial, self.path)
+        try:
+            files.put(self.partial, self.path)
+        except OSError:
+            if self._old.exists():
+                self._old.rename(self.path)
+            raise
         shutil.rmtree(self._old, ignore_errors=True)
 
     def _claim(self) -> None:
+        if self.partial.is_symlink():
+            raise OutputError(f"{self.partial} is a link in the way; remove it first")
         if self.partial.is_dir() and any(self.partial.iterdir()):
             if not any((self.partial / name).exists() for name in (*_NOTES, MANIFEST)):
                 raise OutputError(f"{self.partial} is in the way and not ours; remove it first")
@@ -143,9 +158,39 @@ class DatasetFolder:
     def _is_empty(self) -> bool:
         return self.path.is_dir() and not any(self.path.iterdir())
 
-    def _is_dataset(self) -> bool:
-        try:
-            document = json.loads((self.path / MANIFEST).read_text("utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(document, dict) and document.get("format") == FORMAT
+
+def _check_own(folder: Path) -> None:
+    """Raise unless a folder holds a dataset, and nothing else that its removal would destroy.
+
+    Raises:
+        OutputError: Names what else it holds.
+    """
+    own = _names(folder)
+    if own is None:
+        raise OutputError(
+            f"{folder} exists and is no dataset, so it is never replaced; name another folder"
+        )
+    held = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    other = [name for name in held if name not in own]
+    if other:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        raise OutputError(
+            f"{folder} holds {other[0]!r}{more} beside its dataset, so it is never replaced; move "
+            "that away, or name another folder"
+        )
+
+
+def _names(folder: Path) -> set[str] | None:
+    """Return the files and folders that a dataset's manifest tells of; None for no dataset."""
+    try:
+        document = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if document["format"] != FORMAT:
+            return None
+        shards = {
+            str(shard_path(Path(), shard["name"], kind))
+            for shard in document["shards"]
+            for kind in shard["files"]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {MANIFEST, CONTACT_SHEET, "shards", *shards}

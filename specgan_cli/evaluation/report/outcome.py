@@ -12,6 +12,7 @@ from specgan_cli.errors import OutputError, writing
 from specgan_cli.evaluation.baselines import BASELINES
 from specgan_cli.evaluation.metrics.catalogue import METRICS, better
 from specgan_cli.evaluation.report import page, panels, summary
+from specgan_cli.evaluation.request import REPORT_FILES
 from specgan_cli.evaluation.runner import Evaluation
 
 
@@ -69,12 +70,12 @@ def write(
     """
     text = json.dumps(outcome.to_json(), indent=1, allow_nan=False) + "\n"
     html = page.render(outcome.evaluation, outcome.context, drawn, places)
-    contents = {"chips.csv": summary.table(outcome.evaluation), "index.html": html}
+    contents = (summary.table(outcome.evaluation), html, text)
     new = not folder.exists()
     try:
-        with writing(folder):
+        with writing(folder), files.together():
             folder.mkdir(exist_ok=True)
-            for name, content in {**contents, "report.json": text}.items():
+            for name, content in zip(REPORT_FILES, contents, strict=True):
                 files.write(folder / name, content)
     except OutputError:
         if new:
