@@ -8,11 +8,15 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from specgan.errors import SpecganError
 
 logger = logging.getLogger(__name__)
+
+_replaced: ContextVar[list[tuple[Path, Path | None]] | None] = ContextVar("replaced", default=None)
+"""What took its place since `together` began: each file, and what it was before."""
 
 
 @contextmanager
@@ -39,6 +43,59 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Let the files that get their names in a block take their places all or not at all.
+
+    After an error new files are gone, and those that were replaced or removed are back.  A file
+    system without hard links brings none back.  Blocks may lie in each other: the outermost counts.
+    """
+    if _replaced.get() is not None:
+        yield
+        return
+    done: list[tuple[Path, Path | None]] = []
+    token = _replaced.set(done)
+    try:
+        yield
+    except BaseException:
+        for path, before in reversed(done):
+            with suppress(OSError):
+                path.unlink(missing_ok=True) if before is None else before.replace(path)
+        raise
+    finally:
+        _replaced.reset(token)
+        for _, before in done:
+            if before is not None:
+                with suppress(OSError):
+                    before.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; `together` brings it back after an error.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    if path.exists():
+        _keep(path)
+        path.unlink()
+
+
+def _keep(path: Path) -> None:
+    """Note what a file is before it is replaced or removed, under a second name."""
+    done = _replaced.get()
+    if done is None or path.is_dir():
+        return
+    before = None
+    if path.exists():
+        before = path.with_name(f".{path.name}.{secrets.token_hex(8)}.before")
+        try:
+            os.link(path, before)
+        except (OSError, NotImplementedError):
+            return
+    done.append((path, before))
 
 
 def write(path: Path, content: bytes | memoryview | str) -> None:
@@ -121,6 +178,8 @@ def put(temporary: Path, path: Path) -> None:
         OSError: It cannot be renamed.
     """
     _sync(temporary)
+    if temporary.is_file():
+        _keep(path)
     temporary.replace(path)
     with suppress(OSError):  # not every file system, and not Windows, syncs folders
         _sync(path.parent)

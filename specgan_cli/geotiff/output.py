@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from rasterio.crs import CRS
 
+from specgan import files
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
 
@@ -34,7 +35,7 @@ def expected_bytes(description: Description, options: WriteOptions) -> int:
 def remove_sidecars(path: Path) -> None:
     """Remove what an earlier raster of this name left beside it."""
     for ending in SIDECARS:
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+        files.remove(path.with_name(path.name + ending))
 
 
 def write_crs_sidecar(path: Path, crs: CRS) -> None:
@@ -42,4 +43,4 @@ def write_crs_sidecar(path: Path, crs: CRS) -> None:
     wkt = escape(crs.to_wkt(version="WKT2_2019"))
     axes = "2,1" if crs.is_geographic else "1,2"
     text = f'<PAMDataset>\n  <SRS dataAxisToSRSAxisMapping="{axes}">{wkt}</SRS>\n</PAMDataset>\n'
-    path.with_name(path.name + ".aux.xml").write_text(text, encoding="utf-8")
+    files.write(path.with_name(path.name + ".aux.xml"), text)

@@ -200,7 +200,7 @@ class RasterWriter:
 
     def _put_in_place(self, ready: Path) -> None:
         path = files.target(self.path)
-        with writing(self.path):
+        with writing(self.path), files.together():
             remove_sidecars(path)
             files.put(ready, path)
             crs = self.description.grid.crs

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan import files
 from specgan._version import __version__
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.serde import to_plain
@@ -120,7 +121,7 @@ def align_cube(
         found = _found(scene, cube, chosen.alignment)
         valid = None
         grid = scene.grid.window(part[0])
-        with ExitStack() as stack:
+        with files.together(), ExitStack() as stack:
             if target is not None:
                 writer = _writer(scene, cube, found, grid, target, chosen, overwrite)
                 stack.enter_context(writer)

@@ -112,7 +112,8 @@ def upscale(
         job = settled(job, weights)
         networks = load(job.request.compute)
         run = run_on_cluster if request.compute.dask else run_here
-        done = run(job, networks, progress)
+        with files.together():
+            done = run(job, networks, progress)
         return make_report(job, weights, done, seconds=time.monotonic() - start)
 
 

@@ -76,3 +76,31 @@ def test_a_locked_file_is_locked_for_other_processes_until_it_is_closed(tmp_path
         tried = subprocess.run([sys.executable, "-c", TRY, path], stderr=subprocess.PIPE)
         assert b"BlockingIOError" in tried.stderr
     assert subprocess.run([sys.executable, "-c", TRY, path]).returncode == 0
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_files_take_their_places_together_or_not_at_all(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    for name in ("replaced", "removed"):
+        (tmp_path / name).write_text(f"{name} before")
+    with pytest.raises(error), files.together():
+        files.write(tmp_path / "new", "1")
+        with files.together():  # of a part, whose success is not yet that of the whole
+            files.write(tmp_path / "replaced", "2")
+            files.write(tmp_path / "replaced", "3")
+        files.remove(tmp_path / "removed")
+        raise error
+    assert sorted(os.listdir(tmp_path)) == ["removed", "replaced"]
+    assert (tmp_path / "replaced").read_text() == "replaced before"
+    assert (tmp_path / "removed").read_text() == "removed before"
+
+
+def test_what_was_replaced_together_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("before")
+    with files.together():
+        files.write(tmp_path / "a", "after")
+        files.write(tmp_path / "b", "after")
+        files.remove(tmp_path / "absent")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+    assert (tmp_path / "a").read_text() == "after"

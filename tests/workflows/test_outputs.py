@@ -160,22 +160,57 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-@pytest.mark.parametrize("errno", [28, 5], ids=["full", "broken"])
-def test_a_cog_on_a_failing_disk_is_an_error(
-    failing: Path, scene: Path, tmp_path: Path, errno: int
-) -> None:
-    out = tmp_path / "out.tif"
-    words = ["upscale", scene, "-o", out, "-x", 8, "--weights", tiny_weights(), "--of", "COG"]
-    fault = {"FAIL_CALL": "write", "FAIL_NTH": "2", "FAIL_ON": "1", "FAIL_PATH": ".cog"}
+def run_failing(failing: Path, fault: dict[str, str], *words: object) -> str:
+    """Run a command while system calls fail, which it has to tell in one line; return that."""
+    faults = {f"FAIL_{key}": value for key, value in fault.items()}
     done = subprocess.run(
         [sys.executable, "-m", "specgan_cli", *map(str, words)],
-        env={**os.environ, **fault, "FAIL_ERRNO": str(errno), "LD_PRELOAD": str(failing)},
+        env={**os.environ, **faults, "LD_PRELOAD": str(failing)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert "specgan: error:" in done.stderr
+    assert done.stderr.count("specgan: error:") == 1
+    assert "please report" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("errno", ["28", "5"], ids=["full", "broken"])
+def test_a_cog_on_a_failing_disk_is_an_error(
+    failing: Path, scene: Path, tmp_path: Path, errno: str
+) -> None:
+    out = tmp_path / "out.tif"
+    words = ["upscale", scene, "-o", out, "-x", 8, "--weights", tiny_weights(), "--of", "COG"]
+    fault = {"CALL": "write", "NTH": "2", "ON": "1", "PATH": ".cog", "ERRNO": errno}
+    run_failing(failing, fault, *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["new", "replaced"])
+@pytest.mark.parametrize("nth", ["1", "2", "3"])
+def test_outputs_take_their_places_together(
+    failing: Path, scene: Path, tmp_path: Path, nth: str, before: bool
+) -> None:
+    out = tmp_path / "results"
+    out.mkdir()
+    named = [out / "sd.tif", out / "out.png", out / "out.tif"]
+    for path in named[: 3 * before]:
+        path.write_text(path.name)
+    words = ["upscale", scene, "-o", named[2], "-x", 4, "--weights", tiny_weights(), "--overwrite"]
+    words += ["--preview", named[1], "--uncertainty", named[0]]
+    run_failing(failing, {"CALL": "rename", "NTH": nth, "ROOT": str(out)}, *words)
+    left = {path.name: path.read_text() for path in out.iterdir()}
+    assert left == {path.name: path.name for path in named[: 3 * before]}
+
+
+def test_a_preview_on_a_failing_disk_is_an_error(
+    failing: Path, scene: Path, tmp_path: Path
+) -> None:
+    words = ["upscale", scene, "-o", tmp_path / "out.tif", "-x", 4, "--weights", tiny_weights()]
+    words += ["--preview", tmp_path / "out.png"]
+    last = {"CALL": "read", "NTH": "3", "ON": "1", "PATH": "out.tif.partial"}
+    assert "out.tif" in run_failing(failing, last, *words)
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
 
 
