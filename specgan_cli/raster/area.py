@@ -1,15 +1,11 @@
 """Areas of interest: polygons from GeoJSON, GeoPackage or WKT, and the pixels that they touch."""
 
 import itertools
-import json
 import math
-import re
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import rasterio.features
 import rasterio.warp
@@ -18,16 +14,12 @@ from rasterio.errors import CRSError, RasterioError
 
 from specgan import files
 from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.raster.drivers.polygons import Polygon, Ring, read_polygons
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.types import Mask
 
-Ring = Sequence[tuple[float, float]]
-Polygon = Sequence[Ring]
-
 PIECES = 21
 """Parts of an edge before it goes into another CRS, where it is no straight line."""
-
-_LONLAT = "OGC:CRS84"
 
 
 @dataclass(frozen=True)
@@ -57,6 +49,12 @@ class Area:
         if any(abs(value) == float("inf") for value in itertools.chain(*_points(moved))):
             raise MismatchError(f"{self.name}: cannot be brought into the scene's CRS; check its")
         return Area(self.name, tuple(moved), grid.crs)
+
+    @property
+    def extent(self) -> str:
+        """Return left,bottom,right,top, for messages."""
+        xs, ys = zip(*_points(self.polygons), strict=True)
+        return ",".join(f"{value:.10g}" for value in (min(xs), min(ys), max(xs), max(ys)))
 
     def window(self, grid: Grid) -> Window:
         """Return the whole pixels around the area, which must be in the grid's CRS."""
@@ -88,22 +86,19 @@ def read_area(text: str, crs: str | None = None) -> Area:
     """Read the polygons of a file, or of WKT.
 
     Args:
-        text: Path of a GeoJSON file or a GeoPackage, or WKT (with `SRID=4326;` before it, if so).
+        text: Path of a GeoJSON file or a GeoPackage (`FILE:LAYER` where several have polygons), or
+            WKT (with `SRID=4326;` before it, if so).
         crs: CRS of WKT; None for that of the scene.
 
     Raises:
         RasterError: There is no polygon in it.
     """
-    wkt = re.fullmatch(r"(?is)\s*(?:SRID=(\d+);)?\s*(MULTI)?POLYGON\s*Z?\s*(\(.*\))\s*", text)
-    name = f"--aoi {text[:57] + '...' if wkt and len(text) > 60 else text}"
+    name = f"--aoi {text[:57] + '...' if '(' in text and len(text) > 60 else text}"
     files.check_regular(text)
     try:
-        if wkt:
-            polygons, found = _wkt(wkt[3], bool(wkt[2])), f"EPSG:{wkt[1]}" if wkt[1] else crs
-        elif Path(text).read_bytes()[:16] == b"SQLite format 3\0":
-            polygons, found = _geopackage(Path(text))
-        else:
-            polygons, found = _geojson(json.loads(Path(text).read_bytes()))
+        polygons, found = read_polygons(text)
+    except RasterError:  # is an OSError, and says all
+        raise
     except OSError as error:
         raise RasterError(f"{name}: neither WKT nor a file: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
@@ -116,7 +111,7 @@ def read_area(text: str, crs: str | None = None) -> Area:
         raise RasterError(f"{name}: holds no polygon; give one, of closed rings")
     if not all(map(math.isfinite, itertools.chain(*_points(polygons)))):
         raise RasterError(f"{name}: holds coordinates that are no numbers; give finite ones")
-    return Area(name, tuple(polygons), parse_crs(found))
+    return Area(name, tuple(polygons), parse_crs(found or crs))
 
 
 def parse_crs(text: str | None) -> CRS | None:
@@ -171,7 +166,7 @@ def select(
         box = box_area(bounds, crs)
         wanted, asked = box.on(grid).window(grid), box.name
     elif area is not None:
-        wanted, asked = area.window(grid), area.name
+        wanted, asked = area.window(grid), f"{area.name} (bounds {area.extent})"
     else:
         return grid.full_window, None
     part = wanted.intersection(grid.full_window)
@@ -197,84 +192,3 @@ def _moved(ring: Ring, source: CRS, target: CRS) -> Ring:
     except RasterioError:
         return [(float("inf"), float("inf"))]
     return list(zip(moved[0], moved[1], strict=True))
-
-
-def _geojson(document: dict[str, Any]) -> tuple[list[Polygon], str]:
-    """Return polygons and CRS; lon/lat unless the document has the `crs` of old."""
-    crs = (document.get("crs") or {}).get("properties", {}).get("name", _LONLAT)
-    return list(_geojson_polygons(document)), crs
-
-
-def _geojson_polygons(node: dict[str, Any]) -> Iterator[Polygon]:
-    for child in node.get("features", ()) or node.get("geometries", ()):
-        yield from _geojson_polygons(child)
-    if node.get("type") == "Feature" and node["geometry"]:
-        yield from _geojson_polygons(node["geometry"])
-    several: dict[str, list[Any]] = {
-        "Polygon": [node.get("coordinates")],
-        "MultiPolygon": node.get("coordinates", []),
-    }
-    for polygon in several.get(node["type"], ()):
-        yield [[(float(p[0]), float(p[1])) for p in ring] for ring in polygon]
-
-
-def _wkt(text: str, multi: bool) -> list[Polygon]:
-    """Turn the brackets and numbers of WKT into lists."""
-    points = re.sub(
-        r"([^(),\s]+)\s+([^(),\s]+)[^(),]*", lambda m: f"[{float(m[1])!r},{float(m[2])!r}]", text
-    )
-    nested = json.loads(points.replace("(", "[").replace(")", "]"))
-    return [
-        [[(x, y) for x, y in ring] for ring in each] for each in (nested if multi else [nested])
-    ]
-
-
-def _geopackage(path: Path) -> tuple[list[Polygon], str]:
-    """Return the polygons of the first layer that has any, and its CRS."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        layers = connection.execute(
-            "SELECT table_name, column_name, c.srs_id, organization, organization_coordsys_id, "
-            "definition FROM gpkg_geometry_columns c JOIN gpkg_spatial_ref_sys USING (srs_id)"
-        ).fetchall()
-        for table, column, srs_id, organization, code, wkt in layers:
-            rows = connection.execute(f'SELECT "{column}" FROM "{table}"')
-            polygons = [p for (blob,) in rows if blob for p in _geopackage_blob(blob)]
-            if polygons:
-                known = organization.upper() == "EPSG" and srs_id > 0
-                return polygons, f"EPSG:{code}" if known else wkt
-    finally:
-        connection.close()
-    return [], _LONLAT
-
-
-def _geopackage_blob(blob: bytes) -> list[Polygon]:
-    envelope = (0, 32, 48, 48, 64)[blob[3] >> 1 & 7]
-    return _wkb(blob, 8 + envelope)[0]
-
-
-def _wkb(blob: bytes, at: int) -> tuple[list[Polygon], int]:
-    """Return the polygons of a (multi)polygon that begins at a byte, and where it ends."""
-    order = "<" if blob[at] else ">"
-    kind, count = struct.unpack_from(f"{order}II", blob, at + 1)
-    at += 9
-    extra = (
-        {0: 0, 1: 1, 2: 1, 3: 2}[kind // 1000] if kind < 4000 else (kind >> 31) + (kind >> 30 & 1)
-    )
-    kind = kind % 1000 if kind < 4000 else kind & 0xFF
-    polygons: list[Polygon] = []
-    if kind == 6:
-        for _ in range(count):
-            part, at = _wkb(blob, at)
-            polygons += part
-        return polygons, at
-    if kind != 3:
-        return [], at
-    rings: list[Ring] = []
-    for _ in range(count):
-        (length,) = struct.unpack_from(f"{order}I", blob, at)
-        step = 2 + extra
-        values = struct.unpack_from(f"{order}{length * step}d", blob, at + 4)
-        rings.append(list(zip(values[::step], values[1::step], strict=True)))
-        at += 4 + 8 * length * step
-    return [rings], at

@@ -122,7 +122,7 @@ def test_rotated_grids_mask_the_pixels_that_lie_there() -> None:
 @pytest.mark.parametrize(
     ("aoi", "message"),
     [
-        ("POINT (1 2)", "neither WKT nor a file"),
+        ("POINT (1 2)", "holds no polygon"),
         ("POLYGON ((1 2, 3", "neither WKT nor a file"),
         ("POLYGON ((1 2, 3 4))", "holds no polygon"),
         ("POLYGON ((1 2, 3 x, 5 6, 1 2))", "give polygons as GeoJSON"),
@@ -151,8 +151,35 @@ def test_damaged_geopackages_are_refused(tmp_path: Path) -> None:
         read_area(str(cut))
 
 
+@pytest.mark.parametrize("name", ["field.shp", "field.kml"])
+def test_another_format_is_refused_with_the_line_that_converts(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\0\0\x27\x0a" + bytes(96) if name.endswith("shp") else b"<kml></kml>")
+    with pytest.raises(RasterError, match=f"neither GeoJSON.*ogr2ogr field.gpkg {name}"):
+        read_area(str(path))
+
+
+def test_a_layer_is_named_where_several_have_polygons(tmp_path: Path) -> None:
+    path = geopackage(tmp_path / "a.gpkg", wkb_polygon(TRIANGLE), 32618)
+    other = [[x + 10, y] for x, y in TRIANGLE]
+    with sqlite3.connect(path) as database:
+        blob = b"GP\x00\x01" + struct.pack("<i", 32618) + wkb_polygon(other)
+        database.execute("CREATE TABLE roofs (fid, geom)")
+        database.execute("INSERT INTO gpkg_geometry_columns VALUES ('roofs', 'geom', 32618)")
+        database.execute("INSERT INTO roofs VALUES (1, ?)", (blob,))
+    database.close()
+    assert points(read_area(f"{path}:fields")) == TRIANGLE
+    assert points(read_area(f"{path}:roofs")) == other
+    with pytest.raises(RasterError, match=r"\(fields, roofs\); name one, as in .*a.gpkg:fields"):
+        read_area(str(path))
+    with pytest.raises(RasterError, match="no layer trees with polygons; there are: fields, roofs"):
+        read_area(f"{path}:trees")
+
+
 def test_an_area_elsewhere_is_refused() -> None:
-    with pytest.raises(MismatchError, match="lies outside the scene, which has bounds 1000,1940"):
+    with pytest.raises(
+        MismatchError, match=r"bounds 0,0,1,1\) lies outside the scene, which has bounds 1000,1940"
+    ):
         select(GRID, aoi="POLYGON ((0 0, 1 0, 1 1, 0 0))")
 
 

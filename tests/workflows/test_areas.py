@@ -73,7 +73,7 @@ def test_the_estimate_leaves_tiles_outside_out(uint8_scene: Path, tmp_path: Path
 def test_what_is_no_area_is_one_line(uint8_scene: Path, tmp_path: Path) -> None:
     done = specgan("upscale", uint8_scene, "-o", tmp_path / "o.tif", "--aoi", "POINT (1 1)")
     assert done.code == 1
-    assert "neither WKT nor a file" in done.stderr
+    assert "holds no polygon" in done.stderr
 
 
 @pytest.mark.parametrize(

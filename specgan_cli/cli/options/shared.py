@@ -73,7 +73,8 @@ def area_options(
         option(
             "--aoi",
             metavar="FILE|WKT",
-            help=f"{form}Polygons of the part, nodata outside: GeoJSON, GeoPackage or WKT.",
+            help=f"{form}Polygons of the part, nodata outside: GeoJSON, GeoPackage (FILE[:LAYER]), "
+            "WKT.",
         ),
         option(
             "--bounds",

@@ -1,0 +1,151 @@
+"""Polygons as GeoJSON, GeoPackage and WKT give them; rasterio reads no vectors."""
+
+import json
+import re
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from specgan_cli.errors import RasterError
+
+Ring = Sequence[tuple[float, float]]
+Polygon = Sequence[Ring]
+"""Outer ring and holes, x before y."""
+
+_LONLAT = "OGC:CRS84"
+_SQLITE = b"SQLite format 3\0"
+_WKT = re.compile(
+    r"(?is)\s*(?:SRID=(\d+);)?\s*(MULTI)?(POLYGON|POINT|LINESTRING|GEOMETRYCOLLECTION)"
+    r"\s*[ZM]*\s*(\(.*\)|EMPTY)\s*"
+)
+
+
+def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
+    """Read the polygons of a file, or of WKT.
+
+    Args:
+        text: A GeoJSON file, a GeoPackage (`FILE:LAYER` where several layers have polygons), or
+            WKT.
+
+    Returns:
+        The polygons, none for what holds other shapes, and their CRS as far as they say it.
+
+    Raises:
+        OSError: It is neither WKT nor a file that can be read.
+        RasterError: It is a file of another format, or names no layer.
+        sqlite3.Error: The GeoPackage is damaged.
+        Exception: ValueError, LookupError, TypeError, AttributeError or struct.error, for
+            what is damaged.
+    """
+    if wkt := _WKT.fullmatch(text):
+        crs = f"EPSG:{wkt[1]}" if wkt[1] else None
+        return (_wkt(wkt[4], bool(wkt[2])) if wkt[3].upper() == "POLYGON" else []), crs
+    path, layer = _layer(text)
+    content = path.read_bytes()
+    if content[:16] == _SQLITE:
+        return _geopackage(path, layer)
+    if content.lstrip()[:1] in (b"{", b"\xef") and content:
+        return _geojson(json.loads(content))
+    raise RasterError(
+        f"--aoi {path} is neither GeoJSON nor a GeoPackage; "
+        f"ogr2ogr {path.with_suffix('.gpkg').name} {path.name} makes one of it"
+    )
+
+
+def _layer(text: str) -> tuple[Path, str | None]:
+    """Tell `FILE:LAYER` from a path that holds a colon."""
+    name, colon, layer = text.rpartition(":")
+    if colon and not Path(text).exists() and Path(name).is_file():
+        return Path(name), layer
+    return Path(text), None
+
+
+def _geojson(document: dict[str, Any]) -> tuple[list[Polygon], str]:
+    """Return polygons and CRS; lon/lat unless the document has the `crs` of old."""
+    crs = (document.get("crs") or {}).get("properties", {}).get("name", _LONLAT)
+    return list(_geojson_polygons(document)), crs
+
+
+def _geojson_polygons(node: dict[str, Any]) -> Iterator[Polygon]:
+    for child in node.get("features", ()) or node.get("geometries", ()):
+        yield from _geojson_polygons(child)
+    if node.get("type") == "Feature" and node["geometry"]:
+        yield from _geojson_polygons(node["geometry"])
+    several: dict[str, list[Any]] = {
+        "Polygon": [node.get("coordinates")],
+        "MultiPolygon": node.get("coordinates", []),
+    }
+    for polygon in several.get(node["type"], ()):
+        yield [[(float(p[0]), float(p[1])) for p in ring] for ring in polygon]
+
+
+def _wkt(text: str, multi: bool) -> list[Polygon]:
+    """Turn the brackets and numbers of WKT into lists."""
+    points = re.sub(
+        r"([^(),\s]+)\s+([^(),\s]+)[^(),]*", lambda m: f"[{float(m[1])!r},{float(m[2])!r}]", text
+    )
+    nested = json.loads(points.replace("(", "[").replace(")", "]"))
+    return [
+        [[(x, y) for x, y in ring] for ring in each] for each in (nested if multi else [nested])
+    ]
+
+
+def _geopackage(path: Path, layer: str | None) -> tuple[list[Polygon], str]:
+    """Return the polygons of a layer, or of the only one that has any, and its CRS."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        tables = connection.execute(
+            "SELECT table_name, column_name, c.srs_id, organization, organization_coordsys_id, "
+            "definition FROM gpkg_geometry_columns c JOIN gpkg_spatial_ref_sys USING (srs_id)"
+        ).fetchall()
+        found = {}
+        for table, column, srs_id, organization, code, wkt in tables:
+            rows = connection.execute(f'SELECT "{column}" FROM "{table}"')
+            if polygons := [p for (blob,) in rows if blob for p in _geopackage_blob(blob)]:
+                known = organization.upper() == "EPSG" and srs_id > 0
+                found[table] = polygons, f"EPSG:{code}" if known else wkt
+    finally:
+        connection.close()
+    names = ", ".join(sorted(found)) or "none"
+    if layer is not None and layer not in found:
+        raise RasterError(f"--aoi {path}: no layer {layer} with polygons; there are: {names}")
+    if layer is None and len(found) > 1:
+        raise RasterError(
+            f"--aoi {path}: several layers have polygons ({names}); "
+            f"name one, as in --aoi {path}:{min(found)}"
+        )
+    return found.get(layer or next(iter(found), ""), ([], _LONLAT))
+
+
+def _geopackage_blob(blob: bytes) -> list[Polygon]:
+    envelope = (0, 32, 48, 48, 64)[blob[3] >> 1 & 7]
+    return _wkb(blob, 8 + envelope)[0]
+
+
+def _wkb(blob: bytes, at: int) -> tuple[list[Polygon], int]:
+    """Return the polygons of a (multi)polygon that begins at a byte, and where it ends."""
+    order = "<" if blob[at] else ">"
+    kind, count = struct.unpack_from(f"{order}II", blob, at + 1)
+    at += 9
+    extra = (
+        {0: 0, 1: 1, 2: 1, 3: 2}[kind // 1000] if kind < 4000 else (kind >> 31) + (kind >> 30 & 1)
+    )
+    kind = kind % 1000 if kind < 4000 else kind & 0xFF
+    polygons: list[Polygon] = []
+    if kind == 6:
+        for _ in range(count):
+            part, at = _wkb(blob, at)
+            polygons += part
+        return polygons, at
+    if kind != 3:
+        return [], at
+    rings: list[Ring] = []
+    for _ in range(count):
+        (length,) = struct.unpack_from(f"{order}I", blob, at)
+        step = 2 + extra
+        values = struct.unpack_from(f"{order}{length * step}d", blob, at + 4)
+        rings.append(list(zip(values[::step], values[1::step], strict=True)))
+        at += 4 + 8 * length * step
+    return [rings], at
