@@ -26,6 +26,24 @@ def test_masked_l1_averages_valid_pixels_sample_by_sample() -> None:
     assert float(losses.masked_l1(output, truth, mask * 0)) == 0
 
 
+def test_masked_rms_goes_to_the_mean_where_l1_goes_to_the_median() -> None:
+    truth = torch.tensor([0.0, 0.0, 3.0, 100.0]).view(1, 1, 1, 4)
+    mask = torch.tensor([1.0, 1.0, 1.0, 0.0]).view(1, 1, 1, 4)
+    found = []
+    for loss in (losses.masked_l1, losses.masked_rms):
+        values = torch.linspace(0, 3, 31)
+        costs = [float(loss(value.expand(1, 1, 1, 4), truth, mask)) for value in values]
+        found.append(float(values[costs.index(min(costs))]))
+    assert found == pytest.approx([0.0, 1.0])
+    assert float(losses.masked_rms(truth + 2, truth, mask)) == pytest.approx(2.0)
+
+
+def test_masked_rms_of_a_perfect_sample_has_a_gradient() -> None:
+    output = noise(2, 3, 4, 4).requires_grad_(True)
+    losses.masked_rms(output, output.detach(), torch.ones(2, 1, 4, 4)).backward()
+    assert output.grad is not None and bool(output.grad.isfinite().all())
+
+
 def test_composite_hides_the_output_outside_the_mask() -> None:
     output = noise(1, 3, 2, 2).requires_grad_(True)
     truth = noise(1, 3, 2, 2, seed=1)

@@ -79,8 +79,10 @@ def _check_stage(name: str, stage: StageConfig) -> None:
             f"{name}.scales: {list(stage.scales)}; give numbers out of 2, 4, 8, 16, 32, one at "
             "least with a weight above 0"
         )
-    if not any((stage.l1, stage.perceptual, stage.gan)):
-        raise TrainingError(f"{name}: all losses have weight 0; give l1, perceptual or gan one")
+    if not any((stage.l1, stage.rms, stage.perceptual, stage.gan)):
+        raise TrainingError(
+            f"{name}: all losses have weight 0; give l1, rms, perceptual or gan one"
+        )
 
 
 def _positive(name: str, value: int) -> None:

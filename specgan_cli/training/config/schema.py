@@ -153,8 +153,12 @@ class StageConfig:
     l1: float = 1.0
     """Weight of the mean absolute difference of the finest octave."""
 
+    rms: float = 0.0
+    """Weight of the root mean square difference of the finest octave, which is what PSNR counts:
+    the picture goes to the mean of what is likely instead of to its median."""
+
     coarse: float = 0.1
-    """Weight of the same for each coarser octave."""
+    """What each coarser octave weighs in `l1` and `rms`, the finest being 1."""
 
     perceptual: float = 0.0
     """Weight of the perceptual distance; needs a backbone (`--perceptual`)."""

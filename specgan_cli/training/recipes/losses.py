@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from specgan.objectives.losses import composite, lattice, masked_l1, unevenness
+from specgan.objectives.losses import composite, lattice, masked_l1, masked_rms, unevenness
 from specgan_cli.training.config.schema import StageConfig
 from specgan_cli.training.data.batch import Batch
 
@@ -95,9 +95,11 @@ def pixel_terms(
     terms = {}
     pairs = zip(outputs, batch.truths, batch.masks, strict=True)
     for octave, (output, truth, mask) in enumerate(pairs, start=1):
-        weight = stage.l1 if octave == finest.octave else stage.coarse
-        if weight:
-            terms[f"l1/x{2**octave}"] = Term(masked_l1(output, truth, mask), weight)
+        share = 1.0 if octave == finest.octave else stage.coarse
+        if stage.l1 * share:
+            terms[f"l1/x{2**octave}"] = Term(masked_l1(output, truth, mask), stage.l1 * share)
+        if stage.rms * share:
+            terms[f"rms/x{2**octave}"] = Term(masked_rms(output, truth, mask), stage.rms * share)
         if stage.even:
             uneven = unevenness(composite(output, truth, mask))
             terms[f"even/x{2**octave}"] = Term(uneven, stage.even)
