@@ -6,7 +6,7 @@
     done; done
     python benchmarks/card.py x*.json
 
-One row a report, ground and method; interpolations stand once a factor.  Means over chips with 95 %
+One row a report, ground (or class) and method; interpolations stand once a factor.  Means over chips with 95 %
 bootstrap intervals over groups of neighbours.  Distances are shares of bicubic's; structure is the
 output's mean over the truth's.
 """
@@ -32,6 +32,7 @@ def main() -> None:
     """Print a table of measures, then how often plain repetition is nearer to the truth."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("reports", nargs="+", type=Path, help="JSON of specgan evaluate")
+    parser.add_argument("--by", choices=("set", "label"), default="set", help="ground, or class")
     parser.add_argument("--decimals", type=int, default=2)
     options = parser.parse_args()
     names = ("PSNR over bicubic", *JUDGES, *STRUCTURE, *LATTICE)
@@ -41,8 +42,9 @@ def main() -> None:
     worse = []
     for path in options.reports:
         report = json.loads(path.read_text("utf-8"))
-        for ground in dict.fromkeys(chip["set"] for chip in report["chips"]):
-            methods = by_method(report["chips"], ground)
+        for ground in dict.fromkeys(chip[options.by] for chip in report["chips"]):
+            there = [chip for chip in report["chips"] if chip[options.by] == ground]
+            methods = by_method(there)
             for name, chips in methods.items():
                 row = (f"x{report['scale']}", ground, name if name in BASELINES else path.stem)
                 if row in seen:
@@ -56,12 +58,11 @@ def main() -> None:
         print(f"{factor} {ground} {name}: {counts}")
 
 
-def by_method(chips: Sequence[dict[str, Any]], ground: str) -> dict[str, Chips]:
-    """Sort the figures of one ground by method and chip."""
+def by_method(chips: Sequence[dict[str, Any]]) -> dict[str, Chips]:
+    """Sort figures by method and chip."""
     found: dict[str, Chips] = {}
     for chip in chips:
-        if chip["set"] == ground:
-            found.setdefault(chip["method"], {})[chip["chip"]] = chip
+        found.setdefault(chip["method"], {})[chip["chip"]] = chip
     return found
 
 
