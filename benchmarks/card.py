@@ -6,9 +6,9 @@
     done; done
     python benchmarks/card.py x*.json
 
-One row a report, ground (or class) and method; interpolations stand once a factor.  Means over chips with 95 %
-bootstrap intervals over groups of neighbours.  Distances are shares of bicubic's; structure is the
-output's mean over the truth's.
+One row a report, ground (or class) and method; interpolations stand once a factor.  Means over
+chips with 95 % bootstrap intervals over groups of neighbours.  Distances are shares of bicubic's;
+structure is the output's mean over the truth's.
 """
 
 import argparse

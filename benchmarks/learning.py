@@ -4,10 +4,11 @@
     python benchmarks/learning.py recipes/neon_ucmerced/ucmerced.csv --root DATA
 
 Trains each network on one thread on the chips of the list's train split, on the root mean square
-(or the mean absolute) difference at one factor, and prints the gain in PSNR over bicubic interpolation on all chips of its
-val split after so many CPU minutes.  LR images are block means in whole grey levels; the outermost
-LR pixel is left out of the PSNR.  The plain network: a 3x3 convolution, residual blocks at LR,
-pixel shuffles, on bicubic interpolation with the block means put back; Adam 5e-4 on a cosine.
+(or the mean absolute) difference at one factor, and prints the gain in PSNR over bicubic
+interpolation on all chips of its val split after so many CPU minutes.  LR images are block means in
+whole grey levels; the outermost LR pixel is left out of the PSNR.  The plain network: a 3x3
+convolution, residual blocks at LR, pixel shuffles, on bicubic interpolation with the block means
+put back; Adam 5e-4 on a cosine.
 """
 
 import argparse
