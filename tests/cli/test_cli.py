@@ -143,6 +143,15 @@ def test_refusals_load_no_torch(tmp_path: Path, code: int, words: str) -> None:
     assert "AssertionError" not in done.stderr
 
 
+def test_the_end_does_not_search_for_cycles() -> None:
+    code = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 10_000));"
+        "from specgan_cli.cli.main import main; main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
 def run_without_torch(folder: Path, words: str) -> subprocess.CompletedProcess[str]:
     """Run a command line in a process of its own, which fails once torch is imported.
 
