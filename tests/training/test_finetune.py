@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from specgan import checkpoints
+from specgan.objectives.feature_heads import FeatureHeads
+from specgan.objectives.perceptual import load_backbone
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.checkpoint import newest_state
 from specgan_cli.training.config.finetune import STAGE, finetuned
 from specgan_cli.training.config.load import config_from_dict, load_config
+from specgan_cli.training.processes import DistributedContext
+from specgan_cli.training.recipes import discriminators
+from specgan_cli.training.recipes.discriminators import FeatureAdversary, ship_heads
 from support.command import Result, specgan
 from support.datasets import make_training_dataset
 from support.tiny_networks import tiny_weights
@@ -86,6 +92,36 @@ def test_a_run_folder_brings_its_discriminators(dataset: Path, tmp_path: Path) -
     for key, value in second["recipe"]["discriminators"].items():
         if key.endswith(("original", "weight", "bias")):
             torch.testing.assert_close(value, heads[key], rtol=0, atol=1e-6)
+
+
+def adversary(backbone: Path) -> FeatureAdversary:
+    return FeatureAdversary(load_config(None), load_backbone(backbone), DistributedContext())
+
+
+def test_shipped_weights_bring_their_discriminators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    backbone = make_backbone(tmp_path / "backbone.pth")
+    trained, fresh = adversary(backbone), adversary(backbone)
+    monkeypatch.setattr(discriminators, "SHIPPED", tmp_path / "heads")
+    ship_heads(trained.state(), tmp_path / "heads/mine.safetensors")
+    fresh.adopt_shipped("others")
+    key = "heads.0.enter.parametrizations.weight.original"
+    before = fresh.heads.state_dict()[key].clone()
+    assert not torch.equal(before, trained.heads.state_dict()[key])
+    fresh.adopt_shipped("mine")
+    for name, value in fresh.heads.state_dict().items():
+        torch.testing.assert_close(value, trained.heads.state_dict()[name], rtol=1e-3, atol=1e-3)
+    save_file({"heads.0.size": torch.ones(3)}, tmp_path / "heads/mine.safetensors")
+    fresh.adopt_shipped("mine")
+    assert "another backbone" in caplog.text
+
+
+def test_the_shipped_discriminators_are_for_the_backbone_that_the_recipe_names() -> None:
+    found = load_file(discriminators.SHIPPED / "specgan-scene.safetensors")
+    heads = FeatureHeads(channels=(64, 192, 384, 256, 256))  # AlexNet's five stages
+    heads.load_state_dict(found)
+    assert all(bool(value.isfinite().all()) for value in found.values())
 
 
 def test_another_size_is_explained_in_one_line() -> None:

@@ -18,8 +18,8 @@ from specgan_cli.training.config.schema import (
 STAGE = dataclasses.replace(
     ADVERSARIAL, steps=1000, lr=3e-4, warmup=100, gan_ramp=200, even=0.05, lattice=1.0
 )
-"""As the second stage of the shipped weights, at half its rate; the heads, which are new unless a
-run folder brings them, learn before they are heard."""
+"""As the second stage of the shipped weights, at half its rate; the heads, which are new unless
+shipped weights or a run folder bring them, learn before they are heard."""
 
 PLAIN_STAGE = dataclasses.replace(STAGE, perceptual=0.0, gan=0.0, lattice=0.0)
 """Without a backbone: differences in place alone, which makes texture fade."""

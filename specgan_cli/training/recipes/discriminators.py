@@ -1,11 +1,15 @@
 """The discriminator heads of the scene recipe, with their optimiser and the backbone they read."""
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from specgan import checkpoints, files
 from specgan.objectives.feature_heads import (
     FeatureHeads,
     discriminator_hinge,
@@ -19,6 +23,11 @@ from specgan_cli.training.recipes.base import check_finite
 from specgan_cli.training.recipes.losses import Finest, Term
 
 Features = list[Tensor]
+
+SHIPPED = checkpoints.WEIGHTS / "heads"
+"""Where the heads lie that trained shipped weights, under the name of those."""
+
+logger = logging.getLogger(__name__)
 
 
 class FeatureAdversary:
@@ -104,3 +113,37 @@ class FeatureAdversary:
     def warm_start(self, state: Mapping[str, Any]) -> None:
         """Take over another run's heads, but not their optimiser."""
         self.heads.load_state_dict(state["discriminators"])
+
+    def adopt_shipped(self, name: str) -> None:
+        """Begin with the heads that trained shipped weights, where they are for this backbone.
+
+        Args:
+            name: Of the weights; other weights have no heads, and the new ones stay.
+        """
+        path = SHIPPED / f"{name}{checkpoints.SUFFIX}"
+        if not path.is_file():
+            return
+        found, own = load_file(path), self.heads.state_dict()
+        if {key: value.shape for key, value in found.items()} != {
+            key: value.shape for key, value in own.items()
+        }:
+            logger.warning(
+                "the heads of %s are for another backbone than %s; new ones are trained",
+                name,
+                self.backbone.name,
+            )
+            return
+        self.heads.load_state_dict(found)
+        self.dist.broadcast(self.heads)
+
+
+def ship_heads(state: Mapping[str, Any], path: Path) -> None:
+    """Write the heads of a run in half precision.
+
+    Args:
+        state: What `FeatureAdversary.state` returned.
+        path: The file, `SHIPPED`/NAME.safetensors.
+    """
+    path.parent.mkdir(exist_ok=True)
+    heads: Mapping[str, Tensor] = state["discriminators"]
+    files.write(path, save({key: value.half().contiguous() for key, value in heads.items()}))

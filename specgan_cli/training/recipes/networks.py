@@ -32,7 +32,8 @@ def make_recipe(
     Args:
         config: The run's configuration.
         init: What to begin from: a run folder (generator and discriminators of its newest
-            checkpoint), a shipped name or a weights file (the generator alone).
+            checkpoint), a shipped name (with its discriminator heads, where the backbone is
+            theirs) or a weights file (the generator alone).
         bands: Bands of the dataset's cubes.
         backbone: Perceptual backbone on this process's device, or None.
         dist: The processes of the run.
@@ -98,7 +99,10 @@ def _make_scene_recipe(
                 "or --finetune, which takes those of the weights"
             )
         network.load_state_dict(found.state_dict())
-    return SceneRecipe(config=config, network=network, backbone=backbone, dist=dist)
+    recipe = SceneRecipe(config=config, network=network, backbone=backbone, dist=dist)
+    if init and recipe.adversary is not None:
+        recipe.adversary.adopt_shipped(init)
+    return recipe
 
 
 def scene_config(config: TrainConfig, bands: int) -> SceneConfig:
