@@ -131,3 +131,32 @@ def test_a_mark_names_what_a_command_names_and_is_not_there(page: Path) -> None:
         assert any(name in line and not ready for line, ready in CASES[page]), name
         assert not (ROOT / name).exists()
         assert not (ROOT / "sample_data" / name).exists()
+
+
+OTHER = re.compile(r"^ {0,8}((?:make|python|pip|torchrun|docker|conda|rio|ogr2ogr)\b .*)$")
+"""Lines of blocks that are commands of other programs; prose of a page is not wrapped so."""
+SAID = re.compile(r"\s*<!-- (run by|not run[^:]*): (.*) -->")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_other_programs_say_what_runs_them(page: Path) -> None:
+    said: re.Match[str] | None = None
+    for text in page.read_text().splitlines():
+        if mark := SAID.fullmatch(text):
+            said = mark
+        elif text.startswith("#"):
+            said = None
+        elif line := OTHER.match(text):
+            assert said, f"{line[1]}: add <!-- run by: FILE --> or <!-- not run: WHY --> before it"
+            if said[1] == "run by":
+                assert line[1] in (ROOT / said[2]).read_text(), line[1]
+            check_names(line[1])
+
+
+def check_names(line: str) -> None:
+    """Raise unless a make target or a script that a line names is there."""
+    words = line.split()
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+    if words[0] == "python" and words[1].endswith(".py"):
+        assert (ROOT / words[1]).is_file(), line
