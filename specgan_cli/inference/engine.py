@@ -2,13 +2,17 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from specgan_cli.inference.job import Job
+from specgan_cli.inference.pipeline import run_pipeline
+from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.predictors.networks import Networks
 from specgan_cli.inference.predictors.output_values import finish_tile
 from specgan_cli.inference.predictors.predictor import Predictor, Settings
@@ -91,7 +95,10 @@ class Engine:
 
     def finest(self, tiles: Sequence[TileInput]) -> Tensor:
         """Return the image of N tiles, N x 3 x sH x sW in [-1, 1]."""
-        image = self.model.finest(tiles, self.settings, self.device)
+        s = self.settings
+        if s.at_once > 1:  # threads of Python's own, to each of which it has to be said
+            torch.set_num_threads(max(s.threads // s.at_once, 1))
+        image = self.model.finest(tiles, s, self.device)
         # MPS has no double precision, which what follows may need.
         return image.cpu() if self.device.type == "mps" else image
 
@@ -104,8 +111,25 @@ class Engine:
         return TileResult(window, values, repeat_mask(tile.lr_valid, s.scale))
 
 
-def make_engines(job: Job, networks: Networks) -> list[Engine]:
-    """Return one engine a device, for the tiles of one job."""
+class Computes(Protocol):
+    """What computes tiles in a thread of its own."""
+
+    @property
+    def halo(self) -> int:
+        """LR pixels of context that a tile needs on every side."""
+
+    def predict(self, tiles: Sequence[TileInput]) -> list[TileResult]:
+        """Compute tiles of equal shape."""
+
+
+def make_engines(job: Job, networks: Networks, at_once: int = 1) -> list[Engine]:
+    """Return the engines for the tiles of one job: one a device, or several on a CPU.
+
+    Args:
+        job: The scene.
+        networks: The loaded weights.
+        at_once: Engines that share a CPU's threads and the network.
+    """
     compute = job.request.compute
     settings = Settings(
         scale=compute.scale,
@@ -114,10 +138,38 @@ def make_engines(job: Job, networks: Networks) -> list[Engine]:
         output=job.output,
         count=job.count,
         seed=compute.seed,
+        at_once=at_once,
+        threads=networks.threads,
     )
     for model, _ in networks.copies:
         model.start()
-    return [Engine(model, settings, device) for model, device in networks.copies]
+    copies = networks.copies * at_once
+    return [Engine(model, settings, device) for model, device in copies]
+
+
+def compute_tiles(
+    job: Job,
+    plan: RunPlan,
+    engines: Sequence[Computes],
+    write: Callable[[TileResult], None],
+    done: int = 0,
+) -> None:
+    """Read, compute and write the tiles of a plan.
+
+    Args:
+        job: The scene.
+        plan: Its tiles.
+        engines: What computes them, each in its own thread.
+        write: Takes one finished tile, in the order of the plan.
+        done: Tiles that are there already.
+    """
+    read = partial(job.reader.read, halo=engines[0].halo)
+    predictors = [engine.predict for engine in engines]
+    threads = torch.get_num_threads()
+    try:
+        run_pipeline(plan.tiles[done:], read, predictors, write, batch=plan.batch)
+    finally:
+        torch.set_num_threads(threads)  # what an engine says of its own thread stays with torch
 
 
 def repeat_mask(mask: Mask, scale: int) -> Mask:

@@ -3,9 +3,12 @@
 import math
 import shutil
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from affine import Affine
 
 from specgan_cli.geotiff.description import Description
@@ -90,7 +93,7 @@ def estimate(job: Job, plan: RunPlan, engines: list[Engine], before: float = 0.0
     Args:
         job: The opened inputs.
         plan: Size and tiles.
-        engines: The networks, one a device.
+        engines: The networks, a thread each.
         before: Seconds that it took to open, align and load.
     """
     low, high = _seconds(job, plan, engines, before)
@@ -127,17 +130,17 @@ def _seconds(job: Job, plan: RunPlan, engines: list[Engine], before: float) -> t
     Args:
         job: The opened inputs.
         plan: Size and tiles.
-        engines: The networks, one a device.
+        engines: The networks, a thread each: all of them compute the tiles that are timed.
         before: Seconds that it took to open, align and load.
     """
-    engine = engines[0]
     small, large = _probe(job, 1), _probe(job, max(plan.tile // 2, 2))
-    _time(job, engine, small)  # what is loaded or compiled the first time
+    _time(job, engines, small)  # what is loaded or compiled the first time
     rounds = [
-        extrapolate(plan, engine.halo, {w: _time(job, engine, w) for w in (small, large)})
+        extrapolate(plan, engines[0].halo, {w: _time(job, engines, w) for w in (small, large)})
         for _ in range(ROUNDS)
     ]
-    share = tiles_inside(job, plan) / plan.tile_count / len(engines)
+    rounds_of_all = math.ceil(tiles_inside(job, plan) / len(engines))
+    share = rounds_of_all / plan.tile_count
     return (
         _FASTER * (before + share * min(rounds)),
         _SLOWER * (before + share * max(rounds)),
@@ -187,10 +190,16 @@ def _probe(job: Job, side: int) -> Window:
     return Window(row, crop.col + (crop.width - width) // 2, height, width)
 
 
-def _time(job: Job, engine: Engine, window: Window) -> float:
+def _time(job: Job, engines: Sequence[Engine], window: Window) -> float:
+    """Return the seconds in which every engine computes a window, all at the same time."""
+    tile, threads = job.reader.read(window, halo=engines[0].halo), torch.get_num_threads()
     start = time.monotonic()
-    engine.predict([job.reader.read(window, halo=engine.halo)])
-    return time.monotonic() - start
+    with ThreadPoolExecutor(len(engines)) as pool:
+        for result in [pool.submit(engine.predict, [tile]) for engine in engines]:
+            result.result()
+    seconds = time.monotonic() - start
+    torch.set_num_threads(threads)
+    return seconds
 
 
 def _padded(window: Window, halo: int) -> int:

@@ -164,7 +164,9 @@ def resumed_plan(plan: RunPlan, notes: tuple[str, ...]) -> tuple[RunPlan, int]:
     if not notes:
         return plan, 0
     last = json.loads(notes[-1])
-    return replace(plan, tile=last["tile"]), last["done"]
+    # Tiles larger than this run's own are computed one by one: fewer may fit than there were.
+    at_once = plan.at_once if last["tile"] <= plan.tile else 1
+    return replace(plan, tile=last["tile"], at_once=at_once), last["done"]
 
 
 def _in_output(plan: RunPlan, window: Window) -> Window:

@@ -75,7 +75,7 @@ class UpscaleReport:
     """Wall time from the opening of the inputs to the finished file."""
 
     network_seconds: float
-    """Time that the networks were busy, summed over devices."""
+    """Time that the networks were busy, summed over devices; tiles at once count as one."""
 
     peak_memory_bytes: int
     """Largest resident size of the process so far."""
@@ -111,7 +111,7 @@ class RunStats:
     """How many tiles an earlier run had made."""
 
     network_seconds: float
-    """Time that the networks were busy here, summed over devices."""
+    """Time that the networks were busy here, summed over devices; tiles at once count as one."""
 
 
 def make_report(job: Job, weights: Weights, done: RunStats, *, seconds: float) -> UpscaleReport:

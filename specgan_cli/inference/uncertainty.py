@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -10,10 +9,9 @@ import torch
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
-from specgan_cli.inference.engine import Engine, repeat_mask
+from specgan_cli.inference.engine import Engine, compute_tiles, repeat_mask
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.output import Progress, job_tags
-from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.types import F32
@@ -24,6 +22,7 @@ class SpreadEngine:
 
     def __init__(self, engine: Engine, samples: int) -> None:
         first = engine.settings.seed
+        self.halo = engine.halo
         self._engines = [
             Engine(engine.model, replace(engine.settings, seed=first + i), engine.device)
             for i in range(samples)
@@ -89,7 +88,7 @@ def write_uncertainty(
     Args:
         job: The scene.
         plan: Its tiles.
-        engines: The networks, one a device.
+        engines: The networks, a thread each.
         weights_sha256: Of the weights file.
         progress: Told after each tile.
 
@@ -112,7 +111,6 @@ def write_uncertainty(
         if progress is not None:
             progress(done, plan.tile_count)
 
-    read = partial(job.reader.read, halo=engines[0].halo)
     with writer:
-        predictors = [SpreadEngine(engine, options.samples).predict for engine in engines]
-        run_pipeline(plan.tiles, read, predictors, write, batch=plan.batch)
+        spread = [SpreadEngine(engine, options.samples) for engine in engines]
+        compute_tiles(job, plan, spread, write)

@@ -28,7 +28,6 @@ from specgan_cli.inference.output import (
     make_writer,
     resumed_plan,
 )
-from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan, plan_job
 from specgan_cli.inference.predictors.runtime import check_runtime, settle_runtime
 from specgan_cli.inference.predictors.weights import Weights, read_weights
@@ -144,35 +143,28 @@ def upscale_array(request: UpscaleRequest, *, progress: Progress | None = None) 
     """
     weights = check(request)
     with open_job(request, weights) as job:
-        from specgan_cli.inference.engine import make_engines
+        from specgan_cli.inference.engine import compute_tiles, make_engines
 
         job = settled(job, weights)
         networks = load_networks(job.request.compute)
         plan = plan_job(job, networks)
         sink = ArraySink(job, plan, progress)
-        predictors = [engine.predict for engine in make_engines(job, networks)]
-        read = functools.partial(job.reader.read, halo=networks.halo)
-        run_pipeline(plan.tiles, read, predictors, sink.write, batch=plan.batch)
+        compute_tiles(job, plan, make_engines(job, networks, plan.at_once), sink.write)
         return GeoArray(sink.masked(), job.grid.transform, job.grid.crs)
 
 
 def run_here(job: Job, networks: "Networks", progress: Progress | None) -> RunStats:
     """Compute a job's tiles in this process, and write its output."""
-    from specgan_cli.inference.engine import make_engines
+    from specgan_cli.inference.engine import compute_tiles, make_engines
 
     plan = _plan(job, networks)
-    engines = make_engines(job, networks)
     writer = make_writer(job, plan, networks.weights.sha256)
     with hint_resume(writer.path), writer:
         plan, resumed = resumed_plan(plan, writer.committed)
-        run_pipeline(
-            plan.tiles[resumed:],
-            functools.partial(job.reader.read, halo=networks.halo),
-            [engine.predict for engine in engines],
-            TileSink(writer, plan, resumed, progress).write,
-            batch=plan.batch,
-        )
-        busy = sum(engine.busy_seconds for engine in engines)
+        engines = make_engines(job, networks, plan.at_once)
+        sink = TileSink(writer, plan, resumed, progress)
+        compute_tiles(job, plan, engines, sink.write, resumed)
+        busy = sum(engine.busy_seconds for engine in engines) / plan.at_once
         _write_secondary(job, plan, networks, writer.finish(), progress)
     return RunStats(plan, networks.devices, resumed, busy)
 
@@ -218,7 +210,8 @@ def _write_secondary(
         from specgan_cli.inference.engine import make_engines
         from specgan_cli.inference.uncertainty import write_uncertainty
 
-        write_uncertainty(job, plan, make_engines(job, networks), networks.weights.sha256, progress)
+        engines = make_engines(job, networks, plan.at_once)
+        write_uncertainty(job, plan, engines, networks.weights.sha256, progress)
     if options.preview and picture is not None:
         png.write(options.preview, picture)
 
@@ -243,7 +236,7 @@ def plan_upscale(request: UpscaleRequest, *, load: Load = load_networks) -> "Est
         job = settled(job, weights)
         networks = load(job.request.compute)
         plan = plan_job(job, networks)
-        engines = make_engines(job, networks)
+        engines = make_engines(job, networks, plan.at_once)
         return estimate(job, plan, engines, time.monotonic() - start)
 
 

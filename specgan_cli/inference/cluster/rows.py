@@ -27,7 +27,6 @@ from specgan_cli.errors import (
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.output import Progress, TileSink, job_key, make_part_writer
-from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.grid import Window
@@ -140,7 +139,7 @@ def upscale_row(task: RowTask) -> str:
     Raises:
         SpecganError: The inputs or the weights are not the driver's.
     """
-    from specgan_cli.inference.engine import make_engines
+    from specgan_cli.inference.engine import compute_tiles, make_engines
 
     networks = _networks(task.request.compute)
     found = networks.weights.sha256
@@ -150,15 +149,9 @@ def upscale_row(task: RowTask) -> str:
             f"({found[:12]}, not {task.weights_sha256[:12]}); copy the driver's there"
         )
     with open_job(task.request, networks.weights, task.alignment) as job:
-        engines = make_engines(job, networks)
+        engines = make_engines(job, networks, min(task.plan.at_once, networks.threads))
         with make_part_writer(job, task.plan, task.path) as writer:
-            run_pipeline(
-                task.plan.tiles,
-                functools.partial(job.reader.read, halo=networks.halo),
-                [engine.predict for engine in engines],
-                TileSink(writer, task.plan, 0, None).write,
-                batch=task.plan.batch,
-            )
+            compute_tiles(job, task.plan, engines, TileSink(writer, task.plan, 0, None).write)
     return str(task.path)
 
 

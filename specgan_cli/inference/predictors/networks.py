@@ -14,6 +14,7 @@ from specgan_cli.inference.predictors.published import PublishedPredictor
 from specgan_cli.inference.predictors.runtime import check_runtime
 from specgan_cli.inference.predictors.weights import Weights, read_weights
 from specgan_cli.inference.request import ComputeOptions
+from specgan_cli.threads import used_threads
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,16 @@ class Networks:
     def weight_bytes(self) -> int:
         """Memory of the weights on one device."""
         return self.copies[0][0].weight_bytes
+
+    @property
+    def shares_threads(self) -> bool:
+        """Whether the threads of a CPU can compute a tile each."""
+        return self.devices == ["cpu"] and not self.copies[0][0].keeps_tiles
+
+    @property
+    def threads(self) -> int:
+        """Threads that the networks may use: what torch was told, within what the process has."""
+        return min(torch.get_num_threads(), used_threads())
 
     @property
     def devices(self) -> list[str]:

@@ -37,6 +37,12 @@ class Settings:
     seed: int = 0
     """Seed of the noise, which depends on absolute position alone."""
 
+    at_once: int = 1
+    """Batches that are computed at the same time on a CPU."""
+
+    threads: int = 1
+    """Threads that they share."""
+
 
 class Predictor(Protocol):
     """A network that turns tiles with context into octaves."""
@@ -48,6 +54,10 @@ class Predictor(Protocol):
     @property
     def weight_bytes(self) -> int:
         """Memory of the weights."""
+
+    @property
+    def keeps_tiles(self) -> bool:
+        """Whether tiles are kept for their neighbours, so that one at a time can be computed."""
 
     def start(self) -> None:
         """Begin with another scene."""
@@ -72,6 +82,8 @@ _HR_BYTES_PER_CHANNEL = 32
 
 class ScenePredictor:
     """The scene network: every tile is computed as a part of the whole scene."""
+
+    keeps_tiles = False
 
     def __init__(self, network: SceneNetwork) -> None:
         self._network = network

@@ -36,6 +36,8 @@ TOGETHER = 8
 class PublishedPredictor:
     """The published network, its tiles blended and made consistent."""
 
+    keeps_tiles = True
+
     def __init__(self, network: PublishedNetwork) -> None:
         self._network = network
         self._dtype = dtype_of(network)
