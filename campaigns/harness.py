@@ -90,7 +90,9 @@ def warm() -> None:
     """Import what the commands import, so that a child needs no time for it."""
     import torch
 
+    import specgan_cli.cli.doctor
     import specgan_cli.cli.evaluate
+    import specgan_cli.cli.main
     import specgan_cli.cli.models
     import specgan_cli.cli.prepare
     import specgan_cli.cli.train

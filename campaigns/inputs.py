@@ -197,6 +197,7 @@ def jobs() -> list[Job]:
     others = ("--preview", "{out}/out.png", "--uncertainty", "{out}/sd.tif", "--of", "COG")
     found.append(_upscale("guided", *cube, inputs=("strip.tif", "cube.tif")))
     found.append(_upscale("cog", *others, inputs=("strip.tif",)))
+    found.append(_upscale("overviews", "-x", "16", "--overviews", inputs=("tiles.tif",)))
     area = ("--aoi", "{in}/area.geojson")
     found.append(_upscale("area", *area, inputs=("strip.tif", "area.geojson")))
     return found + _others()
@@ -228,9 +229,14 @@ def _others() -> list[Job]:
 
 
 def seen(path: Path) -> object:
-    """Return what a result holds: pixels, mask and grid of a raster; None where it is not whole."""
+    """Return what a result holds: pixels, masks, overviews and grid of a raster, else None."""
     if path.suffix in (".tif", ".png", ".img"):
         with rasterio.open(path) as dataset:
-            mask = dataset.dataset_mask().tobytes()
-            return dataset.read().tobytes(), mask, tuple(dataset.transform), str(dataset.crs)
+            count, where = len(dataset.overviews(1)), (tuple(dataset.transform), str(dataset.crs))
+        pixels = []
+        for level in (None, *range(count)):
+            finer = {} if level is None else {"overview_level": level}
+            with rasterio.open(path, **finer) as dataset:
+                pixels += [dataset.read().tobytes(), dataset.dataset_mask().tobytes()]
+        return pixels, where
     return None

@@ -122,7 +122,7 @@ def _check_bands(header: Header) -> None:
 def _object(text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"the weights header is not JSON: {error}") from error
     found = content.get("format") if isinstance(content, dict) else type(content).__name__
     if found != FORMAT:

@@ -6,8 +6,11 @@ and its `facts`.  Those that a command has shown already are `shown`, and not wr
 
 import json
 import logging
+import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,10 @@ NOTICE = 25
 """Level of what a user hears without -v and not with -q: progress, and one closing line."""
 
 EVENTS = logging.getLogger("specgan")
+
+
+_LOG_LINE = re.compile(rb'({"time": ")?\d{4}-\d\d-\d\dT')
+"""How each line of a log file begins."""
 
 
 def tell(level: int, event: str, text: str, *, shown: bool = False, **facts: Any) -> None:
@@ -62,6 +69,48 @@ class _Json(logging.Formatter):
         return json.dumps(content | getattr(record, "facts", {}), default=str)
 
 
+class _File(logging.FileHandler):
+    """A log file; one that takes no more, as on a full disk, is said once and stops nothing."""
+
+    _failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say that the file cannot be written."""
+        if not self._failed:
+            self._failed = True
+            reason = getattr(sys.exception(), "strerror", None) or sys.exception()
+            line = f"specgan: WARNING: --log-file {self.baseFilename}: cannot be written: {reason}"
+            print(line, file=sys.stderr)
+
+    def close(self) -> None:
+        """Close, whatever the disk says of the rest."""
+        with suppress(OSError):
+            super().close()
+
+
+@contextmanager
+def passing_over_undecodable() -> Iterator[None]:
+    """Let messages of GDAL that are not UTF-8 be lost without a traceback.
+
+    rasterio logs them in a callback, whose errors it prints; those of GDAL it raises all the same.
+    """
+    ignored, uncaught = sys.unraisablehook, sys.excepthook
+
+    def pass_over(found: "sys.UnraisableHookArgs") -> None:
+        if found.exc_type is not UnicodeDecodeError:
+            ignored(found)
+
+    def pass_over_printed(kind: type[BaseException], *rest: Any) -> None:
+        if kind is not UnicodeDecodeError:
+            uncaught(kind, *rest)
+
+    sys.unraisablehook, sys.excepthook = pass_over, pass_over_printed
+    try:
+        yield
+    finally:
+        sys.unraisablehook, sys.excepthook = ignored, uncaught
+
+
 def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
 
@@ -82,7 +131,7 @@ def set_up_logging(state: Mapping[str, Any]) -> None:
     if not as_json:
         stderr.addFilter(lambda record: not getattr(record, "shown", False))
     if state.get("log_file"):
-        file = logging.FileHandler(state["log_file"], encoding="utf-8")
+        file = _File(state["log_file"], encoding="utf-8")
         file.setLevel(min(level, logging.INFO))
         handlers.append(file)
     for handler in handlers:
@@ -106,8 +155,16 @@ def _watch(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def _check_log(path: Path) -> None:
+    """Raise unless a file can be appended to, and is new, empty or a log: no scene, no weights."""
     try:
-        path.open("a").close()
+        # A pipe that nobody reads is an error then, and nothing to wait for.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666))
+        if path.is_file() and path.stat().st_size:
+            with path.open("rb") as file:
+                if not _LOG_LINE.match(file.read(64)):
+                    raise click.UsageError(
+                        f"--log-file {path}: exists and is no log of specgan; name another file"
+                    )
     except OSError as error:
         raise click.UsageError(f"--log-file {path}: cannot be written: {error.strerror}") from error
 

@@ -17,7 +17,7 @@ import click
 
 from specgan._version import __version__
 from specgan.errors import SpecganError
-from specgan_cli.cli.logs import set_up_logging, tell, watching_options
+from specgan_cli.cli.logs import passing_over_undecodable, set_up_logging, tell, watching_options
 from specgan_cli.cli.usage import usage_option
 
 COMMANDS = {
@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     state: dict[str, Any] = {}
     set_up_logging(state)
     try:
-        with _terminable():
+        with _terminable(), passing_over_undecodable():
             result = cli.main(
                 words,
                 prog_name="specgan",

@@ -99,7 +99,10 @@ def read_wavelengths(path: str | Path) -> Bands:
     except (OSError, UnicodeDecodeError) as error:
         raise RasterError(f"{path}: cannot read the wavelengths ({error})") from error
     dialect = _dialect(lines)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, dialect)]
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, dialect)]
+    except csv.Error as error:
+        raise RasterError(f"{path}: is no table of wavelengths ({error}); give a CSV") from error
     if dialect.delimiter != ",":
         rows = [[cell.replace(",", ".") for cell in row] for row in rows]
     if not rows:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -85,21 +86,29 @@ def _check_copy(source: Path, target: Path, *, exact: bool) -> None:
         RasterioError: A block cannot be read.
     """
     with rasterio.open(source) as original, rasterio.open(target) as copy:
-        count = len(copy.overviews(1))
-        same = _description(copy) == _description(original)
-        same &= count >= len(original.overviews(1))
-        for _, window in copy.block_windows(1):
-            pixels = copy.read(window=window), copy.dataset_mask(window=window)
-            if exact:
-                wanted = original.read(window=window), original.dataset_mask(window=window)
-                same &= all(map(_equal, pixels, wanted))
+        count, given = len(copy.overviews(1)), len(original.overviews(1))
+        same = _description(copy) == _description(original) and count >= given
+        same &= _reads(copy, original if exact else None)
     for level in range(count):
-        with rasterio.open(target, overview_level=level) as copy:
-            for _, window in copy.block_windows(1):
-                copy.read(window=window)
-                copy.dataset_mask(window=window)
+        with ExitStack() as stack:
+            copy, original = (
+                stack.enter_context(rasterio.open(path, overview_level=level))
+                for path in (target, source if level < given else target)
+            )
+            same &= _reads(copy, original if exact else None)
     if not same:
         raise OutputError(f"{target.name}: the COG is damaged; is the disk full, or failing?")
+
+
+def _reads(copy: DatasetReader, original: DatasetReader | None) -> bool:
+    """Read all of a copy, and return whether it is the original, where one is given."""
+    same = True
+    for _, window in copy.block_windows(1):
+        pixels = copy.read(window=window), copy.dataset_mask(window=window)
+        if original is not None:
+            wanted = original.read(window=window), original.dataset_mask(window=window)
+            same &= all(map(_equal, pixels, wanted))
+    return same
 
 
 def _description(dataset: DatasetReader) -> list[str]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-import rasterio
 from rasterio.io import DatasetReader
 
 from specgan_cli.geotiff.blocks import pad_to_blocks
@@ -13,6 +13,7 @@ from specgan_cli.geotiff.overviews import halve
 from specgan_cli.geotiff.partial import PartialFile, temporary_of
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import mark_missing, valid_values
+from specgan_cli.raster.validation import read_back
 from specgan_cli.types import Mask, Pixels
 
 CHUNK = 4
@@ -54,14 +55,18 @@ class Image:
                 self.file.append(table, (plane * full_rows + row) * full_cols + col, data)
 
     def add_overview(self, level: int) -> None:
-        """Append an overview: means of the next finer level, which is read back from the file."""
+        """Append an overview: means of the next finer level, which is read back from the file.
+
+        Raises:
+            RasterError: It cannot be read back.
+        """
         self.file.save_tables()
         finer = {} if level == 1 else {"overview_level": level - 2}
-        with rasterio.open(temporary_of(self.file.path), **finer) as dataset:
+        with read_back(temporary_of(self.file.path), **finer) as read:
             for window in _block_chunks(self._shape_at(level), self.encoding.block):
                 source = window.scaled(2).intersection(Window(0, 0, *self._shape_at(level - 1)))
                 assert source is not None
-                values, valid = self._read(dataset, source)
+                values, valid = self._valid(*read(partial(self._stored, window=source)))
                 means, known = halve(values[: self.description.count], valid)
                 self.append(means, known, window, level)
 
@@ -69,13 +74,16 @@ class Image:
         rows, cols = self.description.grid.shape_yx
         return -(-rows >> level), -(-cols >> level)
 
-    def _read(self, dataset: DatasetReader, window: Window) -> tuple[Pixels, Mask]:
+    def _stored(self, dataset: DatasetReader, window: Window) -> list[Pixels]:
+        """Read pixels, and the mask where there is one."""
         where = window.rasterio()
-        values: Pixels = dataset.read(window=where)
-        kind = self.description.mask_kind
-        if kind == "mask":
-            return values, dataset.read_masks(1, window=where) > 0
-        if kind == "alpha":
+        masks = [dataset.read_masks(1, window=where)] * (self.description.mask_kind == "mask")
+        return [dataset.read(window=where), *masks]
+
+    def _valid(self, values: Pixels, mask: Pixels | None = None) -> tuple[Pixels, Mask]:
+        if mask is not None:
+            return values, mask > 0
+        if self.description.mask_kind == "alpha":
             return values, values[-1] > 0
         return values, valid_values(values, self.description.nodata_tag)
 

@@ -7,7 +7,6 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -19,7 +18,7 @@ from specgan_cli.pictures.sheet import arrange
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.scene import Scene
-from specgan_cli.raster.validation import reading, redact
+from specgan_cli.raster.validation import read_back, redact
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.resample import resample_window
 from specgan_cli.types import F64, Mask, Pixels
@@ -52,8 +51,8 @@ def draw_preview(job: Job, plan: RunPlan, output_path: Path) -> NDArray[np.uint8
     window = highest_contrast_window(job.scene, plan.crop, max(PANEL // plan.scale, 2))
     lr_values, lr_valid = job.scene.read(window)
     hr_window = window.shifted(-plan.crop.row, -plan.crop.col).scaled(plan.scale)
-    with reading(job.request.output.path.name), rasterio.open(output_path) as output:
-        hr_values = output.read((1, 2, 3), window=hr_window.rasterio())
+    with read_back(output_path) as read:
+        (hr_values,) = read(lambda output: [output.read((1, 2, 3), window=hr_window.rasterio())])
     grid = job.scene.grid.window(window)
     fine = grid.refine(plan.scale)
     images = panels(lr_values, lr_valid, hr_values, plan.scale)

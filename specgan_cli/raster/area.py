@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import rasterio.features
 import rasterio.warp
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
 from specgan import files
-from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.errors import DAMAGE, MismatchError, RasterError
 from specgan_cli.raster.drivers.polygons import Polygon, Ring, read_polygons
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.types import Mask
@@ -101,7 +102,7 @@ def read_area(text: str, crs: str | None = None) -> Area:
         raise
     except OSError as error:
         raise RasterError(f"{name}: neither WKT nor a file: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
+    except (*DAMAGE, struct.error) as error:
         raise RasterError(
             f"{name}: {error}; give polygons as GeoJSON, GeoPackage or WKT"
         ) from error
@@ -189,6 +190,6 @@ def _moved(ring: Ring, source: CRS, target: CRS) -> Ring:
     xs, ys = zip(*fine, ring[-1], strict=True)
     try:
         moved = rasterio.warp.transform(source, target, xs, ys)
-    except RasterioError:
+    except (RasterioError, CPLE_BaseError):
         return [(float("inf"), float("inf"))]
     return list(zip(moved[0], moved[1], strict=True))

@@ -7,11 +7,14 @@ import shlex
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -20,8 +23,12 @@ from specgan import files
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.drivers.cache import bound_cache
+from specgan_cli.raster.drivers.rereading import Rereading
 
 logger = logging.getLogger(__name__)
+
+Read = Callable[[DatasetReader], list[NDArray[Any]]]
+"""Reads arrays from an open raster."""
 
 _RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".dat", ".bsq", ".bil", ".bip", ".png", ".jpg")
 """Endings of the rasters that are looked for in archives."""
@@ -116,6 +123,35 @@ def reading(name: str, where: str = "") -> Iterator[None]:
         raise RasterError(f"{redact(name)}: cannot be read{where}: {reason}; {cause}") from error
 
 
+@contextmanager
+def read_back(path: Path, **options: Any) -> Iterator[Callable[[Read], list[NDArray[Any]]]]:
+    """Open a raster that this run wrote, to read it again.
+
+    Args:
+        path: The raster.
+        options: Of `rasterio.open`.
+
+    Yields:
+        A function that is given what to read of a dataset, and returns the arrays.
+
+    Raises:
+        RasterError: It cannot be read, or two readings of it differ.
+    """
+    name = str(path)
+    with reading(name), rasterio.open(path, **options) as dataset:
+        rereading = Rereading(name, dataset, lambda: rasterio.open(path, **options))
+
+        def confirmed(read: Read) -> list[NDArray[Any]]:
+            arrays = read(dataset)
+            rereading.confirm(arrays, read)
+            return arrays
+
+        try:
+            yield confirmed
+        finally:
+            rereading.close()
+
+
 def reason_of(error: BaseException) -> str:
     """Return an error's words in one line, without credentials.
 
@@ -123,6 +159,8 @@ def reason_of(error: BaseException) -> str:
     """
     while "previous exception" in str(error) and error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, UnicodeDecodeError):  # what GDAL said, in another encoding
+        return redact(" ".join(error.object.decode(errors="replace").split()))
     return redact(" ".join(str(error).split())) or type(error).__name__
 
 

@@ -136,7 +136,7 @@ class RunFolder:
         for line in self.metrics.read_text("utf-8", "replace").splitlines():
             try:
                 known = json.loads(line).get("step", 0) <= step
-            except (ValueError, AttributeError, TypeError):
+            except (ValueError, AttributeError, TypeError, RecursionError):
                 continue  # damaged, or under way when a process was killed
             if known:
                 kept.append(line)

@@ -1,6 +1,7 @@
 """Areas of interest: what files and WKT hold, and which pixels they touch."""
 
 import json
+import re
 import sqlite3
 import struct
 from pathlib import Path
@@ -133,7 +134,43 @@ def test_what_is_no_polygon_is_refused(aoi: str, message: str) -> None:
         read_area(aoi)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"type": "Point"}', "[]", '{"type": "Polygon"}'])
+DEEP = '{"features": [' * 5000
+RINGS = '{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], %s, [0, 0]]]}'
+COLLECTION = '{"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": %s}]}'
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        (RINGS % "[1]", "coordinates.0.2: a point should have two numbers"),
+        (RINGS % '[1, "x"]', "coordinates.0.2.1: 'x' should be float"),
+        (RINGS % "3", "coordinates.0.2: 3 should be a list"),
+        (COLLECTION % '{"type": 5}', "features.0.geometry.type: 5 should be str"),
+        (COLLECTION % RINGS % "[1]", "features.0.geometry.coordinates.0.2: a point"),
+        ('{"type": "FeatureCollection", "features": 7}', "features: 7 should be a list"),
+        ('{"type": "MultiPolygon", "coordinates": [[5]]}', "coordinates.0.0: 5 should be a list"),
+        ('{"type": "Polygon", "coordinates": [], "crs": "x"}', "crs: 'x' should be a table"),
+    ],
+)
+def test_messages_name_the_wrong_entry_of_geojson(content: str, where: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(content)
+    with pytest.raises(RasterError, match=re.escape(where)):
+        read_area(str(path))
+
+
+@pytest.mark.parametrize("latitude", [1e9, -1e300, 90.5])
+def test_an_area_off_the_globe_is_refused(latitude: float, tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    ring = [[0, latitude], [1, latitude], [1, 0], [0, latitude]]
+    path.write_text(json.dumps(polygon(ring)))
+    with pytest.raises(MismatchError):
+        select(GRID, aoi=str(path))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"type": "Point"}', "[]", '{"type": "Polygon"}', DEEP, "[" * 100000]
+)
 def test_what_is_no_geojson_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
     path.write_text(content)

@@ -4,6 +4,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -72,6 +74,18 @@ def test_a_configuration_that_is_no_utf8(dataset: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_bytes(STAGES.encode() + b"\n# \xff\n")
     is_one_line(specgan("train", dataset, "--config", config, "-o", tmp_path / "run"), config)
+
+
+def test_what_gdal_says_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    scene = tmp_path / "scene.vrt"
+    scene.write_bytes(b'<VRTDataset rasterXSize="24"><A\x97 b="1"></A></VRTDataset>')
+    words = [sys.executable, "-m", "specgan_cli", "upscale", str(scene), "-o", "o.tif"]
+    done = subprocess.run(words, capture_output=True, cwd=tmp_path, env={**os.environ})
+    assert done.returncode == 1
+    lines = done.stderr.decode().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("specgan: error: ")
+    assert "Didn't find expected" in lines[0]
 
 
 @pytest.mark.parametrize("name", ["config.json", "environment.json", "metrics.jsonl"])

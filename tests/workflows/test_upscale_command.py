@@ -86,6 +86,42 @@ def test_a_log_file_that_cannot_be_is_a_usage_error(uint8_scene: Path, tmp_path:
     assert not (tmp_path / "o.tif").exists()
 
 
+@pytest.mark.parametrize("content", [b"II*\0", b"group,split\n1,train\n", b"\xff"])
+def test_only_a_log_is_appended_to(uint8_scene: Path, tmp_path: Path, content: bytes) -> None:
+    log = tmp_path / "file"
+    log.write_bytes(content)
+    done = specgan(*words(uint8_scene, tmp_path / "o.tif"), "--log-file", log)
+    assert done.code == 2
+    assert "no log of specgan" in done.stderr
+    assert log.read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_a_log_goes_on(uint8_scene: Path, tmp_path: Path, kind: str) -> None:
+    log = ("--log-file", tmp_path / "log", "--log-format", kind)
+    sizes = []
+    for number in range(3):
+        assert specgan(*words(uint8_scene, tmp_path / f"{number}.tif"), *log).code == 0
+        sizes.append((tmp_path / "log").stat().st_size)
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_log_waits_for_no_reader(uint8_scene: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    done = specgan(*words(uint8_scene, tmp_path / "o.tif"), "--log-file", tmp_path / "log")
+    assert done.code == 2
+    assert "cannot be written" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_log_on_a_full_disk_is_said_once(uint8_scene: Path, tmp_path: Path) -> None:
+    done = specgan(*words(uint8_scene, tmp_path / "o.tif"), "-v", "--log-file", "/dev/full")
+    assert done.code == 0
+    assert done.stderr.count("/dev/full: cannot be written") == 1
+    assert "Traceback" not in done.stderr
+
+
 def test_options_of_the_environment_stand_in_the_provenance(
     uint8_scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,7 +144,7 @@ class DatasetFolder:
         try:
             if json.loads(run.read_text("utf-8"))["fingerprint"] == fingerprint:
                 return
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         for entry in self.partial.iterdir():
             if entry.name == "lock":
@@ -191,6 +191,6 @@ def _names(folder: Path) -> set[str] | None:
             for shard in document["shards"]
             for kind in shard["files"]
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return {MANIFEST, CONTACT_SHEET, "shards", *shards}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from specgan.serde import from_plain
 from specgan_cli.errors import RasterError
 
 Ring = Sequence[tuple[float, float]]
@@ -15,6 +16,8 @@ Polygon = Sequence[Ring]
 """Outer ring and holes, x before y."""
 
 _LONLAT = "OGC:CRS84"
+_RINGS = tuple[tuple[tuple[float, ...], ...], ...]
+"""Coordinates of a polygon in GeoJSON."""
 _SQLITE = b"SQLite format 3\0"
 _WKT = re.compile(
     r"(?is)\s*(?:SRID=(\d+);)?\s*(MULTI)?(POLYGON|POINT|LINESTRING|GEOMETRYCOLLECTION)"
@@ -36,8 +39,8 @@ def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
         OSError: It is neither WKT nor a file that can be read.
         RasterError: It is a file of another format, or names no layer.
         sqlite3.Error: The GeoPackage is damaged.
-        Exception: ValueError, LookupError, TypeError, AttributeError or struct.error, for
-            what is damaged.
+        Exception: ValueError, LookupError, TypeError, RecursionError or struct.error, for
+            what is damaged; of GeoJSON it names the entry.
     """
     if wkt := _WKT.fullmatch(text):
         crs = f"EPSG:{wkt[1]}" if wkt[1] else None
@@ -62,23 +65,38 @@ def _layer(text: str) -> tuple[Path, str | None]:
     return Path(text), None
 
 
-def _geojson(document: dict[str, Any]) -> tuple[list[Polygon], str]:
+def _geojson(document: Any) -> tuple[list[Polygon], str]:
     """Return polygons and CRS; lon/lat unless the document has the `crs` of old."""
-    crs = (document.get("crs") or {}).get("properties", {}).get("name", _LONLAT)
-    return list(_geojson_polygons(document)), crs
+    polygons = list(_geojson_polygons(document, ""))
+    old = from_plain(dict[str, Any], document.get("crs") or {}, "crs")
+    named = from_plain(dict[str, Any], old.get("properties", {}), "crs.properties")
+    return polygons, from_plain(str, named.get("name", _LONLAT), "crs.properties.name")
 
 
-def _geojson_polygons(node: dict[str, Any]) -> Iterator[Polygon]:
-    for child in node.get("features", ()) or node.get("geometries", ()):
-        yield from _geojson_polygons(child)
-    if node.get("type") == "Feature" and node["geometry"]:
-        yield from _geojson_polygons(node["geometry"])
-    several: dict[str, list[Any]] = {
-        "Polygon": [node.get("coordinates")],
-        "MultiPolygon": node.get("coordinates", []),
-    }
-    for polygon in several.get(node["type"], ()):
-        yield [[(float(p[0]), float(p[1])) for p in ring] for ring in polygon]
+def _geojson_polygons(node: Any, where: str) -> Iterator[Polygon]:
+    """Yield the polygons at a place of the document, which messages name."""
+    node, within = from_plain(dict[str, Any], node, where), f"{where}." if where else ""
+    for key in ("features", "geometries"):
+        children = from_plain(tuple[Any, ...], node.get(key) or (), f"{within}{key}")
+        for number, child in enumerate(children):
+            yield from _geojson_polygons(child, f"{within}{key}.{number}")
+    kind = from_plain(str, node.get("type"), f"{within}type")
+    if kind == "Feature" and node.get("geometry"):
+        yield from _geojson_polygons(node["geometry"], f"{within}geometry")
+    name = f"{within}coordinates"
+    if kind == "Polygon":
+        yield _rings(from_plain(_RINGS, node.get("coordinates"), name), name)
+    if kind == "MultiPolygon":
+        each = from_plain(tuple[_RINGS, ...], node.get("coordinates"), name)
+        yield from (_rings(rings, f"{name}.{number}") for number, rings in enumerate(each))
+
+
+def _rings(values: Sequence[Sequence[Sequence[float]]], where: str) -> Polygon:
+    for number, ring in enumerate(values):
+        short = next((place for place, point in enumerate(ring) if len(point) < 2), None)
+        if short is not None:
+            raise ValueError(f"{where}.{number}.{short}: a point should have two numbers")
+    return [[(point[0], point[1]) for point in ring] for ring in values]
 
 
 def _wkt(text: str, multi: bool) -> list[Polygon]:
