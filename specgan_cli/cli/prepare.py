@@ -151,6 +151,12 @@ def _dataset(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
             progress=progress,
         )
     _show(report, report.lines(), given)
+    if report.unreadable:
+        count = f"{len(report.unreadable)} of the images or cubes"
+        raise DatasetError(
+            f"{report.output}: {count} cannot be read: {report.unreadable[0]}; the rest is in it: "
+            "mend them, or take them off the list, and make it again with --overwrite"
+        )
 
 
 def _dataset_options(given: dict[str, Any]) -> "DatasetOptions":

@@ -34,6 +34,9 @@ _RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".dat", ".bsq", ".bil", ".b
 """Endings of the rasters that are looked for in archives."""
 
 
+LARGEST_SIDE = 1e9
+"""Units of the CRS that no pixel's side exceeds; its inverse is the least."""
+
 SPOOLED = "specgan-spool-"
 """Begins the folder of what came from stdin or goes to stdout."""
 
@@ -186,6 +189,13 @@ def check_dataset(dataset: DatasetReader, name: str, georeferenced: bool) -> Non
         )
     if dataset.transform.determinant == 0 or not all(map(math.isfinite, dataset.transform[:6])):
         raise RasterError(f"{shown}: its transform cannot be inverted: {dataset.transform[:6]}")
+    t = dataset.transform
+    sides = math.hypot(t.a, t.d), math.hypot(t.b, t.e)
+    if not all(1 / LARGEST_SIDE <= side <= LARGEST_SIDE for side in sides):
+        raise RasterError(
+            f"{shown}: its pixels are {sides[0]:.3g} x {sides[1]:.3g} units of its CRS; set its "
+            f"transform with: rio edit-info --transform '[a, b, c, d, e, f]' {shlex.quote(shown)}"
+        )
     ends = (0, 0), (dataset.width, dataset.height)
     (left, top), (right, bottom) = (dataset.transform @ end for end in ends)
     beyond = max(abs(left), abs(right)) > 540 or max(abs(bottom), abs(top)) > 100

@@ -1,5 +1,6 @@
 """Laws of `specgan prepare` on the command line."""
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,21 @@ def test_dry_run_writes_nothing(folder: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rgb"]
     prepared = prepare_dataset(read_pairs([folder]), tmp_path / "out", small())
     assert prepared.chips == report["chips"]
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_an_image_that_cannot_be_read_is_a_failure_and_the_rest_is_made(
+    folder: Path, tmp_path: Path, dry: tuple[str, ...]
+) -> None:
+    (folder / "junk.tif").write_bytes(b"II*\0 not a raster")
+    done = specgan("prepare", folder, "-o", tmp_path / "out", "-x", 8, "--json", *dry)
+    assert done.code == 1
+    assert "junk.tif" in done.stderr and "the rest is in it" in done.stderr
+    assert done.stderr.count("specgan: error:") == 1
+    report = json.loads(done.stdout)
+    assert len(report["unreadable"]) == 1 and "junk.tif" in report["unreadable"][0]
+    assert sum(report["chips"].values()) == 12
+    assert (tmp_path / "out" / "dataset.json").exists() == (not dry)
 
 
 def test_check_names_the_bad_shard(folder: Path, tmp_path: Path) -> None:

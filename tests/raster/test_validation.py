@@ -154,6 +154,13 @@ def test_a_raster_without_pixels(tmp_path: Path) -> None:
     refusal(path)
 
 
+@pytest.mark.parametrize("side", [1.5e211, 1e10, 1e-10])
+def test_a_pixel_of_an_absurd_size(make_raster: MakeRaster, side: float) -> None:
+    transform = Affine(-side, 0, 726491, 0, -3.2, 4699078)
+    message = refusal(make_raster(np.ones((3, 8, 8), np.uint8), transform=transform))
+    assert f"{side:.3g} x 3.2 units" in message
+
+
 @pytest.mark.parametrize("kind", ["nodata", "mask", "alpha", "nan"])
 def test_a_scene_of_nothing_but_missing_pixels(make_raster: MakeRaster, kind: str) -> None:
     zeros = np.zeros((3, 20, 30), np.float32 if kind == "nan" else np.uint8)

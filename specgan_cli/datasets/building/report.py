@@ -10,6 +10,9 @@ from specgan_cli.datasets.building.build import ShardPlan
 from specgan_cli.datasets.building.source import SourceImage
 from specgan_cli.datasets.manifest import HSI_KINDS, SPLITS, Manifest, Rejected
 
+FAILURES = ("unreadable", "unusable cube")
+"""Reasons to leave out what the user may have meant to be in."""
+
 
 @dataclass(frozen=True)
 class DatasetSummary:
@@ -29,6 +32,8 @@ class DatasetSummary:
     """Bytes of pixels; at most, for a dry run."""
     rejected: dict[str, int]
     """What was left out, per reason."""
+    unreadable: tuple[str, ...] = ()
+    """Images and cubes that could not be read or used, each with its reason."""
     statistics: dict[str, Any] = field(default_factory=dict)
     """Statistics of the training split."""
 
@@ -59,6 +64,7 @@ def plan_report(
         shards=len(plans),
         bytes=sum(plan.nbytes for plan in plans),
         rejected=_reasons(rejected),
+        unreadable=_unreadable(rejected),
     )
 
 
@@ -72,6 +78,7 @@ def final_report(output: Path, manifest: Manifest) -> DatasetSummary:
         shards=len(manifest.shards),
         bytes=sum(entry.bytes for shard in manifest.shards for entry in shard.files.values()),
         rejected=_reasons(manifest.rejected),
+        unreadable=_unreadable(manifest.rejected),
         statistics=asdict(manifest.statistics),
     )
 
@@ -83,6 +90,11 @@ def _counts(values: Sequence[str], order: Sequence[str]) -> dict[str, int]:
 
 def _reasons(rejected: Sequence[Rejected]) -> dict[str, int]:
     return dict(sorted(Counter(entry.reason.split(":")[0] for entry in rejected).items()))
+
+
+def _unreadable(rejected: Sequence[Rejected]) -> tuple[str, ...]:
+    found = [entry for entry in rejected if entry.reason.split(":")[0] in FAILURES]
+    return tuple(f"{entry.source}: {entry.reason}" for entry in found)
 
 
 def nothing_left(rejected: Sequence[Rejected]) -> str:
