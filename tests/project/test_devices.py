@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -109,5 +110,6 @@ def test_an_image_leaves_an_apple_gpu_before_it_is_made_whole() -> None:
         def finest(self, *rest: object) -> There:
             return There()
 
-    engine = Engine(Model(), None, torch.device("mps"))  # type: ignore[arg-type]  # stand-ins
+    one = SimpleNamespace(at_once=1)
+    engine = Engine(Model(), one, torch.device("mps"))  # type: ignore[arg-type]  # stand-ins
     assert engine.finest([]) == "here"
