@@ -20,10 +20,17 @@ from pathlib import Path
 import harness
 
 TARGETS = {
-    "specgan_cli/raster/grid.py": ["tests/raster/test_grid.py", "tests/raster/test_tiles.py"],
-    "specgan_cli/raster/masks.py": ["tests/raster"],
+    "specgan_cli/raster/grid.py": [
+        "tests/raster/test_grid_meeting.py",
+        "tests/raster/test_grid.py",
+        "tests/raster/test_tiles.py",
+    ],
+    "specgan_cli/raster/masks.py": ["tests/raster/test_masks.py"],
     "models/specgan/consistency.py": ["tests/networks/test_consistency.py"],
-    "models/specgan/quantise.py": ["tests/networks/test_consistency.py"],
+    "models/specgan/quantise.py": [
+        "tests/networks/test_quantise.py",
+        "tests/networks/test_consistency.py",
+    ],
     "models/specgan/edges.py": ["tests/networks/test_edges.py", "tests/raster/test_scene.py"],
 }
 

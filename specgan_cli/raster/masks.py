@@ -143,5 +143,6 @@ def _avoid(values: Pixels, valid: Mask, nodata: float | None) -> Pixels:
     elif nodata == 0:
         step = np.nextafter(exact, np.asarray(1, dtype))
     else:
-        step = exact - exact * np.asarray(8 * _EPSILON, dtype)
+        apart = 2 * (1 - _NEARLY) if abs(nodata) > _VAST else 8 * _EPSILON
+        step = exact - exact * np.asarray(apart, dtype)
     return np.where(collide, step, values)
