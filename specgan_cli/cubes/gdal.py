@@ -21,6 +21,7 @@ from specgan_cli.cubes.light import LightBands, stored_bad
 from specgan_cli.cubes.wavelengths import bands_of_dataset
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
+from specgan_cli.raster.drivers.blocks import check_blocks
 from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.missing import MissingRule, missing_rule
@@ -101,9 +102,11 @@ def _open(name: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return sentinel2.open_raster(name)
+            dataset = sentinel2.open_raster(name)
     except RasterioError as error:
         raise RasterError(f"{redact(name)}: cannot open the cube ({error})") from error
+    check_blocks(dataset, redact(name))
+    return dataset
 
 
 def _warn_of_radiance(dataset: Any, envi: dict[str, str], name: str) -> None:

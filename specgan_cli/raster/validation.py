@@ -22,6 +22,7 @@ from rasterio.io import DatasetReader
 from specgan import files
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
+from specgan_cli.raster.drivers.blocks import check_blocks
 from specgan_cli.raster.drivers.cache import bound_cache
 from specgan_cli.raster.drivers.rereading import Rereading
 
@@ -75,7 +76,7 @@ def open_dataset(name: str) -> DatasetReader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            return sentinel2.open_raster(name)
+            dataset = sentinel2.open_raster(name)
         except UnicodeEncodeError as error:
             raise RasterError(f"{redact(name)}: its name is not UTF-8; rename it") from error
         except (RasterioError, ValueError) as error:
@@ -84,6 +85,8 @@ def open_dataset(name: str) -> DatasetReader:
             if inside is None:
                 reason = f"cannot be opened as a raster: {reason_of(error)}"
             raise RasterError(f"{redact(name)}: {reason}") from error
+    check_blocks(dataset, redact(name))
+    return dataset
 
 
 def archived(name: str) -> str | None:

@@ -10,9 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
+from specgan_cli.raster.drivers import blocks
 from support.command import Result, specgan
 from support.rasters import write_raster
 from support.tiny_networks import tiny_weights
@@ -155,6 +159,41 @@ def test_absurd_sizes_cost_nothing(scene: Path, tmp_path: Path, kind: str) -> No
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
     is_one_line(Result(done.returncode, done.stdout, done.stderr))
+
+
+@pytest.mark.parametrize("kind", ["scene", "cube", "hdf5"])
+def test_a_block_beyond_memory_is_refused_with_its_size(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What little a file holds may say that it unpacks to more than the machine has."""
+    scene = write_raster(tmp_path / "scene.tif", np.ones((3, 12, 12), "uint8"))
+    sparse = {"SPARSE_OK": True, "tiled": True, "blockxsize": 30000, "blockysize": 30000}
+    profile = {"driver": "GTiff", "width": 30000, "height": 30000, "count": 3, "dtype": "uint8"}
+    place = {"crs": "EPSG:32618", "transform": Affine(1, 0, 5, 0, -1, 5)}
+    words = ["upscale", tmp_path / "bomb.tif", "-o", tmp_path / "out.tif"]
+    if kind == "scene":
+        with rasterio.open(words[1], "w", **profile, **sparse, **place, interleave="pixel"):
+            pass
+    elif kind == "cube":
+        with rasterio.open(words[1], "w", **{**profile, "count": 48}, **sparse, **place):
+            pass
+    else:
+        with h5py.File(words[1], "w") as file:
+            size = (30000, 30000, 3)
+            data = {"shape": size, "chunks": size, "compression": "gzip", "dtype": "uint8"}
+            file.create_dataset("SITE/Reflectance/Reflectance_Data", **data)
+            for name in ("Wavelength", "FWHM"):
+                file[f"SITE/Reflectance/Metadata/Spectral_Data/{name}"] = np.array(
+                    [450.0, 550, 650]
+                )
+    assert words[1].stat().st_size < 10**6
+    if kind != "scene":
+        words = ["upscale", scene, "--hsi", words[1], "-o", tmp_path / "out.tif"]
+    monkeypatch.setattr(blocks, "free_memory", lambda: 10**9)
+    done = specgan(*words, "--weights", tiny_weights())
+    is_one_line(done)
+    size = 0.9 * (48 if kind == "cube" else 3)
+    assert f"one block of it takes {size:.1f} GB of memory, and 1.0 GB are free" in done.stderr
 
 
 def test_a_report_escapes_names(tmp_path: Path) -> None:

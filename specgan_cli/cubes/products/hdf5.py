@@ -7,6 +7,7 @@ User Guide (LP DAAC, EMITL2ARFL.001).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from rasterio.errors import CRSError
 
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout, CubeStore
+from specgan_cli.raster.drivers.blocks import check_block
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.types import Mask
 
@@ -44,6 +46,12 @@ class Hdf5Store:
 
     def __init__(self, name: str, file: Any, bands: Bands) -> None:
         self.name, self._file, self._bands = name, file, bands
+        file.visititems(self._check_chunks)
+
+    def _check_chunks(self, _: str, node: Any) -> None:
+        """Raise if a chunk of a dataset would not fit into memory."""
+        if chunks := getattr(node, "chunks", None):
+            check_block(math.prod(chunks) * node.dtype.itemsize, self.name)
 
     def find_bands(self) -> Bands:
         """The bands that the file describes."""
