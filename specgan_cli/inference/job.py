@@ -10,6 +10,7 @@ import numpy as np
 
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.inference.calibration import read_calibration
 from specgan_cli.inference.predictors.output_type import OutputType
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.reader import TileReader
@@ -139,7 +140,9 @@ def check_weights(request: UpscaleRequest, weights: Weights) -> None:
 
     Raises:
         MismatchError: They need a cube and there is none, or a spread and know no chance.
+        WeightsError: The calibration beside them is damaged.
     """
+    compute = request.compute
     if weights.published and request.inputs.hsi is None:
         raise MismatchError(
             f"{redact(request.inputs.scene)}: the published weights need a cube; "
@@ -149,6 +152,13 @@ def check_weights(request: UpscaleRequest, weights: Weights) -> None:
         raise MismatchError(
             f"{request.output.uncertainty}: the published weights have no chance in them, so there "
             "is no spread over seeds; leave --uncertainty out, or use the scene network"
+        )
+    spread = request.output.uncertainty and not read_calibration(compute.weights, weights.sha256)
+    if spread:
+        logger.warning(
+            "%s: the error of these weights (at this --fidelity) was never measured, so "
+            "--uncertainty writes the spread over seeds, which is no error bar",
+            compute.weights,
         )
 
 

@@ -137,7 +137,7 @@ def make_plan(
         batch=together,
         shape_yx=(rows, cols),
         output_bytes=rows * cols * count * np.dtype(dtype).itemsize,
-        memory_bytes=costs.memory(side, scale, together),
+        memory_bytes=costs.memory(min(side, max(crop.height, crop.width)), scale, together),
     )
     at_once = max(min(threads, math.ceil(plan.tile_count / together)), 1)
     while at_once > 1 and costs.memory(side, scale, together * at_once) > limit:

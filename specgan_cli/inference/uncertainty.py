@@ -1,14 +1,17 @@
-"""How far the invented detail depends on the seed: a raster of the spread over several seeds."""
+"""How large the error is: a raster of sigma, or of the spread over seeds where none is known."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
+from specgan_cli.inference.calibration import Calibration, Factors, guide_of, read_calibration
 from specgan_cli.inference.engine import Engine, compute_tiles, repeat_mask
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.output import Progress, job_tags
@@ -16,12 +19,17 @@ from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.types import F32
 
+REACH = 2
+"""LR pixels around a tile that the contrast of its pixels depends on."""
+
 
 class SpreadEngine:
-    """Computes tiles for several seeds, and keeps how much they differ."""
+    """Computes tiles for several seeds, and how much they differ, or the error that follows."""
 
-    def __init__(self, engine: Engine, samples: int) -> None:
-        first = engine.settings.seed
+    def __init__(
+        self, engine: Engine, samples: int, calibration: Calibration | None = None
+    ) -> None:
+        first, self._calibration = engine.settings.seed, calibration
         self.halo = engine.halo
         self._engines = [
             Engine(engine.model, replace(engine.settings, seed=first + i), engine.device)
@@ -31,7 +39,8 @@ class SpreadEngine:
     def predict(self, tiles: Sequence[TileInput]) -> list[TileResult]:
         """Return 1 x sH x sW float32 for each tile, in file units.
 
-        The value is the root mean square over the bands of the standard deviation over the seeds.
+        The value is the root mean square over the bands of the standard deviation over the seeds,
+        or sigma where a calibration is known.
         """
         return [self._spread(tile) for tile in tiles]
 
@@ -51,21 +60,66 @@ class SpreadEngine:
         count = len(self._engines)
         variance = ((squares - total**2 / count) / (count - 1)).clamp_min(0)
         half = (settings.radiometry.high - settings.radiometry.low) / 2
-        spread: F32 = (variance.mean(0, keepdim=True).sqrt() * half).to(torch.float32).cpu().numpy()
-        return TileResult(window, spread, valid)
+        sigma = self._sigma(tile, variance.mean(0, keepdim=True).sqrt().cpu())
+        values: F32 = (sigma * half).to(torch.float32).numpy()
+        return TileResult(window, values, valid)
+
+    def _sigma(self, tile: TileInput, spread: Tensor) -> Tensor:
+        scale = self._engines[0].settings.scale
+        factors = self._calibration and self._calibration.at(scale, guide_of(tile.hsi))
+        if factors is None:
+            return spread
+        margin = self.halo - REACH
+        around = (..., *(slice(margin, side - margin) for side in tile.lr_unit.shape[1:]))
+        contrast = local_contrast(torch.from_numpy(tile.lr_unit[around]), scale)
+        return sigma_of(factors, contrast, spread)
 
 
-def describe_spread(job: Job, weights_sha256: str) -> Description:
-    """Return what the raster of the spread holds: of how many seeds, in which unit.
+def sigma_of(factors: Factors, contrast: Tensor, spread: Tensor) -> Tensor:
+    """Return the standard deviation of the error, of images of one shape in [-1, 1]."""
+    parts = factors.floor**2 + (factors.contrast * contrast) ** 2 + (factors.spread * spread) ** 2
+    return parts.sqrt()
+
+
+def local_contrast(lr_unit: Tensor, scale: int) -> Tensor:
+    """Return how much pixels differ within 3 x 3: the standard deviation, rms over the bands.
+
+    Args:
+        lr_unit: Bands x (H + 2 REACH) x (W + 2 REACH).
+        scale: Output pixels per LR pixel along one axis.
+
+    Returns:
+        1 x sH x sW: between the middles of the LR pixels, linear.
+    """
+    values = lr_unit.double()[None]
+    mean = F.avg_pool2d(values, 3, stride=1)
+    variance = (F.avg_pool2d(values**2, 3, stride=1) - mean**2).clamp_min(0)
+    contrast = variance.mean(1, keepdim=True).sqrt()
+    fine = F.interpolate(contrast, scale_factor=scale, mode="bilinear", align_corners=False)
+    return fine[0, :, scale:-scale, scale:-scale]
+
+
+def describe_spread(job: Job, weights_sha256: str, calibration: Calibration | None) -> Description:
+    """Return what the raster holds: sigma or the spread, of how many seeds, in which unit.
 
     Scale and unit are the scene's where red, green and blue share them; an offset moves no spread.
     """
-    samples = job.request.output.samples
+    samples, scale = job.request.output.samples, job.request.compute.scale
     tags = job_tags(job, weights_sha256)
-    tags["SPECGAN_UNCERTAINTY"] = (
-        "root mean square over red, green and blue of the standard deviation over seeds; how far "
-        "the network's own chance reaches, not calibrated against truth"
-    )
+    factors = calibration and calibration.at(scale, 0 if job.request.inputs.hsi else -1)
+    if calibration is None or factors is None:
+        what = f"standard deviation over {samples} seeds"
+        tags["SPECGAN_UNCERTAINTY"] = (
+            "root mean square over red, green and blue of the standard deviation over seeds; how "
+            "far the network's own chance reaches, not calibrated against truth: no error bar"
+        )
+    else:
+        what = "standard deviation of the error of a band"
+        tags["SPECGAN_UNCERTAINTY"] = (
+            f"from local contrast and the spread over seeds; on held-out ground "
+            f"({', '.join(calibration.grounds)}) {factors.within[0]:.0%} of the truth lay within 1 "
+            f"and {factors.within[1]:.0%} within 2 of it; says nothing of unlike ground"
+        )
     tags["SPECGAN_UNCERTAINTY_SEEDS"] = str(samples)
     scales, units = set(job.scene.scales[:3]), set(job.scene.metadata.units[:3])
     return Description(
@@ -74,7 +128,7 @@ def describe_spread(job: Job, weights_sha256: str) -> Description:
         "float32",
         float("nan"),
         scales=tuple(scales) if len(scales) == 1 else None,
-        descriptions=(f"standard deviation over {samples} seeds",),
+        descriptions=(what,),
         units=tuple(units) if len(units) == 1 else (),
         tags=tags,
     )
@@ -83,7 +137,7 @@ def describe_spread(job: Job, weights_sha256: str) -> Description:
 def write_uncertainty(
     job: Job, plan: RunPlan, engines: list[Engine], weights_sha256: str, progress: Progress | None
 ) -> None:
-    """Compute the job's tiles once more for each seed, and write the spread.
+    """Compute the job's tiles once more for each seed, and write sigma, or the spread.
 
     Args:
         job: The scene.
@@ -94,10 +148,12 @@ def write_uncertainty(
 
     Raises:
         OutputError: The raster cannot be written.
+        WeightsError: The calibration beside the weights is damaged.
     """
     options = job.request.output
     assert options.uncertainty is not None
-    description = describe_spread(job, weights_sha256)
+    calibration = read_calibration(job.request.compute.weights, weights_sha256)
+    description = describe_spread(job, weights_sha256, calibration)
     writer = RasterWriter(
         options.uncertainty, description, WriteOptions(overwrite=options.overwrite)
     )
@@ -112,5 +168,5 @@ def write_uncertainty(
             progress(done, plan.tile_count)
 
     with writer:
-        spread = [SpreadEngine(engine, options.samples) for engine in engines]
+        spread = [SpreadEngine(engine, options.samples, calibration) for engine in engines]
         compute_tiles(job, plan, spread, write)

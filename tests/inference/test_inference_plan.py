@@ -30,6 +30,10 @@ def test_a_plan_tells_the_size() -> None:
     assert plan().output_bytes == 70 * 130 * 32**2 * 3 * 2
 
 
+def test_a_small_crop_takes_the_memory_of_a_tile_of_its_size() -> None:
+    assert plan(tile=4096).memory_bytes == plan(tile=130).memory_bytes
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_usual_tile_is_made_of_whole_blocks(scale: int) -> None:
     assert TILES[scale] * scale % 512 == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from specgan import checkpoints
 from support.command import specgan
 from support.tiny_networks import tiny_weights
 
@@ -83,7 +85,7 @@ def test_a_log_file_that_cannot_be_is_a_usage_error(uint8_scene: Path, tmp_path:
     done = specgan(*words(uint8_scene, tmp_path / "o.tif"), "--log-file", tmp_path / "no" / "log")
     assert done.code == 2
     assert "--log-file" in done.stderr
-    assert not (tmp_path / "o.tif").exists()
+    assert not list(tmp_path.glob("o.tif*"))
 
 
 @pytest.mark.parametrize("content", [b"II*\0", b"group,split\n1,train\n", b"\xff"])
@@ -196,6 +198,61 @@ def test_uncertainty_says_what_it_is_and_in_which_unit(make_raster, tmp_path: Pa
         assert (dataset.units, dataset.scales) == (("reflectance",), (0.0001,))
         assert dataset.tags()["SPECGAN_UNCERTAINTY_SEEDS"] == "3"
         assert "not calibrated" in dataset.tags()["SPECGAN_UNCERTAINTY"]
+
+
+def calibrated(folder: Path, **changes: object) -> Path:
+    """Return tiny weights with a calibration beside them: sigma is 0.1 and half the contrast."""
+    weights = Path(shutil.copy(tiny_weights(), folder / "mine.safetensors"))
+    factors = {"scale": 4, "guide": -1, "floor": 0.1, "contrast": 0.5, "spread": 0.0}
+    document = {
+        "weights_sha256": checkpoints.sha256(weights),
+        "grounds": ["fields", "woods"],
+        "factors": [factors | {"within": [0.66, 0.93]}],
+    } | changes
+    (folder / "mine-uncertainty.json").write_text(json.dumps(document))
+    return weights
+
+
+def test_a_calibration_beside_the_weights_makes_sigma_of_contrast(
+    uint8_scene: Path, tmp_path: Path
+) -> None:
+    mine, images = ("--weights", calibrated(tmp_path)), []
+    for tile in (4, 16):
+        path = tmp_path / f"{tile}.tif"
+        more = ("--uncertainty", path, "--samples", 2, "--tile", tile)
+        done = specgan(*words(uint8_scene, tmp_path / f"o{tile}.tif", *more), *mine)
+        assert done.code == 0, done.stderr
+        with rasterio.open(path) as dataset:
+            images.append(dataset.read(1))
+            assert dataset.descriptions == ("standard deviation of the error of a band",)
+            said = dataset.tags()["SPECGAN_UNCERTAINTY"]
+    assert "(fields, woods) 66% of the truth lay within 1 and 93% within 2" in said
+    assert np.allclose(*images, atol=1e-4)
+    with rasterio.open(uint8_scene) as scene:
+        values = scene.read((1, 2, 3)).astype(float)
+    # In the middle of a block of the output, between its pixels, is the input pixel's contrast.
+    around = values[:, 4:7, 6:9]
+    expected = np.hypot(0.1 * 127.5, 0.5 * np.sqrt(around.var(axis=(1, 2)).mean()))
+    assert images[0][21:23, 29:31].mean() == pytest.approx(expected, rel=0.1)
+
+
+def test_a_calibration_of_other_weights_is_not_used(uint8_scene: Path, tmp_path: Path) -> None:
+    mine = ("--weights", calibrated(tmp_path, weights_sha256="0" * 64))
+    more = ("--uncertainty", tmp_path / "u.tif", "--samples", 2)
+    done = specgan(*words(uint8_scene, tmp_path / "o.tif", *more), *mine)
+    assert "was never measured, so --uncertainty writes the spread over seeds" in done.stderr
+    with rasterio.open(tmp_path / "u.tif") as dataset:
+        assert "not calibrated" in dataset.tags()["SPECGAN_UNCERTAINTY"]
+
+
+def test_a_damaged_calibration_is_one_line(uint8_scene: Path, tmp_path: Path) -> None:
+    mine = ("--weights", calibrated(tmp_path, grounds=3))
+    done = specgan(
+        *words(uint8_scene, tmp_path / "o.tif", "--uncertainty", tmp_path / "u.tif"), *mine
+    )
+    assert done.code == 1
+    assert "mine-uncertainty.json: no calibration" in done.stderr
+    assert not list(tmp_path.glob("o.tif*"))
 
 
 def test_uncertainty_is_missing_where_the_scene_is(nodata_scene: Path, tmp_path: Path) -> None:

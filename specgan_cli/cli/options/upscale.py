@@ -143,7 +143,8 @@ _OPTIONS: tuple[options.Decorator, ...] = (
     click.option(
         "--uncertainty",
         type=options.LocalPath(),
-        help="Raster of the spread over seeds, in the output's units.",
+        help="Raster of the standard deviation of the error, in the output's units; for weights "
+        "whose error was never measured, of the spread over seeds, which is no error bar.",
     ),
     click.option(
         "--samples",

@@ -1,0 +1,90 @@
+"""How large the error is where the truth is not known: from local contrast and spread over seeds.
+
+The spread over seeds alone is far too small: it is the network's own chance, not its ignorance.
+What tells more is how much the input's pixels differ from their neighbours.  So
+
+    sigma^2 = floor^2 + (contrast * c)^2 + (spread * s)^2
+
+with three factors for every scale and kind of guide, measured on ground that trained nothing by
+`benchmarks/calibration.py`.  They lie in `NAME-uncertainty.json` beside the weights `NAME`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from specgan.checkpoints import resolve
+from specgan.errors import WeightsError
+from specgan.serde import from_plain
+
+SUFFIX = "-uncertainty.json"
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What makes a sigma at one scale, of values in [-1, 1]."""
+
+    scale: int
+    """Output pixels per LR pixel along one axis."""
+
+    guide: int
+    """Doublings of the LR grid that the cube resolves; -1 without a cube."""
+
+    floor: float
+    """Sigma on ground without any contrast."""
+
+    contrast: float
+    """Sigma for each unit of contrast."""
+
+    spread: float
+    """Sigma for each unit of spread."""
+
+    within: tuple[float, float]
+    """Shares of the truth within 1 and 2 sigma, on grounds that were left out of the fit."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The factors of one weights file."""
+
+    weights_sha256: str
+    """Of the file; for other weights they say nothing."""
+
+    grounds: tuple[str, ...]
+    """What they were measured on."""
+
+    factors: tuple[Factors, ...]
+    """By scale and guide."""
+
+    def at(self, scale: int, guide: int) -> Factors | None:
+        """Return the factors of a scale, of the guide measured that is nearest; None for none."""
+        there = [each for each in self.factors if each.scale == scale]
+        return min(there, key=lambda each: (abs(each.guide - guide), each.guide), default=None)
+
+
+def read_calibration(weights: str, sha256: str) -> Calibration | None:
+    """Return what was measured of a weights file; None where nothing was, or of other weights.
+
+    Args:
+        weights: The file, or a shipped name.
+        sha256: Its digest, as `specgan.checkpoints.sha256` gives it.
+
+    Raises:
+        WeightsError: The file beside it is damaged.
+    """
+    file = resolve(weights)
+    path = file.with_name(file.stem + SUFFIX)
+    try:
+        calibration = from_plain(Calibration, json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: no calibration ({error}); make it again with benchmarks/calibration.py"
+        ) from error
+    return calibration if calibration.weights_sha256 == sha256 else None
+
+
+def guide_of(grids: Sequence[object]) -> int:
+    """Return a guide's kind, of the grids that it is given on."""
+    return len(grids) - 1
