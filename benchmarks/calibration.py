@@ -5,7 +5,8 @@
 
 DATASET holds ground that trained nothing: the split that is named.  Its sets (first folders) are
 the grounds.  Each chip is computed at x32 and at x8 with four seeds; every octave of both is
-compared with the truth averaged to its pixels.  The three factors of a scale (see
+compared with the truth averaged to its pixels.  Chips with a cube are also computed with it.
+The three factors of a scale (see
 `specgan_cli/inference/calibration.py`) are those whose sigma has 68 % of the errors within 1 and
 95 % within 2, each ground counting the same.  Cross-validated by ground: the shares that are
 printed and written are of the ground that was left out of the fit.  Takes some minutes of a core.
@@ -15,7 +16,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,17 @@ from specgan.serde import to_plain
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.chips import EvalChip, read_chip, set_of
 from specgan_cli.evaluation.methods import Network, load_network
-from specgan_cli.inference.calibration import Calibration, Factors, guide_of
+from specgan_cli.inference.calibration import Calibration, Factors
+from specgan_cli.inference.guide import FINEST
+from specgan_cli.inference.request import SCALES
 from specgan_cli.inference.uncertainty import REACH, local_contrast
 from specgan_cli.types import F64
 
 SHARES = (0.6827, 0.9545)
 """Shares of a normal distribution within one and two standard deviations."""
 FACTORS = (8, 32)
+GUIDED = ", guided"
+"""Ends the name of a ground whose chips were given their cube."""
 PIXELS = 800
 """Pixels of each chip and octave that are kept."""
 
@@ -48,6 +53,9 @@ class Samples:
     """N."""
     spread: F64
     """N."""
+
+
+Found = dict[int, dict[str, list[Samples]]]
 
 
 def main() -> None:
@@ -66,33 +74,32 @@ def main() -> None:
     sets = defaultdict(list)
     for record in dataset.split(options.split):
         sets[set_of(record)].append(record)
-    found: dict[tuple[int, int], dict[str, list[Samples]]] = defaultdict(lambda: defaultdict(list))
+    found: Found = defaultdict(lambda: defaultdict(list))
     for ground, records in sorted(sets.items()):
         for record in records[:: max(1, len(records) // options.chips)][: options.chips]:
             for factor in FACTORS:
                 chip = read_chip(dataset, record, factor)
-                for variant in ("with", "without HSI") if chip.cube else ("without HSI",):
+                chip = replace(chip, cube=chip.cube[: FINEST + 1])
+                for variant in ("without HSI", "with") if chip.cube else ("without HSI",):
                     method = Network("network", network, device, variant)
-                    for key, pixels in measure(method, chip, options.samples):
-                        found[key][ground].append(pixels)
+                    name = ground + GUIDED if variant == "with" else ground
+                    for scale, pixels in measure(method, chip, options.samples):
+                        found[scale][name].append(pixels)
         print(ground, "measured", flush=True)
     calibration = Calibration(
         checkpoints.sha256(options.weights),
         tuple(sorted(sets)),
-        tuple(cross_validate(key, found[key]) for key in sorted(found)),
+        tuple(cross_validate(scale, found[scale]) for scale in sorted(found)),
     )
     if options.into:
         options.into.write_text(json.dumps(to_plain(calibration), indent=1) + "\n")
 
 
-def measure(
-    method: Network, chip: EvalChip, seeds: int
-) -> Iterator[tuple[tuple[int, int], Samples]]:
-    """Yield scale and kind of guide, and pixels, of every octave of a chip."""
+def measure(method: Network, chip: EvalChip, seeds: int) -> Iterator[tuple[int, Samples]]:
+    """Yield scale and pixels of every octave of a chip."""
     half = (chip.radiometry.high - chip.radiometry.low) / 2
     runs = [method.with_seed(seed).predict(chip) for seed in range(seeds)]
     padded = np.pad(chip.radiometry.to_unit(chip.lr), ((0, 0), *((REACH, REACH),) * 2), "edge")
-    guide = guide_of(chip.cube if method.variant == "with" else ())
     rng = np.random.default_rng(0)
     for level in range(len(runs[0])):
         scale = 2 << level
@@ -105,10 +112,7 @@ def measure(
         contrast = local_contrast(torch.from_numpy(padded), scale).numpy()
         spread = np.sqrt(outputs.var(axis=0, ddof=1).mean(axis=0))
         error = np.abs(outputs[0] - truth / half).reshape(3, -1).T
-        yield (
-            (scale, guide),
-            Samples(error[chosen], contrast.ravel()[chosen], spread.ravel()[chosen]),
-        )
+        yield scale, Samples(error[chosen], contrast.ravel()[chosen], spread.ravel()[chosen])
 
 
 def joined(parts: list[Samples]) -> Samples:
@@ -149,23 +153,28 @@ def within(factors: F64, pixels: Samples) -> tuple[float, float]:
     return float((ratio <= 1).mean()), float((ratio <= 2).mean())
 
 
-def cross_validate(key: tuple[int, int], chips: dict[str, list[Samples]]) -> Factors:
-    """Fit all grounds of a scale and guide, and print what a fit without each says of it."""
-    scale, guide = key
-    if len(chips) == 1:  # then chip by chip, which says less of other ground
-        chips = {f"chip {i}": [part] for i, part in enumerate(next(iter(chips.values())))}
+def cross_validate(scale: int, chips: dict[str, list[Samples]]) -> Factors:
+    """Fit all grounds of a scale, and print what a fit without each says of it.
+
+    Grounds with their guide are not fitted, but judged by a fit without that ground.
+    """
+    plain = [name for name in chips if not name.endswith(GUIDED)]
+    if len(plain) == 1:  # then chip by chip, which says less of other ground
+        chips = {f"chip {i}": [part] for i, part in enumerate(chips[plain[0]])}
+        plain = list(chips)
     grounds = {name: joined(parts) for name, parts in chips.items()}
     held = {}
     for name, pixels in grounds.items():
-        others = {other: grounds[other] for other in grounds if other != name}
-        held[name] = within(fit(others), pixels)
-    factors = fit(grounds)
-    shares = ", ".join(f"{name} {one:.0%} {two:.0%}" for name, (one, two) in held.items())
-    means = np.mean(list(held.values()), axis=0)
+        left_out = name.removesuffix(GUIDED)
+        held[name] = within(fit({n: grounds[n] for n in plain if n != left_out}), pixels)
+    factors = fit({name: grounds[name] for name in plain})
+    shares = " | ".join(f"{one:.0%}, {two:.0%}" for one, two in held.values())
+    if scale == min(SCALES):
+        print("| factor | floor | contrast | spread |", " | ".join(held), "|", flush=True)
     floor, contrast, spread = (round(float(value), 4) for value in factors)
-    print(f"| x{scale} | {guide} | {floor} | {contrast} | {spread} | {shares} |", flush=True)
-    one, two = (round(float(value), 3) for value in means)
-    return Factors(scale, guide, floor, contrast, spread, (one, two))
+    print(f"| x{scale} | {floor} | {contrast} | {spread} | {shares} |", flush=True)
+    one, two = (round(float(np.mean([held[n][i] for n in plain])), 3) for i in (0, 1))
+    return Factors(scale, floor, contrast, spread, (one, two))
 
 
 if __name__ == "__main__":

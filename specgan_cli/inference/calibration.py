@@ -5,12 +5,13 @@ What tells more is how much the input's pixels differ from their neighbours.  So
 
     sigma^2 = floor^2 + (contrast * c)^2 + (spread * s)^2
 
-with three factors for every scale and kind of guide, measured on ground that trained nothing by
-`benchmarks/calibration.py`.  They lie in `NAME-uncertainty.json` beside the weights `NAME`.
+with three factors for every scale, measured on ground that trained nothing by
+`benchmarks/calibration.py`, from red, green and blue alone: with a cube the error is as large, or
+smaller where the cube is finer than the scene.  They lie in `NAME-uncertainty.json` beside the
+weights `NAME`.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from specgan.checkpoints import resolve
@@ -26,9 +27,6 @@ class Factors:
 
     scale: int
     """Output pixels per LR pixel along one axis."""
-
-    guide: int
-    """Doublings of the LR grid that the cube resolves; -1 without a cube."""
 
     floor: float
     """Sigma on ground without any contrast."""
@@ -54,12 +52,11 @@ class Calibration:
     """What they were measured on."""
 
     factors: tuple[Factors, ...]
-    """By scale and guide."""
+    """One for each scale."""
 
-    def at(self, scale: int, guide: int) -> Factors | None:
-        """Return the factors of a scale, of the guide measured that is nearest; None for none."""
-        there = [each for each in self.factors if each.scale == scale]
-        return min(there, key=lambda each: (abs(each.guide - guide), each.guide), default=None)
+    def at(self, scale: int) -> Factors | None:
+        """Return the factors of a scale; None where it was not measured."""
+        return next((each for each in self.factors if each.scale == scale), None)
 
 
 def read_calibration(weights: str, sha256: str) -> Calibration | None:
@@ -83,8 +80,3 @@ def read_calibration(weights: str, sha256: str) -> Calibration | None:
             f"{path}: no calibration ({error}); make it again with benchmarks/calibration.py"
         ) from error
     return calibration if calibration.weights_sha256 == sha256 else None
-
-
-def guide_of(grids: Sequence[object]) -> int:
-    """Return a guide's kind, of the grids that it is given on."""
-    return len(grids) - 1

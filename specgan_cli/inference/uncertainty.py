@@ -11,7 +11,7 @@ from torch import Tensor
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.writer import RasterWriter
-from specgan_cli.inference.calibration import Calibration, Factors, guide_of, read_calibration
+from specgan_cli.inference.calibration import Calibration, Factors, read_calibration
 from specgan_cli.inference.engine import Engine, compute_tiles, repeat_mask
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.output import Progress, job_tags
@@ -66,7 +66,7 @@ class SpreadEngine:
 
     def _sigma(self, tile: TileInput, spread: Tensor) -> Tensor:
         scale = self._engines[0].settings.scale
-        factors = self._calibration and self._calibration.at(scale, guide_of(tile.hsi))
+        factors = self._calibration and self._calibration.at(scale)
         if factors is None:
             return spread
         margin = self.halo - REACH
@@ -106,7 +106,7 @@ def describe_spread(job: Job, weights_sha256: str, calibration: Calibration | No
     """
     samples, scale = job.request.output.samples, job.request.compute.scale
     tags = job_tags(job, weights_sha256)
-    factors = calibration and calibration.at(scale, 0 if job.request.inputs.hsi else -1)
+    factors = calibration and calibration.at(scale)
     if calibration is None or factors is None:
         what = f"standard deviation over {samples} seeds"
         tags["SPECGAN_UNCERTAINTY"] = (

@@ -203,7 +203,7 @@ def test_uncertainty_says_what_it_is_and_in_which_unit(make_raster, tmp_path: Pa
 def calibrated(folder: Path, **changes: object) -> Path:
     """Return tiny weights with a calibration beside them: sigma is 0.1 and half the contrast."""
     weights = Path(shutil.copy(tiny_weights(), folder / "mine.safetensors"))
-    factors = {"scale": 4, "guide": -1, "floor": 0.1, "contrast": 0.5, "spread": 0.0}
+    factors = {"scale": 4, "floor": 0.1, "contrast": 0.5, "spread": 0.0}
     document = {
         "weights_sha256": checkpoints.sha256(weights),
         "grounds": ["fields", "woods"],
