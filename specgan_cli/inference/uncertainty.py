@@ -66,7 +66,7 @@ class SpreadEngine:
 
     def _sigma(self, tile: TileInput, spread: Tensor) -> Tensor:
         scale = self._engines[0].settings.scale
-        factors = self._calibration and self._calibration.at(scale)
+        factors = None if self._calibration is None else self._calibration.at(scale)
         if factors is None:
             return spread
         margin = self.halo - REACH
@@ -106,7 +106,7 @@ def describe_spread(job: Job, weights_sha256: str, calibration: Calibration | No
     """
     samples, scale = job.request.output.samples, job.request.compute.scale
     tags = job_tags(job, weights_sha256)
-    factors = calibration and calibration.at(scale)
+    factors = None if calibration is None else calibration.at(scale)
     if calibration is None or factors is None:
         what = f"standard deviation over {samples} seeds"
         tags["SPECGAN_UNCERTAINTY"] = (

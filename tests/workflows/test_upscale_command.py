@@ -201,9 +201,9 @@ def test_uncertainty_says_what_it_is_and_in_which_unit(make_raster, tmp_path: Pa
 
 
 def calibrated(folder: Path, **changes: object) -> Path:
-    """Return tiny weights with a calibration beside them: sigma is 0.1 and half the contrast."""
+    """Return tiny weights with a calibration beside them: sigma is 0.01 and twice the contrast."""
     weights = Path(shutil.copy(tiny_weights(), folder / "mine.safetensors"))
-    factors = {"scale": 4, "floor": 0.1, "contrast": 0.5, "spread": 0.0}
+    factors = {"scale": 4, "floor": 0.01, "contrast": 2.0, "spread": 0.0}
     document = {
         "weights_sha256": checkpoints.sha256(weights),
         "grounds": ["fields", "woods"],
@@ -232,7 +232,7 @@ def test_a_calibration_beside_the_weights_makes_sigma_of_contrast(
         values = scene.read((1, 2, 3)).astype(float)
     # In the middle of a block of the output, between its pixels, is the input pixel's contrast.
     around = values[:, 4:7, 6:9]
-    expected = np.hypot(0.1 * 127.5, 0.5 * np.sqrt(around.var(axis=(1, 2)).mean()))
+    expected = np.hypot(0.01 * 127.5, 2 * np.sqrt(around.var(axis=(1, 2)).mean()))
     assert images[0][21:23, 29:31].mean() == pytest.approx(expected, rel=0.1)
 
 
