@@ -70,8 +70,8 @@ class SpreadEngine:
         if factors is None:
             return spread
         margin = self.halo - REACH
-        around = (..., *(slice(margin, side - margin) for side in tile.lr_unit.shape[1:]))
-        contrast = local_contrast(torch.from_numpy(tile.lr_unit[around]), scale)
+        rows, cols = (slice(margin, side - margin) for side in tile.lr_unit.shape[1:])
+        contrast = local_contrast(torch.from_numpy(tile.lr_unit[:, rows, cols]), scale)
         return sigma_of(factors, contrast, spread)
 
 
