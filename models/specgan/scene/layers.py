@@ -5,6 +5,7 @@ tiling gives the same pixels.  LOCAL layers repeat the edge pixel, so an image k
 the work on small training crops, and the same values away from the edges.
 """
 
+from collections.abc import Callable
 from enum import Enum
 
 import torch
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 from specgan.consistency import crop
 from specgan.layers import SLOPE, pad_edge
+
+Cut = Callable[[Tensor, int], Tensor]
+"""Takes so many pixels off every side of N x C x H x W."""
 
 
 class Border(Enum):
@@ -67,11 +71,17 @@ class ResidualBlock(nn.Module):
         self.widen = Conv(inputs=channels, outputs=channels, size=3)
         self.narrow = Conv(inputs=channels, outputs=channels, size=3, gain=0.1)
 
-    def forward(self, x: Tensor, border: Border) -> Tensor:
-        """Compute N x C x H x W; EXACT shrinks it by `reach` pixels on every side."""
+    def forward(self, x: Tensor, border: Border, cut: Cut = crop) -> Tensor:
+        """Compute N x C x H x W; EXACT shrinks it by `reach` pixels on every side.
+
+        Args:
+            x: N x C x H x W.
+            border: What happens at the border.
+            cut: What takes pixels off every side.
+        """
         change = self.narrow(F.relu_(self.widen(x, border)), border)
         # [N C H W]
-        result: Tensor = crop(x, border.shrink(self.reach)) + change
+        result: Tensor = cut(x, border.shrink(self.reach)) + change
         return result
 
 

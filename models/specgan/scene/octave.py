@@ -8,7 +8,7 @@ from specgan.consistency import REACH, block_fix, crop, smooth_upsample
 from specgan.layers import SLOPE
 from specgan.scene.config import SceneConfig
 from specgan.scene.context import Margins
-from specgan.scene.layers import Border, Conv, ResidualBlock, UpConv
+from specgan.scene.layers import Border, Conv, Cut, ResidualBlock, UpConv
 
 
 class LatentBank(nn.Module):
@@ -102,16 +102,29 @@ class Octave(nn.Module):
         )
 
     def deepen(
-        self, features: Tensor, margins: Margins, spectral: Tensor | None, noise: Tensor | None
+        self,
+        features: Tensor,
+        margins: Margins,
+        spectral: Tensor | None,
+        noise: Tensor | None,
+        cut: Cut = crop,
     ) -> Tensor:
-        """Compute the features on the coarse grid that the doubling takes; as for `forward`."""
+        """Compute the features on the coarse grid that the doubling takes.
+
+        Args:
+            features: As for `forward`, and what follows.
+            margins: Context.
+            spectral: On the fine grid.
+            noise: On the fine grid.
+            cut: What takes pixels off every side of the features.
+        """
         border = margins.border
         if spectral is not None:
             features = features + self.guide(F.pixel_unshuffle(spectral, 2))
         x = features
         for block in self.body:
-            x = block(x, border)
-        x = x + crop(features, border.shrink(ResidualBlock.reach * len(self.body)))
+            x = block(x, border, cut)
+        x = x + cut(features, border.shrink(ResidualBlock.reach * len(self.body)))
         if noise is not None:
             x = self.bank(x, F.pixel_unshuffle(noise, 2), border)
         return x

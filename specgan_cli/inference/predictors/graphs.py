@@ -15,7 +15,7 @@ from specgan.scene.network import SceneNetwork
 
 logger = logging.getLogger(__name__)
 
-_DESIGN = "phases"
+_DESIGN = "phases of every octave"
 """How graphs are built: a new word where kept ones would differ."""
 
 
