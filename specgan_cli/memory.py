@@ -18,7 +18,7 @@ FILES = "inactive_file"
 def free_memory() -> int:
     """Return the bytes of main memory that this process may still take."""
     slurm = os.environ.get("SLURM_MEM_PER_NODE", "")
-    given = [int(slurm) * 2**20] if slurm.isdigit() and int(slurm) else []
+    given = [int(slurm) * 2**20] if slurm.isdecimal() and int(slurm) else []
     return max(min(_system_free(), *_left_in_groups(), *given, sys.maxsize), 0)
 
 
@@ -51,7 +51,7 @@ def _left_in_groups() -> Iterator[int]:
         group = root / inner.strip("/")
         for folder in (group, *group.parents):
             words = _lines(folder / limit)[:1] + _lines(folder / used)[:1]
-            if len(words) == 2 and all(word.strip().isdigit() for word in words):
+            if len(words) == 2 and all(word.strip().isdecimal() for word in words):
                 yield int(words[0]) - int(words[1]) + _figure(folder / "memory.stat", FILES)
             if folder == root:
                 break
@@ -70,7 +70,7 @@ def _system_free() -> int:
 def _figure(path: Path, name: str) -> int:
     """Return a figure of a control group; 0 where it is not told."""
     found = [line.split()[1] for line in _lines(path) if line.startswith(f"{name} ")]
-    return int(found[0]) if found and found[0].isdigit() else 0
+    return int(found[0]) if found and found[0].isdecimal() else 0
 
 
 def _kib(path: Path, name: str) -> int | None:

@@ -26,7 +26,7 @@ def available_threads(quota: Path = _QUOTA) -> int:
     except (OSError, ValueError):  # no container, or no limit
         pass
     slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    if slurm.isdigit():
+    if slurm.isdecimal():
         counts.append(max(int(slurm), 1))
     return min(counts)
 
@@ -54,4 +54,4 @@ def use_threads(threads: int | None) -> None:
 def used_threads() -> int:
     """Return how many threads the libraries of this process were told to use."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() and int(told) else available_threads()
+    return int(told) if told.isdecimal() and int(told) else available_threads()

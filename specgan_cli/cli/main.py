@@ -91,6 +91,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # At its end Python looks three times for cycles among all objects of torch and Dask, for half a
     # second of a processor and for many on a busy machine; nothing is lost when it finds none.
     atexit.register(gc.freeze)
+    _open_standard_streams()
     words = sys.argv[1:] if arguments is None else arguments
     state: dict[str, Any] = {}
     set_up_logging(state)
@@ -126,6 +127,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     """Return what to say of an error, and the exit code; what nobody foresaw asks for a report."""
     if isinstance(error, SpecganError):
         return str(error), error.exit_code
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "a name in the list or the configuration holds a null character; correct it", 1
     if isinstance(error, MemoryError):
         return f"out of memory: {error or 'use a smaller --tile or --batch'}", 1
     if isinstance(error, OSError) and error.errno is not None:
@@ -135,6 +138,23 @@ def _explain(error: Exception) -> tuple[str, int]:
         f"unexpected {type(error).__name__}: {error}; please report this, with what the same "
         "command says under `specgan --debug`"
     ), 1
+
+
+def _open_standard_streams() -> None:
+    """Point what a daemon closed of stdin, stdout and stderr at nothing.
+
+    The next file that is opened would get its number, and what libraries print would go into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8"))
 
 
 @contextmanager

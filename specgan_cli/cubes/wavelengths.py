@@ -211,8 +211,8 @@ def _table_bands(rows: list[list[str]]) -> Bands:
 def _check_commas(rows: list[list[str]]) -> None:
     """Raise where commas may be decimal points: 400,5 for 400.5."""
     body = rows[1:] if len(rows) > 1 else rows
-    pairs = all(len(row) == 2 and row[0].isdigit() and row[1].isdigit() for row in body)
-    bare = rows[0][0].isdigit() and len(rows) > 1
+    pairs = all(len(row) == 2 and row[0].isdecimal() and row[1].isdecimal() for row in body)
+    bare = rows[0][0].isdecimal() and len(rows) > 1
     if pairs and (len(rows[0]) == 1 or (bare and all(int(row[1]) < 10 for row in body))):
         raise ValueError(
             f"{','.join(body[0])} may be {'.'.join(body[0])}: write decimal points, or put ; "

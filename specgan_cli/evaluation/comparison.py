@@ -140,7 +140,7 @@ def _scale(
     if found is not None or scale is not None:
         return found or scale or 1
     written = tag(output, "SPECGAN_SCALE")
-    if written is not None and written.isdigit() and int(written) > 1:
+    if written is not None and written.isdecimal() and int(written) > 1:
         return int(written)
     notes.append(
         "No factor is known (give --lr or -x): no baselines, and no figure that needs the LR grid"

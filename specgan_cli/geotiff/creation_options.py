@@ -107,7 +107,7 @@ def block_of(shape_yx: tuple[int, int], co: Mapping[str, str]) -> int:
     named = next((given[key] for key in _BLOCK_SIDES if key in given), None)
     if named is None:
         return default_block(shape_yx)
-    if not named.isdigit() or int(named) < 16 or int(named) % 16:
+    if not named.isdecimal() or int(named) < 16 or int(named) % 16:
         raise OutputError(f"--co: a block of {named} pixels cannot be; give a multiple of 16")
     return int(named)
 

@@ -188,6 +188,11 @@ def _is_rgba(dataset: DatasetReader) -> bool:
     return dataset.count == 4 and ColorInterp.alpha in dataset.colorinterp
 
 
+def band_of(word: str) -> int | str:
+    """Return the number that a word says; one too long for any band is a name."""
+    return int(word) if word.isdecimal() and len(word) < 10 else word
+
+
 def band_number(
     dataset: DatasetReader, shown: str, band: int | str, example: str = "--bands 3,2,1"
 ) -> int:
@@ -202,8 +207,8 @@ def band_number(
     Raises:
         RasterError: No band is called so, or several are.
     """
-    if isinstance(band, int) or band.isdecimal():
-        band = int(band)
+    band = band if isinstance(band, int) else band_of(band)
+    if isinstance(band, int):
         given = to_nm(str(band), "nm")
         is_number = band <= dataset.count or given is None
         return band if is_number else _nearest(dataset, shown, given)

@@ -167,3 +167,24 @@ def test_a_report_that_does_not_fit_on_the_disk_leaves_nothing(
     words = ("evaluate", "--sr", scene, "--reference", scene, "--metrics", "psnr")
     is_one_line(specgan(*words, "-o", tmp_path / "report"), "No space left")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("l.txt", b"a\0.tif\n", "upscale FILE --out-dir OUT"),
+        ("l.csv", b"rgb\na\0.tif\n", "prepare FILE -o OUT -x 8"),
+        ("l.csv", b"rgb,bands\nSCENE," + b"9" * 5000 + b" 2 1\n", "prepare FILE -o OUT -x 8"),
+        ("l.csv", b"rgb,bands\nSCENE,99999999999999999999 2 1\n", "prepare FILE -o OUT -x 8"),
+    ],
+)
+def test_lists_with_names_and_numbers_that_cannot_be(
+    scene: Path, tmp_path: Path, name: str, content: bytes, line: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.replace(b"SCENE", bytes(scene)))
+    words = line.replace("FILE", str(path)).replace("OUT", str(tmp_path / "out")).split()
+    done = specgan(*words)
+    assert done.code == 1
+    assert done.stderr.count("specgan: error:") == 1
+    assert "please report" not in done.stderr

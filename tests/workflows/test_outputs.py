@@ -227,3 +227,27 @@ def test_a_full_stdout_is_one_line(words: list[str]) -> None:
         )
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["specgan: error: No space left on device"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes streams")
+def test_closed_streams_are_no_file_of_the_run(scene: Path, tmp_path: Path) -> None:
+    """As under a daemon: what is printed goes nowhere, least of all into the output."""
+    out = tmp_path / "out.tif"
+    words = [sys.executable, "-m", "specgan_cli", "upscale", scene, "-o", out, "-x", 4]
+    words += ["--weights", tiny_weights(), "--json", "-v"]
+    script = 'exec "$@" <&- >&- 2>&-'
+    done = subprocess.run(["sh", "-c", script, "sh", *map(str, words)], check=False)
+    assert done.returncode == 0
+    whole = tmp_path / "whole.tif"
+    assert upscale(scene, whole, "--json", "-v").code == 0
+    with rasterio.open(out) as found, rasterio.open(whole) as wanted:
+        assert np.array_equal(found.read(), wanted.read())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes streams")
+@pytest.mark.parametrize(("words", "code"), [("models list", 0), ("--version", 0), ("upscale", 2)])
+def test_commands_end_as_usual_without_stdout(words: str, code: int) -> None:
+    line = f"exec {sys.executable} -m specgan_cli {words} >&-"
+    done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr

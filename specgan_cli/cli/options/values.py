@@ -80,7 +80,9 @@ class BandNames(ParamType):
         words = [word.strip() for word in value.split(",")]
         if len(words) != 3 or not all(words):
             self.fail(f"{value!r} is not three bands with commas between them", param, ctx)
-        return tuple(int(word) if word.isdecimal() else word for word in words)
+        from specgan_cli.raster.bands import band_of
+
+        return tuple(band_of(word) for word in words)
 
 
 class Auto(ParamType):

@@ -12,7 +12,7 @@ from specgan import files
 from specgan_cli.cubes.wavelengths import inline_bands
 from specgan_cli.datasets.manifest import HSI_KINDS, SPLITS, HsiKind, Split
 from specgan_cli.errors import DatasetError
-from specgan_cli.raster.bands import BandSpec
+from specgan_cli.raster.bands import BandSpec, band_of
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ def _bands(text: str, where: str) -> BandSpec | None:
     words = words if len(words) > 1 else text.split()
     if len(words) != 3:
         raise DatasetError(f"{where}: bands {text!r} are not three, such as 3 2 1 or B04 B03 B02")
-    return tuple(int(word) if word.isdecimal() else word for word in words)
+    return tuple(band_of(word) for word in words)
 
 
 def _positive(text: str, name: str, where: str) -> float | None:

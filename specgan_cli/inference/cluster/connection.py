@@ -35,7 +35,7 @@ def check_cluster(address: str) -> None:
         )
     kind, _, rest = address.partition(":")
     if kind == "local":
-        if not rest.isdigit() or int(rest) < 1:
+        if not rest.isdecimal() or int(rest) < 1:
             raise SpecganError(f"--dask {address}: give local:N with N worker processes")
         return
     try:
