@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from specgan.consistency import (
     REACH,
     block_fix,
+    crop,
     keep_above,
     keep_coarse,
     project,
@@ -202,3 +203,39 @@ def test_quantise_keeps_a_floor_of_each_pixel(random: torch.Generator) -> None:
     whole = quantise(image, lr, low, 65535.0)
     assert torch.equal(F.avg_pool2d(whole, 4), lr)
     assert (whole >= F.interpolate(low, scale_factor=4)).all()
+
+
+def test_a_consistent_octave_is_kept(random: torch.Generator) -> None:
+    """Nothing is to correct where means agree already, whatever the values are."""
+    fine = 0.9 * uniform((1, 2, 24, 28), random)
+    coarse = F.avg_pool2d(fine, 2)
+    torch.testing.assert_close(keep_coarse(fine, coarse), crop(fine, 2 * REACH))
+    torch.testing.assert_close(keep_coarse(fine, coarse, repeat_edge=True), fine)
+    torch.testing.assert_close(keep_coarse(fine, coarse, smooth=False), fine)
+    torch.testing.assert_close(project(fine, coarse), fine)
+
+
+def test_octaves_are_corrected_smoothly_unless_told(random: torch.Generator) -> None:
+    coarse = 0.3 * uniform((1, 1, 12, 12), random)
+    proposal = F.interpolate(coarse, scale_factor=2) + 0.1
+    smooth, plain = keep_coarse(proposal, coarse), keep_coarse(proposal, coarse, smooth=False)
+    assert smooth.shape[-1] == plain.shape[-1] - 4 * REACH
+    # The proposal is off by a constant, which the smooth correction takes away as it is.
+    torch.testing.assert_close(smooth, crop(proposal - 0.1, 2 * REACH), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("margin", [0, 1, 2])
+def test_cropping_takes_a_margin_off_every_side(margin: int) -> None:
+    image = torch.arange(36.0).reshape(1, 1, 6, 6)
+    assert crop(image, margin).shape == (1, 1, 6 - 2 * margin, 6 - 2 * margin)
+    assert crop(image, margin)[0, 0, 0, 0] == 7 * margin
+
+
+def test_a_window_needs_no_more_than_twelve_pixels_around_it(random: torch.Generator) -> None:
+    lr = 0.5 * uniform((1, 1, 31, 31), random).double()
+    sr = 0.1 * uniform((1, 1, 62, 62), random).double()
+    changed = lr.clone()
+    changed[..., 0, :] = changed[..., :, 0] = -changed[..., 15, :]
+    difference = (project(sr, changed) - project(sr, lr)).abs()
+    assert difference[..., 26:, 26:].max() < 1e-8
+    assert difference.max() > 0.1

@@ -160,3 +160,43 @@ def test_a_valid_float_is_moved_towards_zero_by_what_gdal_tells_apart(nodata: fl
 def test_missing_pixels_are_not_moved() -> None:
     stored = mark_missing(pixels([[9, 9]]), np.array([[False, True]]), "nodata", 9)
     assert stored.tolist() == [[[9, 8]]]
+
+
+@pytest.mark.parametrize("kind", ["mask", "alpha", "none"])
+def test_a_value_fills_only_where_it_marks(kind: Any) -> None:
+    stored = mark_missing(pixels([[1, 2, 3, 4]]), VALID, kind, 9)
+    assert stored[0, 0].tolist() == [1, 0, 3, 4]
+
+
+def test_a_value_that_the_type_cannot_hold_moves_nothing() -> None:
+    values = pixels([[44, 2]])
+    stored = mark_missing(values, np.ones((1, 2), bool), "nodata", 300)
+    assert stored.tolist() == values.tolist()
+
+
+def test_whole_numbers_match_exactly_however_large() -> None:
+    found = equals(np.array([10**9 - 1, 10**9, 10**9 + 1], "int32"), 10**9)
+    assert found is not None
+    assert found.tolist() == [False, True, False]
+    assert equals(np.array([254, 255, 0], "uint8"), 255).tolist() == [False, True, False]  # type: ignore[union-attr]
+
+
+def test_a_value_beyond_the_type_is_its_infinity() -> None:
+    found = equals(np.array([np.inf, 1e38], "float32"), 1e300)
+    assert found is not None
+    assert found.tolist() == [True, False]
+
+
+def test_each_band_needs_its_value() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        valid_values(pixels([[0], [0]]), [0])
+
+
+@pytest.mark.parametrize("nodata", [7, -7])
+def test_pixels_are_looked_at_one_by_one(nodata: int) -> None:
+    values = np.full((3, 2, 4), 1, "int16")
+    values[:, 0, 1], values[1, 1, 2] = nodata, nodata
+    stored = mark_missing(values, np.ones((2, 4), bool), "nodata", nodata)
+    changed = {tuple(map(int, place)) for place in np.argwhere(stored != values)}
+    whole = {(2, 0, 1)} if nodata > 0 else {(0, 0, 1), (1, 0, 1), (2, 0, 1), (1, 1, 2)}
+    assert changed == whole
