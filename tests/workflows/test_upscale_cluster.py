@@ -1,5 +1,6 @@
 """`specgan upscale --dask`: the same file as one machine makes, also when a worker dies."""
 
+import logging
 import os
 import signal
 import socket
@@ -162,6 +163,9 @@ def test_a_dead_scheduler_is_one_line_and_what_was_made_is_kept(
     assert done.code == 1
     assert f"the scheduler {address} is gone" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "ERROR" not in done.stderr
+    loud = logging.getLogger("distributed.client")
+    assert not loud.isEnabledFor(logging.ERROR)
     kept = sorted(parts.glob("*.tif"))
     assert 0 < len(kept) < 32
     done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", "local:1", "--resume")

@@ -67,7 +67,7 @@ def open_cluster(address: str) -> Iterator[Any]:
     """
     distributed: Any = importlib.import_module("distributed")
     if not logger.isEnabledFor(logging.INFO):
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        _silence()
     kind, _, rest = address.partition(":")
     if kind == "local":
         count = int(rest)
@@ -98,6 +98,16 @@ def open_cluster(address: str) -> Iterator[Any]:
             yield client
         finally:
             client.close(timeout=1)
+
+
+def _silence() -> None:
+    """Keep Dask from speaking, since what is wrong is said in one line.
+
+    Its configuration gives loggers such as `distributed.client` levels of their own.
+    """
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.split(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def worker_memory(client: Any) -> int | None:
