@@ -132,7 +132,7 @@ def test_alpha_is_opaque_at_the_end_of_the_type(dtype: str, opaque: int) -> None
 
 @pytest.mark.parametrize(
     ("nodata", "dtype", "moved"),
-    [(0, "uint8", 1), (9, "uint8", 8), (-9, "int16", -8), (255, "uint8", 254)],
+    [(0, "uint8", 1), (1, "uint8", 0), (9, "uint8", 8), (-9, "int16", -8), (255, "uint8", 254)],
 )
 def test_a_valid_pixel_that_looks_missing_is_moved_by_one(
     nodata: int, dtype: str, moved: int

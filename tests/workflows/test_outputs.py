@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 
 from support.command import Result, specgan
 from support.rasters import write_cube, write_raster
@@ -185,6 +186,27 @@ def test_a_cog_on_a_failing_disk_is_an_error(
     fault = {"CALL": "write", "NTH": "2", "ON": "1", "PATH": ".cog", "ERRNO": errno}
     run_failing(failing, fault, *words)
     assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
+
+
+@pytest.mark.parametrize("nth", ["1", "3"])
+def test_a_checkpoint_on_a_failing_disk_is_an_error(
+    failing: Path, tmp_path: Path, nth: str
+) -> None:
+    torch.save({"state": {"weight": torch.zeros(64, 64)}}, tmp_path / "foreign.pt")
+    words = ["models", "import", tmp_path / "foreign.pt", "-o", tmp_path / "w.safetensors"]
+    run_failing(failing, {"CALL": "read", "NTH": nth, "ON": "1", "PATH": "foreign.pt"}, *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["foreign.pt"]
+
+
+def test_a_contact_sheet_on_a_full_disk_leaves_what_goes_on(failing: Path, tmp_path: Path) -> None:
+    values = np.random.default_rng(2).integers(0, 256, (3, 64, 64)).astype("uint8")
+    write_raster(tmp_path / "image.tif", values)
+    words = ["prepare", tmp_path / "image.tif", "-o", tmp_path / "ds", "-x", 8, "--chip", 64]
+    full = {"CALL": "write", "NTH": "1", "ON": "1", "PATH": "contact_sheet", "ERRNO": "28"}
+    assert "the same command goes on" in run_failing(failing, full, *words)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".ds.partial", "image.tif"]
+    assert specgan(*words).code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ds", "image.tif"]
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["new", "replaced"])
