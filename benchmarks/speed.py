@@ -11,15 +11,16 @@ On a shared two-core AMD EPYC of 2026 with a load of 9 to 14 (shipped weights, o
 
     | figure | measured | target |
     |---|---|---|
-    | x8: eager torch / ONNX Runtime | 2.52 / 2.08 s a Mpx = 1.21 |  |
-    | x32: eager torch / ONNX Runtime | 0.95 / 0.56 s a Mpx = 1.63 | 1.8 |
+    | x8: eager torch / ONNX Runtime | 2.45 / 1.91 s a Mpx = 1.27 |  |
+    | x32: eager torch / ONNX Runtime | 1.01 / 0.53 s a Mpx = 1.87 | 1.8 |
     | pipeline / bare network at x32 | 1.106 | 1.15 |
     | refusals, the dearest | 0.45 s (prepare nothing.tif -o dataset) | 0.5 s |
     | 64 x 64 at x4, whole process | 2.44 s | 3 s |
     | align 204 x 204 | 0.68 s, 0.0001 m off | 1 s |
     | prepare --hsi of it, whole process | 2.47 s |  |
 
-The same machine with nothing else on it:
+The same machine with nothing else on it, before ONNX Runtime's graph lost an eighth of its time and
+before two threads computed a tile each (run `runtime` and `cores` again there):
 
     | x8: eager torch / ONNX Runtime | 2.34 / 1.98 s a Mpx = 1.19 |  |
     | x32: eager torch / ONNX Runtime | 0.95 / 0.59 s a Mpx = 1.57 | 1.8 |
@@ -29,9 +30,10 @@ The same machine with nothing else on it:
     | peak memory, 16 times the scene, onnx | 0.889 (479 MB) | 1.10 |
     | runs within the range of --dry-run | 10 of 10 | 9 of 10 |
 
-Two processes of bare convolutions scale by 1.95 there, so what is missing at two cores is what
-torch runs on one: small layers and steps between layers. Two tiles at once, a thread each, would
-have it.
+Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4, which is no runtime of
+`upscale`, computes the exported x32 graph in 0.92 of ONNX Runtime's time in single precision, to
+the same numbers, and in 0.50 in bf16, 0.13 grey levels off in the mean and 1.7 at most (processor
+time of one thread). The GPU's part is `benchmarks/gpu.py`.
 """
 
 import argparse
