@@ -60,7 +60,7 @@ class Progress:
         self._hidden = is_quiet() or not sys.stderr.isatty()
         self._stage: str | None = None
         self._bar: tqdm[Any] | None = None
-        self._begun = (0.0, 0)
+        self._begun, self._done = (0.0, 0), 0
         self._told = 0.0
 
     def __enter__(self) -> "Progress":
@@ -80,13 +80,14 @@ class Progress:
             note: Shown behind the bar.
         """
         now = time.monotonic()
-        if stage != self._stage:
+        if stage != self._stage or done < self._done:  # the same stage of the next scene
             self.__exit__()
             self._stage, self._bar = stage, None
             self._begun, self._told = (now, done), now
         elif now - self._told >= self._every:
             self._told = now
             self._tell(now, done, total, note)
+        self._done = done
         if not self._hidden:
             self._draw(done, total, note)
 

@@ -65,6 +65,19 @@ def test_progress_off_a_terminal_is_a_dated_line_now_and_then(
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]", lines[0])
 
 
+def test_the_next_scene_is_timed_from_its_own_beginning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logging({})
+    clock = iter((0.0, 3600.0, 3610.0, 3630.0))
+    monkeypatch.setattr("specgan_cli.cli.console.time.monotonic", lambda: next(clock))
+    with click.Context(click.Command("specgan"), obj={}):
+        with Progress("tile", every=15) as progress:
+            for done in (1, 16, 1, 3):
+                progress("tiles", done, 16)
+    assert "tiles: 3 of 16 (19%), about 2 min left" in capsys.readouterr().err
+
+
 def test_tables_have_tabs_off_a_terminal_and_columns_on_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
