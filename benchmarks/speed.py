@@ -17,7 +17,9 @@ On a shared two-core AMD EPYC of 2026 with a load of 9 to 14 (shipped weights, o
     | refusals, the dearest | 0.45 s (prepare nothing.tif -o dataset) | 0.5 s |
     | 64 x 64 at x4, whole process | 2.44 s | 3 s |
     | align 204 x 204 | 0.68 s, 0.0001 m off | 1 s |
-    | prepare --hsi of it, whole process | 2.47 s |  |
+    | prepare --hsi of it, whole process | 2.36 s (the first version: 3.88 s) | 1.94 s |
+    | peak memory, 16 times the scene, torch, two tiles at once | 1.074 (493 MB) | 1.10 |
+    | peak memory, 16 times the scene, onnx, two tiles at once | 0.900 (549 MB) | 1.10 |
 
 The same machine with nothing else on it, before ONNX Runtime's graph lost an eighth of its time and
 before two threads computed a tile each (run `runtime` and `cores` again there):
