@@ -137,12 +137,13 @@ def make_plan(
         batch=together,
         shape_yx=(rows, cols),
         output_bytes=rows * cols * count * np.dtype(dtype).itemsize,
-        memory_bytes=costs.memory(min(side, max(crop.height, crop.width)), scale, together),
+        memory_bytes=0,
     )
+    held = min(side, max(crop.height, crop.width))
     at_once = max(min(threads, math.ceil(plan.tile_count / together)), 1)
-    while at_once > 1 and costs.memory(side, scale, together * at_once) > limit:
+    while at_once > 1 and costs.memory(held, scale, together * at_once) > limit:
         at_once -= 1
-    memory = costs.memory(side, scale, together * at_once)
+    memory = costs.memory(held, scale, together * at_once)
     return replace(plan, at_once=at_once, memory_bytes=memory)
 
 
