@@ -12,6 +12,7 @@ from specgan_cli.datasets.degradation import hsi_to_lr, resolved_levels
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.evaluation.image_pair import Tile, whole
 from specgan_cli.raster.radiometry import Radiometry, fill_invalid
+from specgan_cli.resampling.cube_on_grid import FINEST
 from specgan_cli.types import F64, Mask
 
 
@@ -91,7 +92,7 @@ def read_chip(dataset: Dataset, record: ChipRecord, scale: int) -> EvalChip:
     )
     cube = []
     if sample.hsi is not None and sample.hsi_mask is not None and sample.hsi_factor:
-        octaves = scale.bit_length() - 1
+        octaves = min(scale.bit_length() - 1, FINEST)  # as `upscale` reads it
         for level in range(resolved_levels(sample.hsi_factor, scale, octaves) + 1):
             pixels = scale >> level
             hsi, known = hsi_to_lr(sample.hsi, sample.hsi_mask, sample.hsi_factor, pixels)

@@ -12,7 +12,7 @@ from specgan_cli.cubes.cube import Cube
 from specgan_cli.inference.request import InputOptions
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.scene import Scene, within
-from specgan_cli.resampling.cube_on_grid import cube_on_grid, measured_bands
+from specgan_cli.resampling.cube_on_grid import FINEST, cube_on_grid, measured_bands
 from specgan_cli.resampling.model import UNALIGNED, Alignment
 from specgan_cli.types import F32, Mask
 
@@ -21,9 +21,6 @@ CHUNK = 32
 
 KEPT_BYTES = 200_000_000
 """Memory of the squares that are kept for the next tiles."""
-
-FINEST = 2
-"""Doublings of the LR grid on which a fine cube is read at most: each is four times the memory."""
 
 _FINER = 0.05
 """How much finer than the cube's pixels a grid's may be, relatively."""

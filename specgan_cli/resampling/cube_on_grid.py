@@ -15,7 +15,10 @@ from specgan_cli.resampling.model import UNALIGNED, Alignment
 from specgan_cli.resampling.resample import resample_window
 from specgan_cli.types import F32, Mask
 
-__all__ = ["cube_on_grid", "measured_bands", "spectral_map"]
+__all__ = ["FINEST", "cube_on_grid", "measured_bands", "spectral_map"]
+
+FINEST = 2
+"""Doublings of the LR grid on which a fine cube guides at most: each is four times the memory."""
 
 
 def cube_on_grid(

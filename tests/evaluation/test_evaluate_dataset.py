@@ -26,6 +26,7 @@ from specgan_cli.evaluation.methods import (
 )
 from specgan_cli.evaluation.metrics.catalogue import METRICS, check_names
 from specgan_cli.evaluation.runner import run
+from specgan_cli.resampling.cube_on_grid import FINEST
 from support.command import Result, specgan
 from support.datasets import make_evaluation_dataset
 from support.tiny_networks import tiny_weights
@@ -231,7 +232,8 @@ def test_a_cube_finer_than_the_input_guides_the_octaves_that_it_resolves(dataset
     factor = dataset.hsi_factor(record)
     assert factor is not None
     shapes = [grid.valid.shape for grid in chip.cube]
-    assert shapes == [(64 // side, 64 // side) for side in (32, 16, 8, 4, 2) if side >= factor]
+    sides = [32 >> level for level in range(FINEST + 1)]  # as `upscale` reads a cube
+    assert shapes == [(64 // side, 64 // side) for side in sides if side >= factor]
     assert len(shapes) > 1
     finest = replace(chip.cube[-1], values=chip.cube[-1].values[:, ::-1].copy())
     other = replace(chip, cube=(*chip.cube[:-1], finest), kept={})

@@ -7,9 +7,10 @@ import pytest
 
 from specgan.bands import CANONICAL_BANDS
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.inference.guide import FINEST, Guide, resolved_grids
+from specgan_cli.inference.guide import Guide, resolved_grids
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene
+from specgan_cli.resampling.cube_on_grid import FINEST
 from support.rasters import write_cube
 from support.tiny_networks import header, tiny_network
 
