@@ -76,12 +76,15 @@ def codes(failing: Path, kind: str, path: Path, which: str = "") -> list[int]:
     """Fail every read in turn; return what each run did: 0 the same, 1 other pixels, 2 refused."""
     fault = {"FAIL_NTH": "0", "FAIL_ROOT": str(path.parent), "LD_PRELOAD": str(failing)}
     fault |= {"FAIL_PATH": which} if which else {}
+    # A fork beside a thread of GDAL's or of BLAS's may wait for ever for a lock of theirs.
+    fault |= dict.fromkeys(("GDAL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     done = subprocess.run(
         [sys.executable, "-c", READ_ALL, kind, path],
         env={**os.environ, **fault},
         capture_output=True,
         text=True,
         check=True,
+        timeout=600,
     )
     return [int(line.split()[1]) for line in done.stdout.splitlines()]
 
