@@ -126,6 +126,15 @@ def gallery_page() -> str:
     parts = [
         NOTE,
         "# Gallery\n",
+        "## Real ground that trained nothing\n",
+        "Validation chips, chosen by rank: the best, the median and the worst of each ground by "
+        "the first judge's distance as a share of bicubic's, which stands beside the LR pixel. "
+        "The upper three are UC Merced Land Use (U.S. Geological Survey), without a guide; the "
+        "lower three NAIP (USDA), guided by their own four bands at four times the truth's pixel, "
+        "which at x8 and x32 is finer than the LR pixel. All figures stand in the model card, "
+        "`models/specgan/weights/specgan-scene.md`; `python benchmarks/ground.py` draws these.\n",
+        *(f"### x{scale}\n\n![x{scale}](pictures/ground_x{scale}.jpg)\n" for scale in (4, 8, 32)),
+        "## The sample scene\n",
         "The sample scene is simulated, and the shipped weights drew it. "
         "Of `upscale`, from the left: scene, "
         "bicubic enlargement, output; the part is the one with most contrast, unless a window is "
@@ -135,7 +144,7 @@ def gallery_page() -> str:
     for name, picture in GALLERY.items():
         lines = "".join(f"    {command}\n" for command in picture.commands)
         shown = f"![{picture.title}](pictures/{name}.jpg)\n"
-        parts += [f"## {picture.title}\n", lines, shown]
+        parts += [f"### {picture.title}\n", lines, shown]
     return "\n".join(parts)
 
 
