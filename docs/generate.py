@@ -15,7 +15,7 @@ import click
 import architecture
 import specgan
 from message_texts import KINDS, messages
-from pictures import GALLERY
+from pictures import GALLERY, GROUND
 from specgan_cli.cli.main import COMMANDS, cli
 
 DOCS = Path(__file__).parent
@@ -133,7 +133,7 @@ def gallery_page() -> str:
         "lower three NAIP (USDA), guided by their own four bands at four times the truth's pixel, "
         "which at x8 and x32 is finer than the LR pixel. All figures stand in the model card, "
         "`models/specgan/weights/specgan-scene.md`; `python benchmarks/ground.py` draws these.\n",
-        *(f"### x{scale}\n\n![x{scale}](pictures/ground_x{scale}.jpg)\n" for scale in (4, 8, 32)),
+        *(f"### x{scale}\n\n![x{scale}](pictures/ground_x{scale}.jpg)\n" for scale in GROUND),
         "## The sample scene\n",
         "The sample scene is simulated, and the shipped weights drew it. "
         "Of `upscale`, from the left: scene, "

@@ -30,6 +30,10 @@ PANEL = 240
 SHOWN = ("LR input", "bicubic", "specgan-scene", "reference")
 """The pictures of such a row."""
 
+GROUND = (4, 8, 32)
+"""Factors of the pictures of real ground, `ground_x4.jpg` and so on, which want data that is not
+here: benchmarks/ground.py draws them."""
+
 Image = NDArray[np.uint8]
 
 
