@@ -16,7 +16,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,6 @@ from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.chips import EvalChip, read_chip, set_of
 from specgan_cli.evaluation.methods import Network, load_network
 from specgan_cli.inference.calibration import Calibration, Factors
-from specgan_cli.inference.guide import FINEST
 from specgan_cli.inference.request import SCALES
 from specgan_cli.inference.uncertainty import REACH, local_contrast
 from specgan_cli.types import F64
@@ -79,7 +78,6 @@ def main() -> None:
         for record in records[:: max(1, len(records) // options.chips)][: options.chips]:
             for factor in FACTORS:
                 chip = read_chip(dataset, record, factor)
-                chip = replace(chip, cube=chip.cube[: FINEST + 1])
                 for variant in ("without HSI", "with") if chip.cube else ("without HSI",):
                     method = Network("network", network, device, variant)
                     name = ground + GUIDED if variant == "with" else ground

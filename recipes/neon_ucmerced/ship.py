@@ -1,7 +1,7 @@
 """Make a default and its fidelity variant of the weights of two stages.
 
     python recipes/neon_ucmerced/ship.py runs/fidelity/weights.safetensors \
-        runs/texture/weights.safetensors --share 0.2 --into models/specgan/weights
+        runs/texture/weights.safetensors --share 0.12 --into models/specgan/weights
 
 The default is the second stage with a share of the first mixed in; the second set, which --fidelity
 mixes in further, is the first stage itself.  The discriminator heads of the second stage's run

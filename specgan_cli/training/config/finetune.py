@@ -24,8 +24,6 @@ STAGE = dataclasses.replace(
     perceptual=0.25,
     gan=0.0125,
     gan_ramp=60,
-    even=0.05,
-    lattice=1.0,
 )
 """As the second stage of the shipped weights, but short, at half its rate and with less of what
 makes texture, since longer and with more only roughness grows; the heads, which are new unless

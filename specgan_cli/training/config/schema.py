@@ -277,13 +277,15 @@ class TrainConfig:
 
 
 ADVERSARIAL = StageConfig(
-    steps=4000,
+    steps=700,
     lr=6e-4,
     noise=True,
     coarse=0.0,
-    perceptual=0.5,
+    perceptual=1.0,
     gan=0.05,
-    lattice=0.3,
+    gan_ramp=120,
+    even=0.05,
+    lattice=1.0,
 )
 """From fidelity to texture: what the shipped weights were trained with."""
 
