@@ -80,11 +80,12 @@ class PartialFile:
             descriptor = _open_locked(path)
             if journal_of(path).is_file() and len(_journal_lines(journal_of(path))) > 1:
                 logger.warning("%s: an unfinished run is discarded; --resume goes on with it", path)
-            os.ftruncate(descriptor, 0)
             partial = cls(path, descriptor, head, 0)
             first = {"job": job, "big": head.big, "tables": [astuple(t) for t in head.tables]}
             try:
+                # The journal before the file: after a kill between them it would promise more.
                 _write_journal(path, _line(first), os.O_TRUNC)
+                os.ftruncate(descriptor, 0)
                 partial._append(head.data)
             except OSError:
                 partial.discard()

@@ -81,7 +81,7 @@ def test_shipped_weights_in_onnxruntime_agree(tmp_path: Path) -> None:
     rgb = image(14, 11)
     (found,) = session_of(tmp_path / "net.onnx").run(None, {"rgb": rgb.numpy()})
     expected = image_result(rgb, 8, 3.2, "specgan-scene")
-    np.testing.assert_allclose(found, expected, atol=1e-3 / 255)
+    np.testing.assert_allclose(found, expected, atol=2e-3 / 255)  # two runtimes in single precision
 
 
 def test_full_graph_in_onnxruntime_agrees(tmp_path: Path) -> None:

@@ -268,6 +268,31 @@ def test_without_resume_a_killed_run_is_started_again(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out.tif"]
 
 
+STARTED_AGAIN = """
+import os, signal, sys
+sys.path[:0] = {paths!r}
+import test_writer_safety as t
+from pathlib import Path
+truncate = os.ftruncate
+def killed(descriptor, length):
+    truncate(descriptor, length)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.ftruncate = killed
+t.writer_of(Path({path!r}), overviews=2, job="a").open()
+"""
+
+
+def test_a_run_killed_while_it_discards_another_is_resumed_from_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.tif"
+    kill_after(path, after=4, torn=False)
+    script = STARTED_AGAIN.format(paths=sys.path, path=str(path))
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    write_all(path, overviews=2, job="a", resume=True)
+    with rasterio.open(path) as dataset:
+        assert (dataset.read() == VALUES).all()
+
+
 def test_a_torn_journal_is_read_to_its_last_whole_line(tmp_path: Path) -> None:
     path = tmp_path / "out.tif"
     kill_after(path, after=4, torn=False)
