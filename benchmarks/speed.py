@@ -7,30 +7,26 @@ Processor seconds are of the whole process, user and system, so other work on th
 little; what is compared is measured in turns, and the median of the ratios of the turns is printed.
 `cores` is wall time and means nothing on a busy machine: the load is printed beside it.
 
-On a shared two-core AMD EPYC of 2026 with a load of 9 to 14 (shipped weights, one thread):
+On a shared two-core AMD EPYC of 2026 with nothing else on it (shipped weights, one thread):
 
     | figure | measured | target |
     |---|---|---|
-    | x8: eager torch / ONNX Runtime | 2.45 / 1.91 s a Mpx = 1.27 |  |
-    | x32: eager torch / ONNX Runtime | 1.01 / 0.53 s a Mpx = 1.87 | 1.8 |
-    | pipeline / bare network at x32 | 1.106 | 1.15 |
-    | refusals, the dearest | 0.45 s (prepare nothing.tif -o dataset) | 0.5 s |
-    | 64 x 64 at x4, whole process | 2.44 s | 3 s |
+    | x8: eager torch / ONNX Runtime | 2.27 / 1.86 s a Mpx = 1.22 |  |
+    | x32: eager torch / ONNX Runtime | 0.90 / 0.49 s a Mpx = 1.81 | 1.8 |
+    | pipeline / bare network at x32 | 1.007 | 1.15 |
+    | refusals, the dearest | 0.38 s (upscale SCENE -o out.tif --hsi nothing.tif) | 0.5 s |
+    | 64 x 64 at x4, whole process | 1.57 s | 3 s |
+    | one core / two, wall time, torch | 1.89 | 1.85 |
+    | one core / two, wall time, onnx | 1.65 | 1.85 |
+    | peak memory, 16 times the scene, torch, two tiles at once | 1.021 (501 MB) | 1.10 |
+    | peak memory, 16 times the scene, onnx, two tiles at once | 0.899 (545 MB) | 1.10 |
+
+With a load of 9 to 14:
+
     | align 204 x 204 | 0.68 s, 0.0001 m off | 1 s |
     | prepare --hsi of it, whole process | 2.36 s (the first version: 3.88 s) | 1.94 s |
-    | peak memory, 16 times the scene, torch, two tiles at once | 1.074 (493 MB) | 1.10 |
-    | peak memory, 16 times the scene, onnx, two tiles at once | 0.900 (549 MB) | 1.10 |
 
-The same machine with nothing else on it, before ONNX Runtime's graph lost an eighth of its time and
-before two threads computed a tile each (run `runtime` and `cores` again there):
-
-    | x8: eager torch / ONNX Runtime | 2.34 / 1.98 s a Mpx = 1.19 |  |
-    | x32: eager torch / ONNX Runtime | 0.95 / 0.59 s a Mpx = 1.57 | 1.8 |
-    | pipeline / bare network at x32 | 1.069 | 1.15 |
-    | one core / two, wall time of the network | 1.62 | 1.85 |
-    | peak memory, 16 times the scene, torch | 1.034 (423 MB) | 1.10 |
-    | peak memory, 16 times the scene, onnx | 0.889 (479 MB) | 1.10 |
-    | runs within the range of --dry-run | 10 of 10 | 9 of 10 |
+Before two threads computed a tile each, 10 of 10 runs fell within the range of --dry-run.
 
 Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4, which is no runtime of
 `upscale`, computes the exported x32 graph in 0.92 of ONNX Runtime's time in single precision, to
