@@ -20,13 +20,12 @@ On a shared two-core AMD EPYC of 2026 with nothing else on it (shipped weights, 
     | one core / two, wall time, onnx | 1.65 | 1.85 |
     | peak memory, 16 times the scene, torch, two tiles at once | 1.021 (501 MB) | 1.10 |
     | peak memory, 16 times the scene, onnx, two tiles at once | 0.899 (545 MB) | 1.10 |
+    | runs within the range of --dry-run | 10 of 10 | 9 of 10 |
 
 With a load of 9 to 14:
 
     | align 204 x 204 | 0.68 s, 0.0001 m off | 1 s |
     | prepare --hsi of it, whole process | 2.36 s (the first version: 3.88 s) | 1.94 s |
-
-Before two threads computed a tile each, 10 of 10 runs fell within the range of --dry-run.
 
 Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4, which is no runtime of
 `upscale`, computes the exported x32 graph in 0.92 of ONNX Runtime's time in single precision, to
