@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -54,7 +53,7 @@ def main() -> None:
             for ground in GROUNDS
             for chip, rank, share in ranked(report["chips"], ground, options.each)
         ]
-        save(PICTURES / f"ground_x{scale}.jpg", np.concatenate(rows))
+        Image.fromarray(np.concatenate(rows)).save(PICTURES / f"ground_x{scale}.jpg", quality=70)
 
 
 def ranked(chips: list[dict[str, Any]], ground: str, each: int) -> list[tuple[str, str, float]]:
@@ -91,14 +90,6 @@ def row(chip: EvalChip, methods: list[Method], note: str) -> NDArray[np.uint8]:
     places = [number * (SIDE + GAP) for number in range(len(images))]
     captions = [f"{chip.lr_gsd:g} m ({note})", *TITLES]
     return captioned(sheet, captions, places, chip.record.gsd * chip.hr_valid.shape[1] / SIDE)
-
-
-def save(path: Path, sheet: NDArray[np.uint8]) -> None:
-    """Write a JPEG."""
-    height, width = sheet.shape[:2]
-    shape = {"count": 3, "height": height, "width": width, "dtype": "uint8"}
-    with rasterio.open(path, "w", driver="JPEG", quality=70, photometric="YCBCR", **shape) as jpeg:
-        jpeg.write(sheet.transpose(2, 0, 1))
 
 
 if __name__ == "__main__":

