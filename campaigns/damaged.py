@@ -42,9 +42,9 @@ def _unfinished(folder: Path) -> None:
 
 
 def _die_before_the_end() -> None:
-    from specgan_cli.inference import output
+    from specgan_cli.inference.output import sinks
 
-    output.COMMIT_SECONDS = 0.0
+    sinks.COMMIT_SECONDS = 0.0
     fsyncs, fsync = iter(range(1000)), os.fsync
 
     def fatal(descriptor: int) -> None:

@@ -59,9 +59,9 @@ def _words(name: str, folder: Path) -> list[str]:
 
 
 def _often() -> None:
-    from specgan_cli.inference import output
+    from specgan_cli.inference.output import sinks
 
-    output.COMMIT_SECONDS = 0.0
+    sinks.COMMIT_SECONDS = 0.0
 
 
 def _result(name: str, out: Path) -> object:

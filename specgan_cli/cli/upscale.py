@@ -107,7 +107,7 @@ def check_usage(given: dict[str, Any]) -> None:
 
 def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
     """Upscale one scene, or say what that would take."""
-    from specgan_cli.inference.output import shown_command
+    from specgan_cli.inference.output.tags import shown_command
     from specgan_cli.inference.report import skipped
     from specgan_cli.workflows.upscale import plan_upscale, upscale
 

@@ -67,6 +67,10 @@ class RunPlan:
         """All tiles."""
         return self.tile_rows * math.ceil(self.crop.width / self.tile)
 
+    def in_output(self, window: Window) -> Window:
+        """Return where a window of the whole scene's result lies in the output."""
+        return window.shifted(-self.crop.row * self.scale, -self.crop.col * self.scale)
+
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
         crop, content = self.crop, to_plain(self)

@@ -14,7 +14,8 @@ from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.calibration import Calibration, Factors, read_calibration
 from specgan_cli.inference.engine import Engine, compute_tiles, repeat_mask
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.output import Progress, job_tags
+from specgan_cli.inference.output.sinks import Progress
+from specgan_cli.inference.output.tags import job_tags
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.types import F32
@@ -158,11 +159,10 @@ def write_uncertainty(
         options.uncertainty, description, WriteOptions(overwrite=options.overwrite)
     )
     done = 0
-    top, left = plan.crop.row * plan.scale, plan.crop.col * plan.scale
 
     def write(result: TileResult) -> None:
         nonlocal done
-        writer.write(result.values, result.window.shifted(-top, -left), result.valid)
+        writer.write(result.values, plan.in_output(result.window), result.valid)
         done += 1
         if progress is not None:
             progress(done, plan.tile_count)

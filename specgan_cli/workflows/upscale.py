@@ -18,16 +18,10 @@ from specgan_cli.errors import SpecganError, writing
 from specgan_cli.inference.cluster.connection import check_cluster, open_cluster, worker_memory
 from specgan_cli.inference.cluster.rows import compute_parts, copy_parts, remove_parts
 from specgan_cli.inference.job import Job, open_job
-from specgan_cli.inference.output import (
-    ArraySink,
-    Progress,
-    TileSink,
-    describe,
-    hint_resume,
-    job_tags,
-    make_writer,
-    resumed_plan,
-)
+from specgan_cli.inference.output.journal import hint_resume, resumed_plan
+from specgan_cli.inference.output.sinks import ArraySink, Progress, TileSink
+from specgan_cli.inference.output.tags import job_tags
+from specgan_cli.inference.output.writer import describe, make_writer
 from specgan_cli.inference.plan import RunPlan, plan_job
 from specgan_cli.inference.predictors.runtime import check_runtime, settle_runtime
 from specgan_cli.inference.predictors.weights import Weights, read_weights

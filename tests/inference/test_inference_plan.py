@@ -3,7 +3,7 @@
 import pytest
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.inference.output import SMALLEST_BLOCK, fitting_block
+from specgan_cli.inference.output.writer import SMALLEST_BLOCK, fitting_block
 from specgan_cli.inference.plan import SMALLEST_TILE, TILES, Costs, make_plan
 from specgan_cli.inference.request import SCALES
 from specgan_cli.raster.area import select

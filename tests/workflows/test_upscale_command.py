@@ -348,7 +348,7 @@ def test_cog_is_one(uint8_scene: Path, tmp_path: Path) -> None:
 
 
 def test_secrets_stay_out_of_the_tags() -> None:
-    from specgan_cli.inference.output import shown_command
+    from specgan_cli.inference.output.tags import shown_command
 
     told = shown_command(
         ("specgan", "upscale", "https://me:pw@host/a.tif?sig=abc", "-o", "x.tif", "--co", "A=B")

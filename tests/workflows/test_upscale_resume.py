@@ -12,8 +12,8 @@ import pytest
 import rasterio
 
 from specgan_cli.cli.main import Terminated
-from specgan_cli.inference import output as sink
 from specgan_cli.inference.engine import Engine
+from specgan_cli.inference.output import sinks
 from support.command import specgan
 from support.tiny_networks import tiny_weights
 
@@ -24,12 +24,12 @@ KILLER = """
     from pathlib import Path
     import torch
     from specgan_cli.inference import engine
-    from specgan_cli.inference import output
+    from specgan_cli.inference.output import sinks
     from specgan_cli.pictures import preview
     from specgan_cli.cli.main import main
 
     torch.set_num_threads(1)
-    output.COMMIT_SECONDS = 0.0
+    sinks.COMMIT_SECONDS = 0.0
     out, kills, words = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 
     def die_at(last):
@@ -118,7 +118,7 @@ class Interrupted:
 @pytest.fixture
 def interrupt(monkeypatch: pytest.MonkeyPatch):
     """Return a function that runs a command that is interrupted at a batch."""
-    monkeypatch.setattr(sink, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(sinks, "COMMIT_SECONDS", 0.0)
 
     def run(at: int, *words: object, code: int = 130) -> str:
         interrupted = Interrupted(at, {130: KeyboardInterrupt, 143: Terminated}[code])

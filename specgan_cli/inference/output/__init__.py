@@ -1,0 +1,1 @@
+"""The output of a job: its file, its tags, its journal, and what takes finished tiles."""
