@@ -143,14 +143,15 @@ def _show_outcome(outcome: "Outcome", *, as_json: bool) -> None:
                 "step": outcome.step,
                 "steps": outcome.steps,
                 "weights": outcome.weights,
-                "validation": outcome.result.values if outcome.result else {},
+                "validated": outcome.validated,
+                "validation": outcome.validation,
                 "before": outcome.before,
                 "verdict": text,
             }
         )
         return
     say(f"step {outcome.step} of {outcome.steps}; weights in {outcome.weights}")
-    say(text or "")
-    say("\n".join(comparison(outcome)))
+    for line in filter(None, [text, *comparison(outcome)]):
+        say(line)
     if outcome.step < outcome.steps:
         say("not finished: the same command with --resume goes on")

@@ -110,19 +110,17 @@ class RunFolder:
         except OSError as error:
             raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
 
-    def validation_at(self, step: int) -> dict[str, float]:
-        """Return the validation of a step from the metrics; empty where there was none."""
+    def validations(self) -> dict[int, dict[str, float]]:
+        """Return the run's validations by step, oldest first, from the metrics."""
         if not self.metrics.exists():
             return {}
+        found: dict[int, dict[str, float]] = {}
         with parsing(self.metrics, TrainingError, "remove its damaged lines"):
-            records = map(json.loads, self.metrics.read_text("utf-8").splitlines())
-            return {
-                name.removeprefix("val/"): value
-                for record in records
-                if record["step"] == step
-                for name, value in record.items()
-                if name.startswith("val/")
-            }
+            for record in map(json.loads, self.metrics.read_text("utf-8").splitlines()):
+                named = {key.removeprefix("val/"): record[key] for key in record if "val/" in key}
+                if named:
+                    found[record["step"]] = named
+        return found
 
     def truncate_after(self, step: int) -> None:
         """Drop lines of steps beyond a checkpoint: they will be made again.

@@ -28,7 +28,7 @@ from specgan_cli.training.recipes.networks import make_recipe
 from specgan_cli.training.recorder import Listener, Recorder
 from specgan_cli.training.run_folder import RunFolder
 from specgan_cli.training.signals import StopRequest
-from specgan_cli.training.validation import ImageMeasure, ValidationResult, Validator, choose_chips
+from specgan_cli.training.validation import ImageMeasure, Validator, choose_chips
 
 logger = logging.getLogger(__name__)
 
@@ -78,11 +78,14 @@ class Outcome:
     steps: int
     """Steps of the whole recipe."""
 
-    result: ValidationResult | None
-    """The newest validation of this session."""
-
     weights: Path
     """The averaged weights."""
+
+    validated: int | None = None
+    """Steps that the run had made at its newest validation; None before there is one."""
+
+    validation: Mapping[str, float] = field(default_factory=dict)
+    """The run's newest validation."""
 
     before: Mapping[str, float] = field(default_factory=dict)
     """The validation before the first step, where fine-tuning asked for it."""
@@ -137,9 +140,18 @@ def run_session(
     if loop.resume():
         logger.info("resumed %s at step %d", folder.path, loop.step)
     code = loop.run(request)
-    before = folder.validation_at(recipe.first) if session.finetune else {}
-    steps = recipe.steps
-    return Outcome(code, loop.step, steps, loop.result, folder.weights, before, dist.is_main)
+    known = folder.validations() if dist.is_main else {}
+    newest = max(known, default=None)
+    return Outcome(
+        code=code,
+        step=loop.step,
+        steps=recipe.steps,
+        weights=folder.weights,
+        validated=newest,
+        validation={} if newest is None else known[newest],
+        before=known.get(recipe.first, {}) if session.finetune else {},
+        is_main=dist.is_main,
+    )
 
 
 def fitting(session: Session) -> TrainConfig:

@@ -49,10 +49,6 @@ class ValidationResult:
         """Return a metric of the finest octave, or None when it was not measured."""
         return self.values.get(f"x{2**self.octave}/{metric}")
 
-    def baseline(self, metric: str) -> float | None:
-        """Return bicubic's metric at the finest octave, or None when it was not measured."""
-        return self.values.get(f"x{2**self.octave}/bicubic/{metric}")
-
 
 @dataclass
 class Validator:

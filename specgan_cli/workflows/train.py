@@ -106,15 +106,20 @@ def second_judge(path: Path, device: torch.device) -> ImageMeasure:
     return measure
 
 
+SCALES = (2, 4, 8, 16, 32)
+
 COMPARED = ("l1", "psnr", "ssim", "perceptual", "aerial")
 """What the lines on fine-tuning show, where it was measured."""
 
 
 def comparison(outcome: Outcome) -> list[str]:
-    """Return a line for each octave: validation before and after fine-tuning, and bicubic's."""
-    after = outcome.result.values if outcome.result else {}
+    """Return a line for each octave: validation before and after fine-tuning, and bicubic's.
+
+    Empty where nothing was validated since the run began, as when a session was ended early.
+    """
+    after = outcome.validation
     lines = []
-    for scale in (2, 4, 8, 16, 32):
+    for scale in SCALES:
         parts = [
             f"{name} {outcome.before[key]:.5g} -> {after[key]:.5g} (bicubic {after[bicubic]:.5g})"
             for name in COMPARED
@@ -122,20 +127,20 @@ def comparison(outcome: Outcome) -> list[str]:
             and key in after
             and (bicubic := f"x{scale}/bicubic/{name}") in after
         ]
-        lines += [f"validation at x{scale}, before -> after: {', '.join(parts)}"] if parts else []
+        label = f"validation at x{scale}, before -> after {outcome.validated} steps"
+        lines += [f"{label}: {', '.join(parts)}"] if parts and after != outcome.before else []
     return lines
 
 
 def verdict(outcome: Outcome) -> str | None:
-    """Say in one line how the newest validation compares with bicubic interpolation."""
-    result = outcome.result
-    if result is None:
+    """Say in one line how the run's newest validation compares with bicubic interpolation."""
+    values = outcome.validation
+    scale = max((scale for scale in SCALES if f"x{scale}/l1" in values), default=None)
+    if scale is None or f"x{scale}/bicubic/l1" not in values:
         return None
-    ours, theirs = result.value("l1"), result.baseline("l1")
-    if ours is None or theirs is None:
-        return None
+    ours, theirs = values[f"x{scale}/l1"], values[f"x{scale}/bicubic/l1"]
     word = "below" if ours < theirs else "NOT below"
     return (
-        f"validation L1 at x{2**result.octave}: {ours:.5f}, {word} bicubic's {theirs:.5f} "
-        f"({100 * (ours / theirs - 1):+.1f} %)"
+        f"validation L1 at x{scale} after {outcome.validated} steps: {ours:.5f}, {word} bicubic's "
+        f"{theirs:.5f} ({100 * (ours / theirs - 1):+.1f} %)"
     )

@@ -59,7 +59,7 @@ def test_weights_are_refined_and_validated_before_and_after(dataset: Path, tmp_p
     done = finetune(dataset, tmp_path / "run", "--finetune", tiny_weights())
     assert done.code == 0, done.stderr
     (shown,) = [line for line in done.stdout.splitlines() if line.startswith("validation at x32")]
-    assert "before -> after: l1 0." in shown
+    assert "before -> after 1 steps: l1 0." in shown
     assert "perceptual" in shown
     text = (tmp_path / "run/metrics.jsonl").read_text()
     records = [json.loads(line) for line in text.splitlines()]
@@ -79,6 +79,23 @@ def test_a_resumed_session_still_compares_with_the_beginning(dataset: Path, tmp_
     assert first["before"]["x32/psnr"] == pytest.approx(
         first["validation"]["x32/bicubic/psnr"], abs=20
     )
+
+
+def test_a_session_that_ends_early_names_the_steps_of_its_validation(
+    dataset: Path, tmp_path: Path
+) -> None:
+    words = ("--finetune", tiny_weights(), "--set", "validation.every=2")
+    finetune(dataset, tmp_path / "run", *words, steps=2)
+    done = finetune(dataset, tmp_path / "run", *words, "--resume", "--max-minutes", 1e-9, steps=4)
+    assert "step 3 of 160" in done.stdout
+    assert "validation at x32, before -> after 2 steps: l1" in done.stdout
+
+
+def test_a_finished_run_is_still_compared(dataset: Path, tmp_path: Path) -> None:
+    words = ("--finetune", tiny_weights(), "--json", "--set", "validation.every=1")
+    first = finetune(dataset, tmp_path / "run", *words).json()
+    again = finetune(dataset, tmp_path / "run", *words, "--resume").json()
+    assert again == first
 
 
 def test_a_run_folder_brings_its_discriminators(dataset: Path, tmp_path: Path) -> None:

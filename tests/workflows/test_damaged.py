@@ -98,7 +98,7 @@ def test_a_run_whose_records_are_damaged(
     try:
         folder.record_environment({})
         folder.truncate_after(3)
-        folder.validation_at(3)
+        folder.validations()
         folder._check_same({})
     except TrainingError as error:
         assert str(tmp_path) in str(error)
