@@ -4,19 +4,17 @@ What is asked about a file (`names`, `read_header`, `sha256`) is answered withou
 """
 
 import os
-import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from specgan import files
 from specgan._version import __version__
 from specgan.errors import WeightsError
-from specgan.header import Header
+from specgan.header import Header, read_layout
 
 if TYPE_CHECKING:
     import torch
@@ -78,46 +76,6 @@ def sha256(name_or_path: str | os.PathLike[str], *, fidelity: float = 0.0) -> st
     path = resolve(name_or_path)
     parts = (path, _means_of(path)) if fidelity else (path,)
     return "+".join(files.sha256(part) for part in parts)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the head of a safetensors file declares."""
-
-    shapes: dict[str, tuple[int, ...]]
-    """The shape of each tensor."""
-
-    dtypes: dict[str, str]
-    """The safetensors type name of each tensor, such as F16."""
-
-    metadata: dict[str, str]
-    """The free text that the writer added."""
-
-
-def read_layout(path: Path) -> Layout:
-    """Read the head of a safetensors file, without its tensors.
-
-    Raises:
-        WeightsError: Unreadable, not safetensors (a pickle is named as one), truncated or damaged.
-    """
-    try:
-        with safe_open(path, "np") as file:
-            slices = {key: file.get_slice(key) for key in file.keys()}
-            return Layout(
-                shapes={key: tuple(each.get_shape()) for key, each in slices.items()},
-                dtypes={key: each.get_dtype() for key, each in slices.items()},
-                metadata=file.metadata() or {},
-            )
-    except (OSError, SafetensorError) as error:
-        start = b""
-        with suppress(OSError), path.open("rb") as raw:
-            start = raw.read(4)
-        if start == b"PK\x03\x04" or start[:1] == pickle.PROTO:
-            raise WeightsError(
-                f"{path} is a PyTorch checkpoint (a pickle), not a safetensors file; "
-                "convert a published one with `specgan models import`"
-            ) from error
-        raise WeightsError(f"{path} is no complete safetensors file: {error}") from error
 
 
 def read_header(name_or_path: str | os.PathLike[str]) -> Header:

@@ -1,11 +1,16 @@
-"""The JSON header of a weights file: what the weights are, and what they expect as input."""
+"""The head of a weights file: its tensors, and the JSON header that says what the weights are."""
 
 import dataclasses
 import json
 import math
+import pickle
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, cast
+
+from safetensors import SafetensorError, safe_open
 
 from specgan.bands import Bands
 from specgan.errors import WeightsError
@@ -130,3 +135,43 @@ def _object(text: str) -> dict[str, Any]:
             f"the weights header has format {found!r}; this version of specgan reads {FORMAT!r}"
         )
     return cast(dict[str, Any], content)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the head of a safetensors file declares."""
+
+    shapes: dict[str, tuple[int, ...]]
+    """The shape of each tensor."""
+
+    dtypes: dict[str, str]
+    """The safetensors type name of each tensor, such as F16."""
+
+    metadata: dict[str, str]
+    """The free text that the writer added."""
+
+
+def read_layout(path: Path) -> Layout:
+    """Read the head of a safetensors file, without its tensors.
+
+    Raises:
+        WeightsError: Unreadable, not safetensors (a pickle is named as one), truncated or damaged.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            slices = {key: file.get_slice(key) for key in file.keys()}
+            return Layout(
+                shapes={key: tuple(each.get_shape()) for key, each in slices.items()},
+                dtypes={key: each.get_dtype() for key, each in slices.items()},
+                metadata=file.metadata() or {},
+            )
+    except (OSError, SafetensorError) as error:
+        start = b""
+        with suppress(OSError), path.open("rb") as raw:
+            start = raw.read(4)
+        if start == b"PK\x03\x04" or start[:1] == pickle.PROTO:
+            raise WeightsError(
+                f"{path} is a PyTorch checkpoint (a pickle), not a safetensors file; "
+                "convert a published one with `specgan models import`"
+            ) from error
+        raise WeightsError(f"{path} is no complete safetensors file: {error}") from error

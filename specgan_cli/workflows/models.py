@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from specgan import checkpoints, files
-from specgan.header import Header
+from specgan.header import Header, read_layout
 from specgan.serde import to_plain
 from specgan_cli.errors import MissingExtraError, OutputError, WeightsError, writing
 from specgan_cli.outputs import check_outputs
@@ -98,7 +98,7 @@ def show_weights(name_or_path: str) -> WeightsFacts:
     """
     header = checkpoints.read_header(name_or_path)
     path = checkpoints.resolve(name_or_path)
-    layout = checkpoints.read_layout(path)
+    layout = read_layout(path)
     return WeightsFacts(
         name=name_or_path,
         path=str(path),

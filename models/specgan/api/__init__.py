@@ -1,18 +1,23 @@
 """What `import specgan` offers beside the networks: the command line's work, on rasters and arrays.
 
-The one module of this package that knows `specgan_cli`; torch and GDAL are loaded by the calls.
+The one part of this package that knows `specgan_cli`; torch and GDAL are loaded by the calls.
 """
 
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specgan.api.options import (
+    AnyPath,
+    EnhanceOptions,
+    UpscaleOptions,
+    check_names,
+    make_request,
+)
 from specgan.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -20,60 +25,9 @@ if TYPE_CHECKING:
     from specgan_cli.cubes.cube import Cube as Cube
     from specgan_cli.cubes.options import CubeOptions as CubeOptions
     from specgan_cli.inference.report import UpscaleReport as UpscaleReport
-    from specgan_cli.inference.request import UpscaleRequest
     from specgan_cli.raster.arrays import GeoArray as GeoArray
     from specgan_cli.raster.bands import BandSpec
     from specgan_cli.resampling.model import Alignment as Alignment
-
-AnyPath = str | os.PathLike[str]
-
-
-class EnhanceOptions(TypedDict, total=False):
-    """Options of `enhance`, which are options of `upscale` too: see the command's of that name."""
-
-    rgb_range: tuple[float, float]
-    weights: str
-    device: str
-    dtype: Literal["float32", "float64", "bfloat16", "float16"]
-    runtime: Literal["auto", "torch", "onnx"]
-    seed: int
-    fidelity: float
-    tile: int
-    batch: int
-    max_memory: int
-
-
-class UpscaleOptions(EnhanceOptions, total=False):
-    """Options of `upscale`; those from `of` on go with an output path."""
-
-    bands: tuple[int | str, ...]
-    also: str
-    src_nodata: float | Literal["none"]
-    floor: float | Literal["none"]
-    bounds: tuple[float, float, float, float]
-    bounds_crs: str
-    aoi: str
-    window: tuple[int, int, int, int]
-    cube: "CubeOptions"
-    alignment: "AlignOptions"
-    dst_nodata: float
-    of: Literal["GTiff", "COG", "VRT"]
-    co: dict[str, str]
-    lossy: bool
-    overviews: bool
-    overwrite: bool
-    resume: bool
-    preview: AnyPath
-    reference: str
-    uncertainty: AnyPath
-    samples: int
-    dask: str
-
-
-_OF_FILES = (
-    *("of", "co", "lossy", "overviews", "overwrite", "resume"),
-    *("preview", "reference", "uncertainty", "samples"),
-)
 
 
 @overload
@@ -129,7 +83,7 @@ def upscale(
     from specgan_cli.workflows import upscale as workflow
 
     given: dict[str, Any] = dict(options)
-    _check_names(given, UpscaleOptions, output is None)
+    check_names(given, UpscaleOptions, output is None)
     files = source if isinstance(source, list) else []
     if files and all(isinstance(file, str | os.PathLike) for file in files):
         given["stack"] = tuple(os.fspath(file) for file in files)
@@ -140,7 +94,7 @@ def upscale(
     with ExitStack() as stack:
         scene = stack.enter_context(as_path(source))
         cube = None if hsi is None else stack.enter_context(as_path(hsi))
-        request = _request({**given, "scene": scene, "hsi": cube, "scale": scale}, output)
+        request = make_request({**given, "scene": scene, "hsi": cube, "scale": scale}, output)
         if output is not None:
             return workflow.upscale(request, progress=progress)
         result = workflow.upscale_array(request, progress=progress)
@@ -189,7 +143,7 @@ def enhance(
     from specgan_cli.workflows import upscale as workflow
 
     given: dict[str, Any] = dict(options)
-    _check_names(given, EnhanceOptions, True)
+    check_names(given, EnhanceOptions, True)
     channels = _channels(rgb)
     if not gsd > 0:
         raise ShapeError(f"gsd is {gsd}, expected a positive number of metres")
@@ -203,7 +157,7 @@ def enhance(
             bands = Bands.from_wavelengths([] if wavelengths is None else wavelengths)
             given["cube"] = CubeOptions(wavelengths=bands, scale=1.0)
         given.update(alignment=AlignOptions(align=False), georeferenced=False)
-        request = _request({**given, "src_nodata": nodata, "scale": scale}, None)
+        request = make_request({**given, "src_nodata": nodata, "scale": scale}, None)
         result = workflow.upscale_array(request, progress=progress)
     return np.moveaxis(result.array, 0, channels)
 
@@ -263,37 +217,6 @@ def open_cube(path: AnyPath, options: "CubeOptions | None" = None) -> "Cube":
     from specgan_cli.cubes.cube import Cube
 
     return Cube.open(os.fspath(path), options)
-
-
-def _check_names(given: dict[str, Any], known: Any, in_memory: bool) -> None:
-    unknown = sorted(given.keys() - known.__annotations__.keys())
-    if unknown:
-        raise TypeError(f"unknown option {unknown[0]!r}; known are {sorted(known.__annotations__)}")
-    of_files = [name for name in given if in_memory and name in (*_OF_FILES, "dask")]
-    if of_files:
-        raise TypeError(f"{of_files[0]!r} goes with an output path")
-
-
-def _request(given: dict[str, Any], output: AnyPath | None) -> "UpscaleRequest":
-    """Sort options into the records of a request, by the names of their fields."""
-    from specgan_cli.inference.request import (
-        ComputeOptions,
-        InputOptions,
-        OutputOptions,
-        UpscaleRequest,
-    )
-
-    for name in ("preview", "uncertainty"):
-        if given.get(name) is not None:
-            given[name] = Path(given[name])
-    given["path"] = Path(output or "")
-    inputs, compute, written = (
-        {field.name: given[field.name] for field in fields(kind) if field.name in given}
-        for kind in (InputOptions, ComputeOptions, OutputOptions)
-    )
-    return UpscaleRequest(
-        InputOptions(**inputs), ComputeOptions(**compute), OutputOptions(**written)
-    )
 
 
 def _channels(rgb: NDArray[Any]) -> int:
