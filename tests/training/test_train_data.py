@@ -11,6 +11,7 @@ import torch
 from specgan_cli.datasets.dataset import ChipArrays, Dataset
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.config.schema import DataConfig, SourceConfig
+from specgan_cli.training.data.augment import changed_cube, turned
 from specgan_cli.training.data.batch import Kind, SamplingSpec
 from specgan_cli.training.data.crop import (
     CropWindow,
@@ -20,7 +21,7 @@ from specgan_cli.training.data.crop import (
     read_crop,
 )
 from specgan_cli.training.data.loader import Loader
-from specgan_cli.training.data.sampler import Sampler, changed_cube, make_sampler, turned
+from specgan_cli.training.data.sampler import Sampler, make_sampler
 from support.datasets import chip_record, make_training_dataset, save_chips
 
 

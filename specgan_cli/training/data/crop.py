@@ -96,40 +96,25 @@ def read_crop(
         The sample; beyond the chip its edge pixels are repeated.
     """
     dataset = reader.dataset
-    rows = _extent(window.row, window.shape_yx[0], window, record.shape_yx[0])
-    columns = _extent(window.column, window.shape_yx[1], window, record.shape_yx[1])
     unit = dataset.hsi_factor(record) or 1
-    (top, bottom), (left, right) = (
-        _aligned(extent, unit, length)
-        for extent, length in zip((rows, columns), record.shape_yx, strict=True)
+    rows, cols = (
+        _span(start, pixels, window, length, unit)
+        for start, pixels, length in zip(
+            (window.row, window.column), window.shape_yx, record.shape_yx, strict=True
+        )
     )
-    sample = dataset.read(record, (top, left, bottom - top, right - left))
+    sample = dataset.read(record, (rows.start, cols.start, rows.length, cols.length))
     rgb = _unit_range(sample, dataset)
-    part = (
-        slice((rows[0] - top) // window.factor, (rows[1] - top) // window.factor),
-        slice((columns[0] - left) // window.factor, (columns[1] - left) // window.factor),
-    )
-    pads = [_margins(window.row, rows, window, 0), _margins(window.column, columns, window, 1)]
     lr_rgb, lr_mask = dataset.degradation.apply(
         rgb, sample.mask, window.factor, rng, value_range=2.0
     )
-    hsi, hsi_mask, bands = [], [], _known_bands(record, len(reader.standardization.mean))
-    for level in range(resolved_levels(sample.hsi_factor, window.factor, last) + 1):
-        shape_yx = (lr_mask.shape[0] << level, lr_mask.shape[1] << level)
-        image, known = _cube(reader.standardization, sample, window.factor >> level, shape_yx)
-        known, image = known * bands, image * bands
-        fine = tuple(slice(part.start << level, part.stop << level) for part in part)
-        wide = [(before << level, after << level) for before, after in pads]
-        hsi.append(_surround(image[:, *fine], wide))
-        hsi_mask.append(_surround(known[:, *fine], wide))
-    height, width = window.shape_yx[0] * window.factor, window.shape_yx[1] * window.factor
-    row, column = window.row - top, window.column - left
-    inner = (slice(row, row + height), slice(column, column + width))
-    truths, masks = pyramid(rgb[:, *inner], sample.mask[inner], window.factor, last)
+    hsi, hsi_mask = _cubes(reader, record, sample, (rows, cols), window.factor, last)
+    crop = rows.crop, cols.crop
+    truths, masks = pyramid(rgb[:, *crop], sample.mask[crop], window.factor, last)
     return CroppedSample(
-        lr_rgb=_surround(_filled(lr_rgb, lr_mask)[:, *part], pads),
-        hsi=tuple(hsi),
-        hsi_mask=tuple(hsi_mask),
+        lr_rgb=_surrounded(_filled(lr_rgb, lr_mask), (rows, cols)),
+        hsi=hsi,
+        hsi_mask=hsi_mask,
         truths=truths,
         masks=masks,
         gsd=sample.gsd * window.factor,
@@ -174,29 +159,82 @@ def _reduce_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _extent(start: int, pixels: int, window: CropWindow, length: int) -> tuple[int, int]:
-    """Return the HR pixels to read along one axis: the crop and what there is of its halo."""
-    end = start + pixels * window.factor
-    before = min(window.halo, start // window.factor)
-    after = min(window.halo, (length - end) // window.factor)
-    return start - before * window.factor, end + after * window.factor
+@dataclass(frozen=True)
+class _Span:
+    """What is read of a chip along one axis: whole cube pixels under a crop and its halo."""
+
+    start: int
+    """First HR pixel in the chip."""
+
+    length: int
+    """HR pixels."""
+
+    crop: slice
+    """Where the crop lies in what is read, HR pixels."""
+
+    lr_part: slice
+    """Where the crop and what there is of its halo lie in what is read, LR pixels."""
+
+    lr_pad: tuple[int, int]
+    """LR pixels of the halo before and after that, beyond the chip."""
 
 
-def _aligned(extent: tuple[int, int], unit: int, length: int) -> tuple[int, int]:
-    return extent[0] // unit * unit, min(length, -(-extent[1] // unit) * unit)
+def _span(start: int, pixels: int, window: CropWindow, length: int, unit: int) -> _Span:
+    """Return what is read along one axis.
+
+    Args:
+        start: First HR pixel of the crop in the chip.
+        pixels: LR pixels of the crop.
+        window: The crop, for its factor and its halo.
+        length: HR pixels of the chip.
+        unit: HR pixels of a cube pixel.
+    """
+    factor, halo = window.factor, window.halo
+    end = start + pixels * factor
+    before, after = min(halo, start // factor), min(halo, (length - end) // factor)
+    first = (start - before * factor) // unit * unit
+    last = min(length, -(-(end + after * factor) // unit) * unit)
+    lr_first = (start - before * factor - first) // factor
+    return _Span(
+        first,
+        last - first,
+        slice(start - first, end - first),
+        slice(lr_first, lr_first + before + pixels + after),
+        (halo - before, halo - after),
+    )
 
 
-def _margins(start: int, extent: tuple[int, int], window: CropWindow, axis: int) -> tuple[int, int]:
-    end = start + window.shape_yx[axis] * window.factor
-    before = (start - extent[0]) // window.factor
-    after = (extent[1] - end) // window.factor
-    return window.halo - before, window.halo - after
+def _surrounded(image: F32, spans: tuple[_Span, _Span], level: int = 0) -> F32:
+    """Take the crop and its halo out of C x h x w; beyond the chip its edge pixels are repeated.
+
+    Args:
+        image: What was read, on a grid 2^level times finer than the LR grid.
+        spans: What was read, by rows and by columns.
+        level: Of the grid.
+    """
+    rows, cols = (slice(s.lr_part.start << level, s.lr_part.stop << level) for s in spans)
+    part = image[:, rows, cols]
+    pads = [(before << level, after << level) for before, after in (s.lr_pad for s in spans)]
+    return np.pad(part, [(0, 0), *pads], mode="edge") if any(map(sum, pads)) else part
 
 
-def _surround(image: F32, pads: list[tuple[int, int]]) -> F32:
-    if not any(sum(pad) for pad in pads):
-        return image
-    return np.pad(image, [(0, 0), *pads], mode="edge")
+def _cubes(
+    reader: SampleReader,
+    record: ChipRecord,
+    sample: ChipArrays,
+    spans: tuple[_Span, _Span],
+    factor: int,
+    last: int,
+) -> tuple[tuple[F32, ...], tuple[F32, ...]]:
+    """Return the cube and its mask on the LR grid and on the finer ones that it resolves."""
+    hsi, hsi_mask, bands = [], [], _known_bands(record, len(reader.standardization.mean))
+    lr_shape = (spans[0].length // factor, spans[1].length // factor)
+    for level in range(resolved_levels(sample.hsi_factor, factor, last) + 1):
+        shape_yx = (lr_shape[0] << level, lr_shape[1] << level)
+        image, known = _cube(reader.standardization, sample, factor >> level, shape_yx)
+        hsi.append(_surrounded(image * bands, spans, level))
+        hsi_mask.append(_surrounded(known * bands, spans, level))
+    return tuple(hsi), tuple(hsi_mask)
 
 
 def _unit_range(sample: ChipArrays, dataset: Dataset) -> F32:
