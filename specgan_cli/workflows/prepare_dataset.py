@@ -7,12 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from specgan import files
 from specgan._version import __version__
-from specgan.bands import CANONICAL_BANDS
 from specgan.serde import from_plain, to_plain
 from specgan_cli.datasets.building.build import (
     DatasetOptions,
@@ -24,6 +20,7 @@ from specgan_cli.datasets.building.build import (
     load_result,
     make_shard,
 )
+from specgan_cli.datasets.building.chip_statistics import training_statistics
 from specgan_cli.datasets.building.folder import CONTACT_SHEET, DatasetFolder
 from specgan_cli.datasets.building.pairs import ImagePair
 from specgan_cli.datasets.building.plan import SHARD_BYTES, choose_storage, plan_chips, plan_shards
@@ -35,17 +32,9 @@ from specgan_cli.datasets.building.report import (
 )
 from specgan_cli.datasets.building.source import SourceImage, Storage
 from specgan_cli.datasets.dataset import Dataset, check
-from specgan_cli.datasets.manifest import (
-    Manifest,
-    Rejected,
-    ShardRecord,
-    Statistics,
-)
-from specgan_cli.datasets.shards import read_shard
-from specgan_cli.datasets.statistics import statistics, sum_totals
+from specgan_cli.datasets.manifest import Manifest, Rejected
 from specgan_cli.errors import DatasetError, parsing
 from specgan_cli.pictures.contact_sheet import contact_sheet
-from specgan_cli.raster.radiometry import PERCENTILES, WIDENING
 from specgan_cli.resampling.model import Alignment
 from specgan_cli.workers import Workers
 
@@ -205,7 +194,7 @@ def _manifest(run: Run, results: Sequence[ShardResult], rejected: Sequence[Rejec
     return Manifest(
         scale=run.options.scale,
         degradation=run.options.degradation,
-        statistics=_statistics(run.partial, results, run.storage),
+        statistics=training_statistics(run.partial, results, run.storage),
         shards=tuple(sorted(shards, key=lambda shard: shard.name)),
         chips=tuple(sorted(chips, key=lambda chip: (chip.shard, chip.index))),
         rejected=everything,
@@ -217,41 +206,6 @@ def _finish(folder: DatasetFolder, manifest: Manifest) -> None:
     manifest.write(folder.partial)
     contact_sheet(Dataset.open(folder.partial), folder.partial / CONTACT_SHEET)
     folder.finish()
-
-
-def _statistics(partial: Path, results: Sequence[ShardResult], storage: Storage) -> Statistics:
-    training = [each for each in results if each.shard is not None and each.shard.split == "train"]
-    low, high = 0.0, float(np.iinfo(storage.dtype).max)
-    if storage.dtype == "uint16":
-        shards = [each.shard for each in training if each.shard is not None]
-        low, high = storage.source_range or robust_range(partial, shards)
-    return statistics(
-        sum_totals((each.totals["rgb"] for each in training), 3),
-        sum_totals(
-            (each.totals["hsi"] for each in training if "hsi" in each.totals), len(CANONICAL_BANDS)
-        ),
-        low,
-        high,
-    )
-
-
-def robust_range(partial: Path, shards: Sequence[ShardRecord]) -> tuple[float, float]:
-    """Find the range of 16-bit values: robust percentiles of all valid pixels, widened.
-
-    The histogram is exact, so the range does not depend on the order of the shards.
-    """
-    histogram = np.zeros(65536, np.int64)
-    for shard in shards:
-        arrays = read_shard(partial, shard)
-        for rgb, mask in zip(arrays["rgb"], arrays["mask"], strict=True):
-            chosen: NDArray[Any] = rgb[:, mask != 0]
-            histogram += np.bincount(chosen.reshape(-1), minlength=65536)
-    if not histogram.any():
-        return 0.0, 65535.0
-    ranks = histogram.sum() * np.asarray(PERCENTILES) / 100.0
-    low, high = (float(value) for value in np.searchsorted(histogram.cumsum(), ranks))
-    wider = WIDENING * (high - low)
-    return max(0.0, low - wider), min(65535.0, max(high + wider, low + 1.0))
 
 
 def _options_document(run: Run) -> dict[str, Any]:
@@ -289,13 +243,13 @@ def _fingerprint(
     table = options.cubes.wavelengths
     named += [Path(table)] if isinstance(table, str | Path) else []
     states = [(str(path), path.stat()) for path in named if path.is_file()]
-    files = [(path, state.st_size, state.st_mtime_ns) for path, state in states]
+    dated = [(path, state.st_size, state.st_mtime_ns) for path, state in states]
     document = (
         [asdict(plan) for plan in plans],
         asdict(options),
         asdict(storage),
         [(source.dtype, source.gsd, source.hsi_factor, str(source.pair)) for source in sources],
-        files,
+        dated,
         __version__,
     )
     text = json.dumps(document, sort_keys=True, default=str)

@@ -26,10 +26,6 @@ SHARD_BYTES = 48_000_000
 """Most bytes of pixels in one shard, unless a single chip is larger."""
 
 
-SHARD_BYTES = 48_000_000
-"""Most bytes of pixels in one shard, unless a single chip is larger."""
-
-
 def choose_storage(
     sources: Sequence[SourceImage], rgb_range: tuple[float, float] | None
 ) -> Storage:
@@ -45,7 +41,7 @@ def choose_storage(
     if rgb_range is None and types != {"uint16"}:
         raise DatasetError(
             f"the images hold {', '.join(sorted(types))}; give the values of black and white with "
-            "--rgb-range LOW HIGH"
+            "--rgb-range LOW,HIGH"
         )
     return Storage("uint8" if "uint8" in types else "uint16", rgb_range)
 
