@@ -8,8 +8,6 @@ from simulator.canvas import Array, Canvas, fractal, noise
 from simulator.plan import Plan
 from simulator.shapes import turned
 
-FIELD_KINDS = ("ploughed", "crop", "meadow", "bare", "stubble", "crop", "ploughed", "meadow")
-
 
 def lay_meadow(canvas: Canvas, rng: np.random.Generator) -> None:
     """Cover everything with grass: lush and dry patches, tufts, bare spots."""
@@ -40,8 +38,8 @@ def lay_fields(canvas: Canvas, rng: np.random.Generator, plan: Plan) -> None:
         window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
         ragged = inside[window] + 0.25 * noise(rng, inside[window].shape, 9.0)
         alpha = canvas.cover(-ragged)
-        along, across = turned(*canvas.axes(window), (0.0, 0.0, plan.angle + field.row_angle))
-        _sow(canvas, rng, window, field.kind, along, across, alpha)
+        _, across = turned(*canvas.axes(window), (0.0, 0.0, plan.angle + field.row_angle))
+        _sow(canvas, rng, window, field.kind, across, alpha)
 
 
 def _sow(
@@ -49,11 +47,10 @@ def _sow(
     rng: np.random.Generator,
     window: tuple[slice, slice],
     kind: str,
-    along: Array,
     across: Array,
     alpha: Array,
 ) -> None:
-    """Paint one field of a kind; rows run along `along`."""
+    """Paint one field of a kind; `across` counts metres across its rows."""
     shape = (alpha.shape[0], alpha.shape[1])
     patches = fractal(rng, shape, [150.0, 50.0, 14.0])
     clods = noise(rng, shape, 2.2)
@@ -64,38 +61,32 @@ def _sow(
     if kind == "ploughed":
         furrow = 0.5 + 0.5 * np.cos(2 * np.pi * (across + wander) / 1.1)
         damp = np.clip(0.62 + 0.20 * patches - 0.30 * furrow, 0.05, 1.0)
-        canvas.paint(window, {"moist_soil": damp, "dry_soil": 1.0 - damp, "dry_grass": 0.04}, alpha)
+        materials = {"moist_soil": damp, "dry_soil": 1.0 - damp, "dry_grass": 0.04}
         height = 0.16 * furrow + 0.05 * clods
     elif kind == "bare":
         damp = np.clip(0.30 + 0.25 * patches, 0.0, 1.0)
         harrow = 0.5 + 0.5 * np.cos(2 * np.pi * (across + wander) / 0.45)
-        canvas.paint(
-            window,
-            {
-                "dry_soil": 1.0 - damp,
-                "moist_soil": damp + 0.25 * wheels,
-                "lawn": np.clip(0.06 * noise(rng, shape, 20.0), 0.0, 0.2),
-            },
-            alpha,
-        )
+        weeds = np.clip(0.06 * noise(rng, shape, 20.0), 0.0, 0.2)
+        materials = {"dry_soil": 1.0 - damp, "moist_soil": damp + 0.25 * wheels, "lawn": weeds}
         height = 0.025 * harrow + 0.03 * clods - 0.06 * wheels
     elif kind == "crop":
         row = 0.5 + 0.5 * np.cos(2 * np.pi * (across + 0.4 * wander) / 0.75)
         leaf = np.clip((0.25 + 0.85 * row + 0.12 * patches) * ~wheels, 0.03, 1.0)
-        canvas.paint(window, {"crop": leaf, "moist_soil": 1.0 - leaf * 0.97}, alpha)
+        materials = {"crop": leaf, "moist_soil": 1.0 - leaf * 0.97}
         height = 0.32 * row * ~wheels + 0.05 * clods
     elif kind == "stubble":
         row = 0.5 + 0.5 * np.cos(2 * np.pi * (across + wander) / 0.5)
         swath = np.abs(np.mod(across, 6.0) - 3.0) < 0.7
         straw = np.clip(0.40 + 0.30 * row + 0.35 * swath + 0.1 * patches, 0.0, 1.0)
-        canvas.paint(window, {"dry_grass": straw, "dry_soil": 1.0 - straw, "lawn": 0.05}, alpha)
+        materials = {"dry_grass": straw, "dry_soil": 1.0 - straw, "lawn": 0.05}
         height = 0.06 * row + 0.16 * swath * (1 + 0.4 * clods) + 0.02 * clods
     else:
         swath = np.floor((across + wander) / 2.8) % 2
         dry = np.clip(0.18 + 0.14 * patches + 0.10 * swath, 0.0, 1.0)
-        canvas.paint(window, {"lawn": 1.0 - dry, "dry_grass": dry}, alpha)
+        materials = {"lawn": 1.0 - dry, "dry_grass": dry}
         texture = texture * (1.0 + 0.10 * swath)
         height = 0.03 * np.maximum(clods, 0.0)
+    canvas.paint(window, materials, alpha)
     canvas.shade(window, texture, alpha)
     canvas.lift(window, height, alpha)
 

@@ -20,16 +20,3 @@ def box(along: Array, across: Array, length: float, width: float) -> Array:
     out_a, out_b = np.abs(along) - length / 2, np.abs(across) - width / 2
     outside = np.hypot(np.maximum(out_a, 0.0), np.maximum(out_b, 0.0))
     return outside + np.minimum(np.maximum(out_a, out_b), 0.0)
-
-
-def segment(
-    x: Array, y: Array, start: tuple[float, float], end: tuple[float, float]
-) -> tuple[Array, Array]:
-    """Return the distance to a segment, and the position along it in metres."""
-    run = (end[0] - start[0], end[1] - start[1])
-    length = math.hypot(*run)
-    along = ((x - start[0]) * run[0] + (y - start[1]) * run[1]) / length
-    nearest = np.clip(along, 0.0, length)
-    east = x - start[0] - nearest * run[0] / length
-    south = y - start[1] - nearest * run[1] / length
-    return np.hypot(east, south), along

@@ -1,10 +1,11 @@
 """A village on its plan: plots with houses and gardens, a farm, woods along the river."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.buildings import Roof, build, park_car, slab
+from simulator.buildings import Place, Roof, build, park_car, slab
 from simulator.canvas import Canvas, blank
 from simulator.ground import cut_river, lay_fields, lay_meadow, pave_roads, slope_angle
 from simulator.light import skylight, sunlight
@@ -70,94 +71,81 @@ def settle(canvas: Canvas, rng: np.random.Generator, plan: Plan) -> None:
                 continue
             own = np.random.default_rng(rng.integers(2**32))
             front = float(plan.road_at(np.float32(u + width / 2))) + side * 5.0
-            _settle_plot(canvas, own, plan, (u + width / 2, front), width, side)
+            _settle_plot(canvas, own, _Plot(plan, (u + width / 2, front), width, side))
             u += width
     _build_farm(canvas, np.random.default_rng(rng.integers(2**32)), plan)
 
 
-def _settle_plot(
-    canvas: Canvas,
-    rng: np.random.Generator,
-    plan: Plan,
-    front: tuple[float, float],
-    width: float,
-    side: float,
-) -> None:
-    """Build a house with drive, shed, hedges, trees and car; `front` is the middle of the edge."""
-    angle = slope_angle(plan, front[0])
+@dataclass(frozen=True)
+class _Plot:
+    """A plot at the main road."""
 
-    def at(along: float, deep: float, turn: float = 0.0) -> tuple[float, float, float]:
-        return (*to_xy(plan, front[0] + along, front[1] + side * deep), angle + turn)
+    plan: Plan
+    """The village."""
 
+    front: tuple[float, float]
+    """Middle of the edge at the road, village coordinates in metres."""
+
+    width: float
+    """Metres along the road."""
+
+    side: float
+    """-1 or 1: the side of the road."""
+
+    def at(self, along: float, deep: float, turn: float = 0.0) -> Place:
+        """Return the place so many metres along the road and deep into the plot."""
+        u, v = self.front
+        angle = slope_angle(self.plan, u) + turn
+        return (*to_xy(self.plan, u + along, v + self.side * deep), angle)
+
+
+def _settle_plot(canvas: Canvas, rng: np.random.Generator, plot: _Plot) -> None:
+    """Build a house with drive, shed, hedges, trees and car."""
     length, wide = float(rng.uniform(8.5, 12.5)), float(rng.uniform(7.0, 9.0))
     deep = float(rng.uniform(7.5, 12.0))
     cover = COVERS[int(rng.integers(len(COVERS)))]
     turn = math.pi / 2 if rng.random() < 0.35 else 0.0
     shift = float(rng.uniform(-1.5, 0.5))
-    drive = width / 2 - 2.4
-    slab(
-        canvas,
-        rng,
-        at(drive, deep / 2 + 1.0),
-        (3.0, deep + 4.0),
-        str(rng.choice(["concrete", "gravel", "asphalt"])),
-    )
-    slab(canvas, rng, at(shift, deep + wide / 2 + 1.8), (length * 0.7, 3.0), "concrete")
-    flat = cover == "concrete"
-    build(
-        canvas,
-        rng,
-        Roof(
-            at(shift, deep, turn),
-            length,
-            wide,
-            float(rng.uniform(3.0, 5.2)),
-            0.0 if flat else float(rng.uniform(0.5, 0.85)),
-            cover,
-            hipped=not flat and rng.random() < 0.3,
-        ),
-    )
+    drive = plot.width / 2 - 2.4
+    paving = str(rng.choice(["concrete", "gravel", "asphalt"]))
+    slab(canvas, rng, plot.at(drive, deep / 2 + 1.0), (3.0, deep + 4.0), paving)
+    terrace = plot.at(shift, deep + wide / 2 + 1.8)
+    slab(canvas, rng, terrace, (length * 0.7, 3.0), "concrete")
+    build(canvas, rng, _house(rng, plot.at(shift, deep, turn), (length, wide), cover))
     if rng.random() < 0.45:
-        build(
-            canvas,
-            rng,
-            Roof(
-                at(
-                    shift + length * 0.22,
-                    deep + 4.5 * (1 if turn == 0 else 0.3),
-                    turn + math.pi / 2,
-                ),
-                8.0,
-                5.5,
-                3.0,
-                0.0 if flat else 0.6,
-                cover,
-            ),
-        )
+        behind = deep + 4.5 * (1 if turn == 0 else 0.3)
+        wing = plot.at(shift + length * 0.22, behind, turn + math.pi / 2)
+        build(canvas, rng, Roof(wing, 8.0, 5.5, 3.0, 0.0 if cover == "concrete" else 0.6, cover))
     if rng.random() < 0.7:
-        build(
-            canvas,
-            rng,
-            Roof(
-                at(drive - 0.4, deep + 8.0),
-                3.2,
-                5.0,
-                2.3,
-                0.12,
-                str(rng.choice(["metal", "bitumen", "brown_tile"])),
-            ),
-        )
+        roofing = str(rng.choice(["metal", "bitumen", "brown_tile"]))
+        build(canvas, rng, Roof(plot.at(drive - 0.4, deep + 8.0), 3.2, 5.0, 2.3, 0.12, roofing))
     if rng.random() < 0.65:
-        park_car(canvas, rng, at(drive, float(rng.uniform(2.0, 5.5)), math.pi / 2))
+        park_car(canvas, rng, plot.at(drive, float(rng.uniform(2.0, 5.5)), math.pi / 2))
+    _garden(canvas, rng, plot, deep)
+    _hedge_and_trees(canvas, rng, plot)
+
+
+def _house(rng: np.random.Generator, place: Place, size: tuple[float, float], cover: str) -> Roof:
+    """Draw the roof of a house: flat if of concrete, else pitched, and sometimes hipped."""
+    eave = float(rng.uniform(3.0, 5.2))
+    if cover == "concrete":
+        return Roof(place, *size, eave, 0.0, cover)
+    pitch = float(rng.uniform(0.5, 0.85))
+    return Roof(place, *size, eave, pitch, cover, hipped=rng.random() < 0.3)
+
+
+def _garden(canvas: Canvas, rng: np.random.Generator, plot: _Plot, deep: float) -> None:
+    """Lay a vegetable bed and a pool, each on some plots; the house stands `deep` in the plot."""
     if rng.random() < 0.5:
-        slab(canvas, rng, at(-width / 4, 29.0), (float(rng.uniform(4, 7)), 5.0), "moist_soil")
+        bed = plot.at(-plot.width / 4, 29.0)
+        slab(canvas, rng, bed, (float(rng.uniform(4, 7)), 5.0), "moist_soil")
     if rng.random() < 0.18:
-        slab(canvas, rng, at(0.0, deep + 11.0), (7.4, 4.4), "concrete")
-        slab(canvas, rng, at(0.0, deep + 11.0), (6.4, 3.4), "pool")
-    _hedge_and_trees(canvas, rng, at, width)
+        slab(canvas, rng, plot.at(0.0, deep + 11.0), (7.4, 4.4), "concrete")
+        slab(canvas, rng, plot.at(0.0, deep + 11.0), (6.4, 3.4), "pool")
 
 
-def _hedge_and_trees(canvas: Canvas, rng: np.random.Generator, at, width: float) -> None:
+def _hedge_and_trees(canvas: Canvas, rng: np.random.Generator, plot: _Plot) -> None:
+    at, width = plot.at, plot.width
     if rng.random() < 0.75:
         hedge(canvas, rng, at(-width / 2, 17.0, math.pi / 2), 33.0)
     if rng.random() < 0.6:
@@ -174,7 +162,7 @@ def _build_farm(canvas: Canvas, rng: np.random.Generator, plan: Plan) -> None:
     """Build a farm at the side road: a concrete yard, a big metal barn, a store, a silo."""
     u, v = plan.side_u + 19.0, plan.side_v * 62.0
 
-    def at(along: float, deep: float, turn: float = 0.0) -> tuple[float, float, float]:
+    def at(along: float, deep: float, turn: float = 0.0) -> Place:
         return (*to_xy(plan, u + along, v + plan.side_v * deep), plan.angle + turn)
 
     slab(canvas, rng, at(-4.0, 2.0), (32.0, 26.0), "concrete")
