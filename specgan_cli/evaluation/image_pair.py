@@ -131,28 +131,32 @@ def whole(
             f"the output has shape {sr.shape} and the reference {reference.shape}: "
             "give two images of C x H x W with the same bands and pixels"
         )
-    valid = np.ones(sr.shape[1:], bool) if hr_valid is None else np.asarray(hr_valid, bool)
-    if valid.shape != sr.shape[1:]:
-        raise ShapeError(f"the mask has shape {valid.shape}, the images {sr.shape[1:]}")
-    valid = valid & np.isfinite(sr).all(0) & np.isfinite(reference).all(0)
-    sr, reference = np.where(valid, sr, 0.0), np.where(valid, reference, 0.0)
+    (sr, reference), valid = _measured(hr_valid, sr, reference)
+    coarse, coarse_valid = None, None
     if lr is not None:
-        lr = np.asarray(lr, np.float64)
-        known = np.ones(lr.shape[1:], bool) if lr_valid is None else np.asarray(lr_valid, bool)
-        lr_valid = known & np.isfinite(lr).all(0)
-        lr = np.where(lr_valid, lr, 0.0)
-    core = (slice(0, sr.shape[1]), slice(0, sr.shape[2]))
+        (coarse,), coarse_valid = _measured(lr_valid, np.asarray(lr, np.float64))
     return Tile(
         sr,
         reference,
         valid,
-        core,
+        (slice(0, sr.shape[1]), slice(0, sr.shape[2])),
         gsd=gsd,
         scale=scale,
-        lr=lr,
-        lr_valid=lr_valid,  # type: ignore[arg-type]
+        lr=coarse,
+        lr_valid=coarse_valid,
         kept={} if kept is None else kept,
     )
+
+
+def _measured(mask: ArrayLike | None, *images: F64) -> tuple[list[F64], Mask]:
+    """Return images C x H x W with 0 where one of them is not finite or the mask is false."""
+    shape_yx = images[0].shape[1:]
+    valid = np.ones(shape_yx, bool) if mask is None else np.asarray(mask, bool)
+    if valid.shape != shape_yx:
+        raise ShapeError(f"the mask has shape {valid.shape}, the images {shape_yx}")
+    for image in images:
+        valid = valid & np.isfinite(image).all(0)
+    return [np.where(valid, image, 0.0) for image in images], valid
 
 
 def cut(image: Tile, size: int, halo: int = HALO) -> Iterator[Tile]:

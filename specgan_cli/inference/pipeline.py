@@ -44,20 +44,10 @@ def run_pipeline(
         Exception: The first error in the order of the tiles, after all threads have ended; nothing
             is written after one.
     """
-    free: queue.SimpleQueue[Predict] = queue.SimpleQueue()
-    for predictor in predictors:
-        free.put(predictor)
-    failed = threading.Event()
+    predict, failed = _whichever_is_free(predictors), threading.Event()
 
     def read_all(group: Sequence[Window]) -> list[TileInput]:
         return [read(window) for window in group]
-
-    def predict(tiles: "Future[list[TileInput]]") -> list[TileResult]:
-        predictor = free.get()
-        try:
-            return predictor(tiles.result())
-        finally:
-            free.put(predictor)
 
     def write_all(results: "Future[list[TileResult]]") -> None:
         try:
@@ -83,6 +73,24 @@ def run_pipeline(
         failed.set()
         for pool in pools:
             pool.shutdown(cancel_futures=True)
+
+
+def _whichever_is_free(
+    predictors: Sequence[Predict],
+) -> Callable[["Future[list[TileInput]]"], list[TileResult]]:
+    """Return what computes a batch, once it is read, with a predictor that no other thread uses."""
+    free: queue.SimpleQueue[Predict] = queue.SimpleQueue()
+    for predictor in predictors:
+        free.put(predictor)
+
+    def predict(tiles: "Future[list[TileInput]]") -> list[TileResult]:
+        predictor = free.get()
+        try:
+            return predictor(tiles.result())
+        finally:
+            free.put(predictor)
+
+    return predict
 
 
 def batches(windows: Iterable[Window], size: int) -> Iterator[list[Window]]:

@@ -32,7 +32,7 @@ from specgan_cli.inference.job import check_overlap
 from specgan_cli.outputs import TIFF, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.bands import BandSpec
-from specgan_cli.raster.grid import Grid, Window, plan_tiles
+from specgan_cli.raster.grid import Window, plan_tiles
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.untagged import warn_of_untagged
 from specgan_cli.resampling.model import UNALIGNED, Alignment
@@ -114,24 +114,55 @@ def align_cube(
     _check(target, picture, [scene_path, cube_path, chosen.cube.table], overwrite)
     rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
     with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:
-        cube.check_placed()
-        check_overlap(scene, cube)
-        warn_of_untagged(scene)
-        part = select(scene.grid, aoi=chosen.aoi, bounds=chosen.bounds, crs=chosen.bounds_crs)
-        found = _found(scene, cube, chosen.alignment)
+        placed = _place(scene, cube, chosen)
         valid = None
-        grid = scene.grid.window(part[0])
         with files.together(), ExitStack() as stack:
             if target is not None:
-                writer = _writer(scene, cube, found, grid, target, chosen, overwrite)
-                stack.enter_context(writer)
-                valid = _write(scene, cube, found, part, writer, progress)
+                writer = stack.enter_context(_writer(placed, target, overwrite))
+                valid = _write(placed, writer, progress)
             if picture is not None:
                 from specgan_cli.pictures.quicklook import draw_quicklook
 
-                png.write(picture, draw_quicklook(scene, cube, found))
-        shape_yx = part[0].shape_yx
-        return _report(scene, cube, found, shape_yx, output, chosen, valid, dry_run, quicklook)
+                png.write(picture, draw_quicklook(scene, cube, placed.alignment))
+        return {
+            **_report(placed),
+            "output": None if output is None else str(output),
+            "quicklook": None if quicklook is None else str(quicklook),
+            "dry_run": dry_run,
+            "valid_share": valid,
+        }
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A cube whose place on a scene is known."""
+
+    scene: Scene
+    """The open scene."""
+    cube: Cube
+    """The open cube."""
+    alignment: Alignment
+    """Where the cube lies."""
+    crop: Window
+    """The part of the scene that is written."""
+    area: Area | None
+    """The area outside which pixels are missing."""
+    options: AlignedCubeOptions
+    """How the cube is written."""
+
+
+def _place(scene: Scene, cube: Cube, options: AlignedCubeOptions) -> _Placed:
+    """Find where a cube lies; where its georeference is trusted, scipy is not imported for it."""
+    cube.check_placed()
+    check_overlap(scene, cube)
+    warn_of_untagged(scene)
+    crop, area = select(scene.grid, aoi=options.aoi, bounds=options.bounds, crs=options.bounds_crs)
+    alignment = UNALIGNED
+    if options.alignment.align:
+        from specgan_cli.alignment.estimate import align
+
+        alignment = align(scene, cube, options.alignment)
+    return _Placed(scene, cube, alignment, crop, area, options)
 
 
 def _check(
@@ -147,15 +178,6 @@ def _check(
         check_ending(target, TIFF, "a GeoTIFF")
     if picture is not None:
         check_ending(picture, [".png"], "a PNG")
-
-
-def _found(scene: Scene, cube: Cube, options: AlignOptions) -> Alignment:
-    """Return how the cube lies; where its georeference is trusted, scipy is not imported for it."""
-    if not options.align:
-        return UNALIGNED
-    from specgan_cli.alignment.estimate import align
-
-    return align(scene, cube, options)
 
 
 def wavelength_metadata(bands: Bands) -> list[BandMetadata]:
@@ -181,22 +203,15 @@ def wavelength_metadata(bands: Bands) -> list[BandMetadata]:
     return items
 
 
-def _writer(
-    scene: Scene,
-    cube: Cube,
-    alignment: Alignment,
-    grid: Grid,
-    output: Path,
-    options: AlignedCubeOptions,
-    overwrite: bool,
-) -> RasterWriter:
+def _writer(placed: _Placed, output: Path, overwrite: bool) -> RasterWriter:
     """Return the writer of the raster, not yet opened."""
+    options = placed.options
     description = Description(
-        grid,
+        placed.scene.grid.window(placed.crop),
         len(CANONICAL_BANDS),
         options.dtype,
         NODATA[options.dtype],
-        tags=_tags(scene, cube, alignment, options),
+        tags=_tags(placed),
         metadata=wavelength_metadata(CANONICAL_BANDS),
     )
     writing = WriteOptions(options.of, options.co, lossy=options.lossy, overwrite=overwrite)
@@ -204,12 +219,7 @@ def _writer(
 
 
 def _write(
-    scene: Scene,
-    cube: Cube,
-    alignment: Alignment,
-    part: tuple[Window, Area | None],
-    writer: RasterWriter,
-    progress: Callable[[str, int, int], None] | None,
+    placed: _Placed, writer: RasterWriter, progress: Callable[[str, int, int], None] | None
 ) -> float:
     """Write the raster window by window, finished but not in place.
 
@@ -218,14 +228,13 @@ def _write(
     """
     from specgan_cli.resampling.cube_on_grid import cube_on_grid
 
-    filled = 0
-    crop, area = part
+    filled, crop, grid = 0, placed.crop, placed.scene.grid
     tiles = plan_tiles(crop.shape_yx, writer.block)
     for done, window in enumerate(tiles, start=1):
         source = window.shifted(crop.row, crop.col)
-        values, valid = cube_on_grid(cube, scene.grid, alignment, CANONICAL_BANDS, source)
-        if area is not None:
-            valid &= area.mask(writer.description.grid.window(window))
+        values, valid = cube_on_grid(placed.cube, grid, placed.alignment, CANONICAL_BANDS, source)
+        if placed.area is not None:
+            valid &= placed.area.mask(writer.description.grid.window(window))
         writer.write(_stored(values, writer.description.dtype), window, valid)
         filled += int(valid.sum())
         if progress is not None:
@@ -241,45 +250,30 @@ def _stored(values: NDArray[np.float32], dtype: str) -> NDArray[Any]:
     return np.asarray(np.rint(np.clip(values * UNITS, -_LIMIT, _LIMIT)), dtype=np.int16)
 
 
-def _tags(
-    scene: Scene, cube: Cube, alignment: Alignment, options: AlignedCubeOptions
-) -> dict[str, str]:
-    tags = {
+def _tags(placed: _Placed) -> dict[str, str]:
+    unit = UNITS if placed.options.dtype == "int16" else 1.0
+    return {
         "TIFFTAG_SOFTWARE": f"specgan {__version__}",
         "SPECGAN_VERSION": __version__,
-        "SPECGAN_INPUT": scene.name,
-        "SPECGAN_HSI": cube.name,
-        "SPECGAN_ALIGNMENT": json.dumps(to_plain(alignment), sort_keys=True),
+        "SPECGAN_INPUT": placed.scene.name,
+        "SPECGAN_HSI": placed.cube.name,
+        "SPECGAN_ALIGNMENT": json.dumps(to_plain(placed.alignment), sort_keys=True),
+        "SCALE": f"{unit:g}",
     }
-    return tags | {"SCALE": f"{UNITS if options.dtype == 'int16' else 1.0:g}"}
 
 
-def _report(
-    scene: Scene,
-    cube: Cube,
-    alignment: Alignment,
-    shape_yx: tuple[int, int],
-    output: str | Path | None,
-    options: AlignedCubeOptions,
-    valid: float | None,
-    dry_run: bool,
-    quicklook: str | Path | None,
-) -> dict[str, Any]:
+def _report(placed: _Placed) -> dict[str, Any]:
+    cube, (rows, cols) = placed.cube, placed.crop.shape_yx
     _, coverage = resampling_matrix(cube.bands, CANONICAL_BANDS, cube.bad)
-    rows, cols = shape_yx
-    width = {"int16": 2, "float32": 4}[options.dtype]
+    width = np.dtype(placed.options.dtype).itemsize
     return {
-        "scene": scene.name,
+        "scene": placed.scene.name,
         "cube": cube.name,
-        "output": None if output is None else str(output),
-        "quicklook": None if quicklook is None else str(quicklook),
-        "dry_run": dry_run,
         "shape_yx": [rows, cols],
         "bands": len(CANONICAL_BANDS),
         "uncompressed_bytes": rows * cols * len(CANONICAL_BANDS) * width,
-        "valid_share": valid,
         "coverage": [round(float(share), 4) for share in coverage],
         "mean_coverage": round(float(coverage.mean()), 4),
         "bad_bands": int(cube.bad.sum()),
-        "alignment": to_plain(alignment),
+        "alignment": to_plain(placed.alignment),
     }
