@@ -198,19 +198,17 @@ def _mix(network: "nn.Module", other: "nn.Module", share: float) -> None:
 
 
 def _build(path: Path, header: Header) -> "SceneNetwork | PublishedNetwork":
-    """Make the header's network; the caller's random state is left as it is."""
+    """Make the header's network without memory or random numbers for its tensors."""
     import torch
 
-    with _constructing(path, header):
+    with _constructing(path, header), torch.device("meta"):
         if header.architecture == "published":
             from specgan.published.network import PublishedNetwork
 
-            with torch.device("meta"):
-                return PublishedNetwork(**header.config)
+            return PublishedNetwork(**header.config)
         from specgan.scene.network import SceneNetwork
 
-        with torch.random.fork_rng(devices=[]):
-            return SceneNetwork(**header.config)
+        return SceneNetwork(**header.config)
 
 
 @contextmanager
@@ -237,7 +235,7 @@ def _fill(
     device: "torch.device | str | None",
     dtype: "torch.dtype | None",
 ) -> None:
-    """Read the tensors of a file into a network that may be on the meta device."""
+    """Read the tensors of a file into a network on the meta device."""
     import torch
     from safetensors.torch import load_file
 

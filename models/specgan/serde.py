@@ -9,6 +9,9 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 T = TypeVar("T")
 
+MOST_SIZE = 4096
+"""The largest number that a network is built of: beyond lie typing errors and damaged files."""
+
 
 def to_plain(value: Any) -> Any:
     """Turn a value into what JSON holds: tuples become lists, not-a-number becomes None.
@@ -112,7 +115,10 @@ def _build_mapping(parts: tuple[Any, ...], value: Any, name: str) -> dict[Any, A
 
 def _build_scalar(kind: type, value: Any, name: str) -> Any:
     if kind is float and isinstance(value, float | int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{name}: a number of so many digits cannot be") from None
     if kind is float and value is None:
         return math.nan
     if type(value) is not kind:
@@ -133,3 +139,36 @@ def short(value: Any) -> str:
 
 def _dotted(name: str, key: str) -> str:
     return f"{name}.{key}" if name else key
+
+
+def check_size(name: str, found: object, least: int = 1) -> None:
+    """Check a number that a network is built of.
+
+    Args:
+        name: What the number is called.
+        found: The number, or what was given in its place.
+        least: The smallest that makes a network.
+
+    Raises:
+        ValueError: It is no whole number from `least` to `MOST_SIZE`.
+    """
+    if type(found) is not int or not least <= found <= MOST_SIZE:
+        raise ValueError(f"{name}: {found!r} should be a whole number from {least} to {MOST_SIZE}")
+
+
+def check_sizes(name: str, found: object, count: int, least: int = 1) -> None:
+    """Check a tuple of such numbers, as `check_size` does one.
+
+    Args:
+        name: What the numbers are called.
+        found: The numbers, or what was given in their place.
+        count: How many there have to be.
+        least: The smallest of them that makes a network.
+
+    Raises:
+        ValueError: They are not `count` whole numbers from `least` to `MOST_SIZE`.
+    """
+    if not isinstance(found, tuple) or len(found) != count:
+        raise ValueError(f"{name}: {found!r} should be a list of {count} whole numbers")
+    for position, value in enumerate(found):
+        check_size(f"{name}.{position}", value, least)

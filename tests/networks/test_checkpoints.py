@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import os
+import shutil
 import stat
 import struct
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.errors import WeightsError
 from specgan.header import Header
 from specgan.published.network import PublishedNetwork
+from support.tiny_networks import tiny_weights
 
 CONFIG = {
     "scale": 32,
@@ -283,12 +285,56 @@ def test_checkpoints_refuse_missing_and_unexpected_tensors(saved: Path) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"scale": 8}, {"colour": 1}, {"features": -8}, {"features": "many"}, {"blocks": [1]}],
+    [
+        {"scale": 8},
+        {"scale": 32.0},
+        {"colour": 1},
+        {"features": -8},
+        {"features": "many"},
+        {"blocks": [1]},
+        {"blocks": -1},
+        {"blocks": 10**9},
+        {"growth": True},
+    ],
 )
 def test_checkpoints_refuse_a_config_that_builds_nothing(saved: Path, config: dict) -> None:
     change_header(saved, config={**CONFIG, **config})
     with pytest.raises(WeightsError, match="config does not describe a published network"):
         checkpoints.load(saved)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"blocks": [1, 1, 1, 1, -1]},
+        {"blocks": [1, 1, 1, 1]},
+        {"blocks": [10**9, 1, 1, 1, 1]},
+        {"channels": [8, 8, 8, 8, 8, 8, 8]},
+        {"channels": [0, 8, 8, 8, 8, 8]},
+        {"guide": 0},
+        {"bank": 1.0},
+        {"bands": -1},
+    ],
+)
+def test_checkpoints_refuse_numbers_that_make_no_scene_network(
+    tmp_path: Path, config: dict
+) -> None:
+    path = tmp_path / "w.safetensors"
+    shutil.copy(tiny_weights(), path)
+    head = checkpoints.read_header(path)
+    change_header(path, config={**head.config, **config})
+    with pytest.raises(WeightsError, match=f"not describe a scene network: {next(iter(config))}"):
+        checkpoints.load(path)
+
+
+def test_sizes_in_a_header_cost_no_memory(tmp_path: Path) -> None:
+    """Networks of these sizes would take hundreds of gigabytes."""
+    path = tmp_path / "w.safetensors"
+    shutil.copy(tiny_weights(), path)
+    head = checkpoints.read_header(path)
+    change_header(path, config={**head.config, "channels": [4096] * 6, "blocks": [50] * 5})
+    with pytest.raises(WeightsError, match="does not hold the network that its header describes"):
+        checkpoints.load(path)
 
 
 @pytest.mark.parametrize(

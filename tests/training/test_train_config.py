@@ -8,6 +8,7 @@ import pytest
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.load import config_from_dict, differences, load_config
 from specgan_cli.training.config.schema import StageConfig
+from specgan_cli.training.recipes.networks import scene_config
 from specgan_cli.training.recipes.schedule import first_step, gan_weight, position, rate_share
 
 
@@ -59,11 +60,31 @@ def test_a_resolved_configuration_reads_back() -> None:
         ("stages.0.lr=0.0", "above 0"),
         ("stages.0.coarser=2.0", "between 0 and 1"),
         ("seed", "key=value"),
+        ("seed=-1", "from 0, below"),
+        (f"seed={2**63}", "from 0, below"),
+        ("optimiser.betas=[-1, 0.9]", r"betas\.0: -1\.0 should be"),
+        ("published.betas=[0.5, 1.0]", r"betas\.1: 1\.0 should be in \[0, 1\)"),
+        ("optimiser.momentum=1.0", "momentum"),
+        ("optimiser.clip=-1.0", "clip: -1.0 should be between 0 and"),
+        ("stages.1.gan=1e308", r"stages\.1\.gan: 1e\+308 should be between"),
+        ("stages.0.warmup=-3", "warmup"),
+        ("stages.0.scale_weights=[-1, 1, 1, 1, 1]", r"scale_weights\.0"),
+        ("validation.samples=-1", "samples"),
+        ("data.hsi_gain=1" + 400 * "0", "so many digits"),
+        ("seed=1" + 5000 * "0", "should be int"),
     ],
 )
 def test_wrong_values_are_named(override: str, words: str) -> None:
     with pytest.raises(TrainingError, match=words):
         load_config(None, (override,))
+
+
+@pytest.mark.parametrize(
+    "option", ["blocks=[1, 1, 1, 1, -1]", "channels=[8, 8]", "guide=0", "bank=100000000000000"]
+)
+def test_numbers_that_make_no_network_are_named(option: str) -> None:
+    with pytest.raises(TrainingError, match=rf"network\.options\.{option.split('=')[0]}"):
+        scene_config(load_config(None, (f"network.options.{option}",)), bands=48)
 
 
 def test_the_published_recipe_takes_the_published_scales_and_batches() -> None:
@@ -76,9 +97,10 @@ def test_the_published_recipe_takes_the_published_scales_and_batches() -> None:
 def test_files_that_are_no_toml_are_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"missing\.toml"):
         load_config(tmp_path / "missing.toml")
-    (tmp_path / "bad.toml").write_text("a = = 1")
-    with pytest.raises(TrainingError, match=r"bad\.toml is not valid TOML"):
-        load_config(tmp_path / "bad.toml")
+    for text in ("a = = 1", "seed = 1" + 5000 * "0"):
+        (tmp_path / "bad.toml").write_text(text)
+        with pytest.raises(TrainingError, match=r"bad\.toml is not valid TOML"):
+            load_config(tmp_path / "bad.toml")
 
 
 def test_differences_name_dotted_keys() -> None:

@@ -93,8 +93,11 @@ def import_published(tensors: Mapping[str, Tensor], source: str = "") -> Importe
     """
     part = _network_part(tensors)
     config = _network_config(part)
-    with torch.device("meta"):
-        network = PublishedNetwork(**config)
+    try:
+        with torch.device("meta"):
+            network = PublishedNetwork(**config)
+    except ValueError as error:
+        raise WeightsError(f"this is no published SpecGAN checkpoint: {error}") from error
     conversion = convert(part, network, NETWORK_RULES)
     if conversion.problems():
         raise WeightsError(

@@ -12,6 +12,7 @@ from specgan.header import Header
 from specgan.layers import bilinear_up, check_tensors
 from specgan.published.bank import OUT_SIZE, PublishedBank, bank_channels
 from specgan.published.fusion import PublishedFusion, conv3
+from specgan.serde import check_size
 
 INPUT_HALF_RANGE = 0.25
 """The published code scales its 51 input bands to [-0.25, 0.25], its RGB output to [-1, 1]."""
@@ -92,7 +93,7 @@ class PublishedNetwork(nn.Module):
         blocks: Dense blocks in a branch.
 
     Raises:
-        ValueError: Another scale than 16 and 32.
+        ValueError: Another scale than 16 and 32, or sizes that make no network.
     """
 
     header: Header
@@ -109,6 +110,11 @@ class PublishedNetwork(nn.Module):
         blocks: int = 8,
     ) -> None:
         super().__init__()
+        check_size("scale", scale)
+        check_size("features", features, least=8)
+        sizes = {"fusion_channels": fusion_channels, "growth": growth, "layers": layers}
+        for name, size in {**sizes, "blocks": blocks}.items():
+            check_size(name, size)
         if scale not in (16, 32):
             raise ValueError(f"the published network exists for scales 16 and 32, not {scale!r}")
         self.scale = scale

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from specgan.serde import check_size, check_sizes
+
 OCTAVES = 5
 
 
@@ -19,6 +21,13 @@ class SceneConfig:
     """Channels of the spectral features."""
     bank: int = 16
     """Channels of each octave's latent bank."""
+
+    def __post_init__(self) -> None:
+        check_size("bands", self.bands, least=0)
+        check_size("guide", self.guide)
+        check_size("bank", self.bank)
+        check_sizes("channels", self.channels, count=OCTAVES + 1)
+        check_sizes("blocks", self.blocks, count=OCTAVES, least=0)
 
 
 BASE = SceneConfig()

@@ -38,6 +38,9 @@ class SceneNetwork(nn.Module):
     """SpecGAN for whole scenes: one network for x2, x4, x8, x16 and x32.
 
     Built from the numbers of `SceneConfig`, given as keywords.
+
+    Raises:
+        ValueError: Numbers that make no network.
     """
 
     scale = 2**OCTAVES

@@ -1,10 +1,19 @@
 """Checks of a training configuration's values against each other."""
 
+from typing import Any
+
+from specgan.serde import short
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.schema import StageConfig, TrainConfig
 
 METRICS = ("l1", "psnr", "ssim", "lr_psnr", "perceptual")
 SCALES = (2, 4, 8, 16, 32)
+
+MOST = 1e9
+"""The largest number in a configuration, but for the seed."""
+
+SEEDS = 2**63
+"""Seeds are below this."""
 
 
 def check(config: TrainConfig) -> None:
@@ -16,6 +25,9 @@ def check(config: TrainConfig) -> None:
     Raises:
         TrainingError: A value is out of range; the message names its key and what is allowed.
     """
+    if not 0 <= config.seed < SEEDS:
+        raise TrainingError(f"seed: {config.seed} should be a whole number from 0, below 2**63")
+    _in_range("", {key: value for key, value in config.to_dict().items() if key != "seed"})
     _positive("checkpoint_every", config.checkpoint_every)
     _positive("log_every", config.log_every)
     _positive("data.workers", config.data.workers)
@@ -27,8 +39,7 @@ def check(config: TrainConfig) -> None:
         raise TrainingError("data.sources: give at least one group, with weights of 0 or more")
     if not sum(source.weight for source in config.data.sources) > 0:
         raise TrainingError("data.sources: one weight at least must be above 0")
-    if not 0 <= config.optimiser.ema < 1:
-        raise TrainingError(f"optimiser.ema: {config.optimiser.ema} should be in [0, 1)")
+    _check_decays(config)
     if config.validation.best not in METRICS:
         known = ", ".join(METRICS)
         raise TrainingError(f"validation.best: {config.validation.best!r} is none of {known}")
@@ -38,6 +49,29 @@ def check(config: TrainConfig) -> None:
         _check_published(config)
     else:
         _check_stages(config)
+
+
+def _in_range(name: str, value: Any) -> None:
+    """Check every number of a configuration; none of them has a use below 0 or beyond `MOST`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _in_range(f"{name}.{key}" if name else key, inner)
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            _in_range(f"{name}.{position}", inner)
+    elif isinstance(value, int | float) and not 0 <= value <= MOST:
+        raise TrainingError(f"{name}: {short(value)} should be between 0 and {MOST:.0e}")
+
+
+def _check_decays(config: TrainConfig) -> None:
+    """Check what averages decay by: 1 would never let go, and less than 0 is none."""
+    optimiser = config.optimiser
+    decays = {"optimiser.ema": optimiser.ema, "optimiser.momentum": optimiser.momentum}
+    for name, betas in (("optimiser", optimiser.betas), ("published", config.published.betas)):
+        decays |= {f"{name}.betas.{position}": beta for position, beta in enumerate(betas)}
+    for name, value in decays.items():
+        if not 0 <= value < 1:
+            raise TrainingError(f"{name}: {value} should be in [0, 1)")
 
 
 def _check_published(config: TrainConfig) -> None:

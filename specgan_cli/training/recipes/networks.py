@@ -109,7 +109,7 @@ def scene_config(config: TrainConfig, bands: int) -> SceneConfig:
     """Return the numbers of the scene network: the preset, its options and the bands.
 
     Raises:
-        TrainingError: An option is unknown.
+        TrainingError: An option is unknown, or a number that makes no network.
     """
     options: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
@@ -121,7 +121,10 @@ def scene_config(config: TrainConfig, bands: int) -> SceneConfig:
         raise TrainingError(
             f"network.options: unknown {wrong}; known are {', '.join(sorted(known))}"
         )
-    return dataclasses.replace(PRESETS[config.network.size], bands=bands, **options)
+    try:
+        return dataclasses.replace(PRESETS[config.network.size], bands=bands, **options)
+    except ValueError as error:
+        raise TrainingError(f"network.options.{error}") from error
 
 
 def _described(network: torch.nn.Module, wanted: SceneConfig) -> str:

@@ -21,7 +21,7 @@ from specgan.objectives.perceptual import Backbone
 from specgan.published.discriminator import PublishedDiscriminator
 from specgan.published.network import PublishedNetwork
 from specgan_cli.datasets.manifest import Statistics
-from specgan_cli.errors import TrainingError
+from specgan_cli.errors import DAMAGE, TrainingError
 from specgan_cli.training.config.schema import PublishedConfig, TrainConfig
 from specgan_cli.training.data.batch import Batch, Kind, SamplingSpec
 from specgan_cli.training.data.crop import Standardization
@@ -226,8 +226,8 @@ def make_published_recipe(
     options = config.network.options
     try:
         network = PublishedNetwork(scale=config.network.scale, **options)
-    except TypeError as error:
-        raise TrainingError(f"network.options: {error}") from error
+    except DAMAGE as error:  # sizes that make no network, or one that this machine cannot hold
+        raise TrainingError(f"network.options: {' '.join(str(error).split())[:200]}") from error
     if init:
         found = checkpoints.load(init)
         try:
