@@ -85,7 +85,7 @@ class UpscaleReport:
         rows, cols = self.shape_yx
         text = (
             f"{self.output}: {cols} x {rows} pixels from bands {','.join(map(str, self.bands))} "
-            f"in {self.seconds:.1f} s on {', '.join(self.devices)}"
+            f"in {self.seconds:.1f} s on {', '.join(self.devices)} by {self.runtime}"
         )
         return text if self.alignment is None else f"{text}; {describe_alignment(self.alignment)}"
 

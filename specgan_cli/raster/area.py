@@ -88,12 +88,14 @@ def read_area(text: str, crs: str | None = None) -> Area:
 
     Args:
         text: Path of a GeoJSON file or a GeoPackage (`FILE:LAYER` where several have polygons), or
-            WKT (with `SRID=4326;` before it, if so).
+            WKT (with `SRID=4326;` before it, if so), or a file of it.
         crs: CRS of WKT; None for that of the scene.
 
     Raises:
-        RasterError: There is no polygon in it.
+        RasterError: There is no polygon in it, or `crs` is given beside a CRS of its own.
     """
+    if not text.strip():
+        raise RasterError("--aoi is empty; give polygons as GeoJSON, GeoPackage or WKT")
     name = f"--aoi {text[:57] + '...' if '(' in text and len(text) > 60 else text}"
     files.check_regular(text)
     try:
@@ -110,6 +112,8 @@ def read_area(text: str, crs: str | None = None) -> Area:
         raise RasterError(f"{name}: is a damaged GeoPackage: {error}") from error
     if not all(polygons) or not polygons or min(len(ring) for p in polygons for ring in p) < 4:
         raise RasterError(f"{name}: holds no polygon; give one, of closed rings")
+    if found and crs:
+        raise RasterError(f"{name}: has a CRS of its own; leave --bounds-crs out")
     if not all(map(math.isfinite, itertools.chain(*_points(polygons)))):
         raise RasterError(f"{name}: holds coordinates that are no numbers; give finite ones")
     return Area(name, tuple(polygons), parse_crs(found or crs))
@@ -156,7 +160,7 @@ def select(
         RasterError: The area or its CRS cannot be read.
         MismatchError: The part lies outside the grid.
     """
-    area = read_area(aoi, crs).on(grid) if aoi else None
+    area = None if aoi is None else read_area(aoi, crs).on(grid)
     rows, cols = grid.shape_yx
     there = "bounds " + ",".join(f"{x:.10g}" for x in grid.bounds)
     if window is not None:
@@ -166,14 +170,24 @@ def select(
     elif bounds is not None:
         box = box_area(bounds, crs)
         wanted, asked = box.on(grid).window(grid), box.name
+        there += _if_degrees(box, grid)
     elif area is not None:
         wanted, asked = area.window(grid), f"{area.name} (bounds {area.extent})"
+        there += _if_degrees(area, grid)
     else:
         return grid.full_window, None
     part = wanted.intersection(grid.full_window)
     if part is None or (area is not None and not area.mask(grid.window(part)).any()):
         raise MismatchError(f"{asked} lies outside the scene, which has {there}")
     return part, area
+
+
+def _if_degrees(area: Area, grid: Grid) -> str:
+    """Return advice for coordinates that look like degrees where the scene's are none."""
+    small = all(abs(x) <= 180 and abs(y) <= 90 for x, y in _points(area.polygons))
+    if not small or grid.crs is None or grid.crs.is_geographic or area.crs not in (None, grid.crs):
+        return ""
+    return "; if these are degrees, say so with --bounds-crs EPSG:4326"
 
 
 def _points(polygons: Sequence[Polygon]) -> Iterator[tuple[float, float]]:

@@ -77,6 +77,33 @@ def test_geojson_is_lon_lat_and_wkt_is_the_scenes(tmp_path: Path) -> None:
     assert read_area(wkt, "EPSG:4326").crs == CRS.from_epsg(4326)
 
 
+def test_wkt_may_lie_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.wkt").write_text(
+        "\ufeffSRID=32618;POLYGON ((1000 2000, 1030 2000, 1000 1970,\n1000 2000))\n"
+    )
+    area = read_area(str(tmp_path / "a.wkt"))
+    assert points(area) == TRIANGLE
+    assert area.crs == CRS.from_epsg(32618)
+
+
+def test_a_second_crs_beside_that_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.geojson").write_text(json.dumps(polygon(TRIANGLE)))
+    for text in (str(tmp_path / "a.geojson"), "SRID=32618;POLYGON ((0 0, 1 0, 1 1, 0 0))"):
+        with pytest.raises(RasterError, match="has a CRS of its own; leave --bounds-crs out"):
+            read_area(text, "EPSG:4326")
+
+
+def test_degrees_in_a_projected_scene_are_noticed() -> None:
+    hint = "if these are degrees, say so with --bounds-crs EPSG:4326"
+    with pytest.raises(MismatchError, match=hint):
+        select(GRID, bounds=(-75.1, 10.0, -75.0, 10.1))
+    with pytest.raises(MismatchError, match=hint):
+        select(GRID, aoi="POLYGON ((10 20, 11 20, 11 21, 10 20))")
+    with pytest.raises(MismatchError) as raised:
+        select(GRID, bounds=(-75.1, 10.0, -75.0, 10.1), crs="EPSG:4326")
+    assert "degrees" not in str(raised.value)
+
+
 def test_a_pixel_that_is_touched_belongs_to_the_area() -> None:
     window, area = select(GRID, aoi="POLYGON ((1012 1988, 1031 1988, 1012 1969, 1012 1988))")
     assert window == Window(1, 1, 3, 3)
@@ -123,6 +150,7 @@ def test_rotated_grids_mask_the_pixels_that_lie_there() -> None:
 @pytest.mark.parametrize(
     ("aoi", "message"),
     [
+        ("", "is empty; give polygons"),
         ("POINT (1 2)", "holds no polygon"),
         ("POLYGON ((1 2, 3", "neither WKT nor a file"),
         ("POLYGON ((1 2, 3 4))", "holds no polygon"),

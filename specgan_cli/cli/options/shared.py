@@ -74,7 +74,7 @@ def area_options(
             "--aoi",
             metavar="FILE|WKT",
             help=f"{form}Polygons of the part, nodata outside: GeoJSON, GeoPackage (FILE[:LAYER]), "
-            "WKT.",
+            "WKT or a file of it.",
         ),
         option(
             "--bounds",
@@ -95,9 +95,9 @@ def check_area(given: Mapping[str, Any]) -> None:
     Raises:
         click.UsageError: As said.
     """
-    if given["bounds"] and given["aoi"]:
+    if given["bounds"] and given["aoi"] is not None:
         raise click.UsageError("give --bounds or --aoi, not both")
-    if given["bounds_crs"] and not (given["bounds"] or given["aoi"]):
+    if given["bounds_crs"] and not given["bounds"] and given["aoi"] is None:
         raise click.UsageError("--bounds-crs goes with --bounds, or with WKT as --aoi")
 
 

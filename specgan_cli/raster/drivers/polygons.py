@@ -29,8 +29,8 @@ def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
     """Read the polygons of a file, or of WKT.
 
     Args:
-        text: A GeoJSON file, a GeoPackage (`FILE:LAYER` where several layers have polygons), or
-            WKT.
+        text: A GeoJSON file, a GeoPackage (`FILE:LAYER` where several layers have polygons),
+            WKT, or a file of it.
 
     Returns:
         The polygons, none for what holds other shapes, and their CRS as far as they say it.
@@ -43,12 +43,13 @@ def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
             what is damaged; of GeoJSON it names the entry.
     """
     if wkt := _WKT.fullmatch(text):
-        crs = f"EPSG:{wkt[1]}" if wkt[1] else None
-        return (_wkt(wkt[4], bool(wkt[2])) if wkt[3].upper() == "POLYGON" else []), crs
+        return _of_wkt(wkt)
     path, layer = _layer(text)
     content = path.read_bytes()
     if content[:16] == _SQLITE:
         return _geopackage(path, layer)
+    if wkt := _WKT.fullmatch(content.decode("utf-8-sig", "replace")):
+        return _of_wkt(wkt)
     if content.lstrip()[:1] in (b"{", b"\xef") and content:
         return _geojson(json.loads(content))
     raise RasterError(
@@ -97,6 +98,11 @@ def _rings(values: Sequence[Sequence[Sequence[float]]], where: str) -> Polygon:
         if short is not None:
             raise ValueError(f"{where}.{number}.{short}: a point should have two numbers")
     return [[(point[0], point[1]) for point in ring] for ring in values]
+
+
+def _of_wkt(match: re.Match[str]) -> tuple[list[Polygon], str | None]:
+    crs = f"EPSG:{match[1]}" if match[1] else None
+    return (_wkt(match[4], bool(match[2])) if match[3].upper() == "POLYGON" else []), crs
 
 
 def _wkt(text: str, multi: bool) -> list[Polygon]:
