@@ -1,1 +1,1 @@
-"""Command line of specgan: prepare, train, upscale, evaluate, models."""
+"""What specgan does with scenes, cubes and datasets; `cli` is its command line."""

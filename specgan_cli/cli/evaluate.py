@@ -20,6 +20,24 @@ Examples:
   specgan evaluate --sr out.tif --reference truth.tif --lr scene.tif --fail-under psnr=24
 """
 
+OF_RASTERS = {
+    "lr": "--lr",
+    "value_range": "--range",
+    "sr_range": "--sr-range",
+    "bands": "--bands",
+    "src_nodata": "--src-nodata",
+}
+"""Options that mean nothing for a dataset, by parameter."""
+
+OF_DATASETS = {
+    "weights": "--weights",
+    "probe": "--probe",
+    "ablate": "--ablate",
+    "limit": "--limit",
+    "fidelity": "--fidelity",
+}
+"""Options that mean nothing for rasters, by parameter."""
+
 
 class Threshold(ParamType):
     """METRIC=VALUE."""
@@ -112,13 +130,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     callback=options.by_raster,
     help="Nodata of the rasters, or of one: sr=0, lr=none; repeat for more.",
 )
-@click.option(
-    "--fidelity",
-    type=options.Float(0, 1),
-    default=0.0,
-    show_default=True,
-    help="0 full detail, 1 the second set of weights, trained for means.",
-)
+@options.fidelity
 @options.device
 @options.threads
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for the report.")
@@ -167,15 +179,7 @@ def _check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("give a DATASET, or --sr and --reference")
     if rasters and not (given["sr"] and given["reference"]):
         raise click.UsageError("--sr and --reference go together")
-    if given["dataset"]:
-        names = [
-            name for name in ("lr", "value_range", "sr_range", "bands", "src_nodata") if given[name]
-        ]
-    else:
-        names = ["weights", "probe", "ablate", "limit"]
-    if names := [name for name in names if given[name]]:
-        flags = ", ".join(
-            "--" + name.replace("value_range", "range").replace("_", "-") for name in names
-        )
+    unfit = OF_RASTERS if given["dataset"] else OF_DATASETS
+    if flags := ", ".join(flag for name, flag in unfit.items() if given[name]):
         kind = "rasters" if given["dataset"] else "a DATASET"
         raise click.UsageError(f"{flags}: only for {kind}")

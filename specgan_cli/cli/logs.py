@@ -119,7 +119,7 @@ def set_up_logging(state: Mapping[str, Any]) -> None:
     """Send log records where the user wants them.
 
     Args:
-        state: The values of `WATCHING` by name.
+        state: The values of `watching_options` by name.
     """
     logging.addLevelName(NOTICE, "NOTICE")
     as_json = state.get("log_format") == "json"

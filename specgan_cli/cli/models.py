@@ -113,29 +113,16 @@ def import_model(
 @click.option(
     "-o", "--output", type=options.LocalPath(), required=True, help="NAME.onnx or NAME.pt2."
 )
-@click.option(
-    "-x",
-    "--scale",
-    type=options.Factor(),
-    default=32,
-    show_default=True,
-    help="Output pixels per input pixel along one axis.",
-)
+@options.scale
 @click.option(
     "--gsd",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Float(min=0, min_open=True),
     default=3.2,
     show_default=True,
     help="The input pixel in metres.",
 )
 @click.option("--full", is_flag=True, help="Take cube, pixel size, noise and context as inputs.")
-@click.option(
-    "--fidelity",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="0 full detail, 1 the second set of weights, trained for means.",
-)
+@options.fidelity
 @options.overwrite
 @options.json_output
 def export(**given: Any) -> None:

@@ -54,8 +54,8 @@ def prepare(ctx: click.Context, /, inputs: tuple[str, ...], **given: Any) -> Non
 
     With --hsi, the cube is aligned to the scene RGB and written on its grid.  Without, PAIRS make a
     dataset: CSV lists (columns rgb, hsi, group, split, label, gsd, hsi_kind, wavelengths,
-    hsi_scale, nodata, bands; only rgb is needed), folders of images, single images, or folders that
-    hold train|valid|test with RGBHR and HSI.
+    hsi_scale, hsi_gsd, nodata, bands; only rgb is needed), folders of images, single images, or
+    folders that hold train|valid|test with RGBHR and HSI.
     """
     _check_usage(ctx, inputs, given)
     if given["check"]:

@@ -118,6 +118,14 @@ def test_graph_says_what_deepness_asks(tmp_path: Path) -> None:
     assert metadata["weights_sha256"] == checkpoints.sha256(tiny_weights())
 
 
+@pytest.mark.parametrize("option", ["--gsd", "--fidelity"])
+def test_export_refuses_what_is_no_number(option: str, tmp_path: Path) -> None:
+    done = specgan("models", "export", tiny_weights(), option, "nan", "-o", tmp_path / "net.pt2")
+    assert done.code == 2
+    assert "'nan' is not a finite number" in done.stderr
+    assert not (tmp_path / "net.pt2").exists()
+
+
 def test_export_refuses_other_endings_and_taken_names(tmp_path: Path) -> None:
     done = specgan("models", "export", tiny_weights(), "-o", tmp_path / "net.bin")
     assert (done.code, done.stdout) == (1, "")

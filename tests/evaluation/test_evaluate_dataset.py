@@ -197,6 +197,20 @@ def test_dataset_and_rasters_do_not_go_together(folder: Path) -> None:
     assert specgan("evaluate", "--sr", "a.tif").code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("ds", "--lr", "a.tif", "--range", "0,1"), "--lr, --range: only for rasters"),
+        (("--sr", "a", "--reference", "b", "--probe"), "--probe: only for a DATASET"),
+        (("--sr", "a", "--reference", "b", "--fidelity", "0.5"), "--fidelity: only for a DATASET"),
+    ],
+)
+def test_options_of_the_other_form_are_refused(words: tuple[str, ...], message: str) -> None:
+    outcome = specgan("evaluate", *words)
+    assert outcome.code == 2
+    assert message in outcome.stderr
+
+
 def test_without_a_model_the_perceptual_column_is_empty_and_says_why(folder: Path) -> None:
     outcome = specgan(
         *("evaluate", folder, "--weights", tiny_weights(), "-x", "8", "--limit", "1", "--json"),

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from specgan_cli.cli.options.values import BandNames, KeyValue, Nodata, Numbers
+from specgan_cli.cli.options.values import BandNames, Factor, Float, KeyValue, Nodata, Numbers
 from specgan_cli.threads import use_threads
 
 Command = Callable[..., Any]
@@ -119,6 +119,21 @@ json_output: Decorator = click.option(
 )
 dry_run: Decorator = click.option(
     "--dry-run", is_flag=True, help="Say what would be done, and do nothing."
+)
+scale: Decorator = click.option(
+    "-x",
+    "--scale",
+    type=Factor(),
+    default=32,
+    show_default=True,
+    help="Output pixels per input pixel along one axis.",
+)
+fidelity: Decorator = click.option(
+    "--fidelity",
+    type=Float(0, 1),
+    default=0.0,
+    show_default=True,
+    help="0 full detail, 1 the second set of weights, trained for means.",
 )
 device: Decorator = click.option(
     "--device",

@@ -44,14 +44,7 @@ _OPTIONS: tuple[options.Decorator, ...] = (
     click.option(
         "--hsi-origin", type=options.Numbers(2), help="Outer corner x,y of the cube's first pixel."
     ),
-    click.option(
-        "-x",
-        "--scale",
-        type=options.Factor(),
-        default=32,
-        show_default=True,
-        help="Output pixels per input pixel along one axis.",
-    ),
+    options.scale,
     click.option(
         "--weights",
         default="specgan-scene",
@@ -80,13 +73,7 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         show_default=True,
         help="Seed of invented detail.",
     ),
-    click.option(
-        "--fidelity",
-        type=options.Float(0, 1),
-        default=0.0,
-        show_default=True,
-        help="0 full detail, 1 the second set of weights, trained for means.",
-    ),
+    options.fidelity,
     click.option(
         "--tile",
         type=options.Auto(),
