@@ -357,6 +357,16 @@ def test_secrets_stay_out_of_the_tags() -> None:
     assert told == "specgan upscale https://host/a.tif --co A=B"
 
 
+@pytest.mark.parametrize(
+    "words", ["-o out.tif", "-oout.tif", "-qo out.tif", "-vvoout.tif", "-q -o out.tif", "-vvv -oo"]
+)
+def test_where_the_output_goes_stays_out_of_the_tags_in_every_form(words: str) -> None:
+    from specgan_cli.inference.output.tags import shown_command
+
+    told = shown_command(["specgan", "upscale", *words.split(), "a.tif", "-x", "4", "--of", "COG"])
+    assert told == "specgan upscale a.tif -x 4 --of COG"
+
+
 def test_a_closed_pipe_ends_quietly(uint8_scene: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "specgan_cli"]
     command += words(uint8_scene, tmp_path / "out.tif", "--json", "-q")

@@ -17,7 +17,6 @@ _SECRET = re.compile(
 
 # Options that say where results go (each takes a value), and how the run is started and watched.
 _ELSEWHERE = {
-    "-o",
     "--output",
     "--out-dir",
     "--preview",
@@ -33,13 +32,12 @@ _WATCHING = {
     "--overwrite",
     "--json",
     "--skip-existing",
-    "-v",
-    "-vv",
     "--verbose",
-    "-q",
     "--quiet",
     "--debug",
 }
+# Their short forms, one by one or together: -o out.tif, -oout.tif, -qo out.tif, -vv.
+_SHORT = re.compile(r"-[vq]*(?:o(?P<output>.*)|[vq])")
 
 
 def job_tags(job: Job, weights_sha256: str) -> dict[str, str]:
@@ -85,6 +83,8 @@ def shown_command(words: Sequence[str]) -> str:
         name, _, value = word.partition("=")
         if skip:
             skip = False
+        elif short := _SHORT.fullmatch(word):
+            skip = short["output"] == ""
         elif name in _ELSEWHERE:
             skip = not value
         elif word not in _WATCHING:
