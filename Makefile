@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
-EXTRAS := test,train,hdf5,distributed,xarray,onnx
+EXTRAS := test,train,hdf5,distributed,xarray,onnx,openvino
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
 .PHONY: help venv demo test check lint types tests quick wheel test-wheel docs sample clean

@@ -38,6 +38,7 @@ EXTRAS = {
     "xarray": f'"$VENV_PYTHON" -c \'{XARRAY}\' "$CLONE/sample_data/scene.tif"',
     "hdf5": '"$VENV_PYTHON" -c "import h5py, specgan"',
     "onnx": f"{CLI} models export specgan-scene -x 2 -o net.onnx",
+    "openvino": f"{SCENE} -o openvino.tif --runtime openvino",
     "docs": '"$VENV_PYTHON" -m mkdocs build --strict -q -f "$CLONE/mkdocs.yml" -d "$PWD/site"',
     "test": '"$VENV_PYTHON" -m pytest -q -c "$CLONE/pyproject.toml" "$CLONE/tests/raster"',
 }

@@ -74,8 +74,20 @@ def cli(words: list[str], folder: Path, **variables: str) -> tuple[float, float,
     return spent, wall, done.stdout
 
 
+def graph_runtimes() -> dict[str, tuple[str, str]]:
+    """Return the runtimes beside torch that are installed: their words for `upscale`, by name."""
+    from specgan_cli.inference.predictors.runtime import GRAPHS, computes_bfloat16
+
+    found = {"ONNX Runtime": ("onnx", "float32")}
+    if GRAPHS["openvino"].installed:
+        found["OpenVINO"] = ("openvino", "float32")
+        if computes_bfloat16():
+            found["OpenVINO in bfloat16"] = ("openvino", "bfloat16")
+    return found
+
+
 def runtime(folder: Path, options: argparse.Namespace) -> list[Row]:
-    """Bare network on the usual tile at x8 and x32: eager torch over ONNX Runtime."""
+    """Bare network on the usual tile at x8 and x32: eager torch over every other runtime."""
     import torch
 
     from specgan_cli.inference.engine import make_engines
@@ -92,10 +104,11 @@ def runtime(folder: Path, options: argparse.Namespace) -> list[Row]:
 
     torch.set_num_threads(options.threads)
     scene, rows = make_scene(folder / "tile.tif", 128), []
+    names = {"torch": ("torch", "float32"), **graph_runtimes()}
     for scale in (8, 32):
         calls = []
-        for name in ("torch", "onnx"):
-            compute = ComputeOptions(scale=scale, device="cpu", runtime=name)
+        for name, dtype in names.values():
+            compute = ComputeOptions(scale=scale, device="cpu", runtime=name, dtype=dtype)
             request = UpscaleRequest(InputOptions(str(scene)), compute, OutputOptions(folder / "o"))
             networks = load_networks(compute)
             with open_job(request, networks.weights) as job:
@@ -107,13 +120,14 @@ def runtime(folder: Path, options: argparse.Namespace) -> list[Row]:
             [_spent(engine.finest, tiles) for engine, tiles in calls]
             for _ in range(1 + options.runs)
         ]
-        ratios = [eager / graph for eager, graph in turns[1:]]
-        eager, graph = (statistics.median(times) for times in zip(*turns[1:], strict=True))
         pixels = (TILES[scale] * scale) ** 2 / 1e6
-        text = (
-            f"{eager / pixels:.2f} / {graph / pixels:.2f} s a Mpx = {statistics.median(ratios):.2f}"
-        )
-        rows.append((f"x{scale}: eager torch / ONNX Runtime", text, "1.8" if scale == 32 else ""))
+        eager, *others = zip(*turns[1:], strict=True)
+        for name, graph in zip(list(names)[1:], others, strict=True):
+            ratio = statistics.median(a / b for a, b in zip(eager, graph, strict=True))
+            a, b = (statistics.median(times) / pixels for times in (eager, graph))
+            target = ("3" if "bfloat16" in name else "1.8") if scale == 32 else ""
+            text = f"{a:.2f} / {b:.2f} s a Mpx = {ratio:.2f}"
+            rows.append((f"x{scale}: eager torch / {name}", text, target))
     return rows
 
 

@@ -13,7 +13,7 @@ from specgan_cli.raster.scene import redact
 DType = Literal["float32", "float64", "bfloat16", "float16"]
 """The types that a network can compute in."""
 
-Runtime = Literal["auto", "torch", "onnx"]
+Runtime = Literal["auto", "torch", "onnx", "openvino"]
 """The libraries that can compute a network."""
 
 SCALES = (2, 4, 8, 16, 32)
@@ -100,8 +100,8 @@ class ComputeOptions:
     """The type that the network computes in."""
 
     runtime: Runtime = "auto"
-    """What computes the network: torch, or ONNX Runtime on the CPU; auto for ONNX Runtime where it
-    is installed and worth its start."""
+    """What computes the network: torch, or ONNX Runtime or OpenVINO on the CPU; auto for one of
+    these where it is installed and worth its start."""
 
     seed: int = 0
     """Seed of the noise."""

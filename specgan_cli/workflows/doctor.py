@@ -28,6 +28,7 @@ EXTRAS = {
     "train": (("tensorboard",), "TensorBoard beside metrics.jsonl"),
     "xarray": (("rioxarray",), "DataArrays in Python"),
     "onnx": (("onnx", "onnxruntime"), "models export NAME.onnx, and upscale --runtime onnx"),
+    "openvino": (("onnx", "openvino"), "upscale --runtime openvino"),
 }
 """Packages of each extra, and what it is for."""
 

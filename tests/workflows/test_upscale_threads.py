@@ -10,6 +10,7 @@ import rasterio
 import torch
 
 from specgan_cli.inference import engine
+from specgan_cli.inference.predictors.runtime import GRAPHS
 from support.command import specgan
 from support.rasters import write_cube
 from support.tiny_networks import tiny_published, tiny_weights
@@ -62,15 +63,15 @@ def output(scene: Path, runtime: str) -> bytes:
     return scene.with_name("out.tif").read_bytes()
 
 
-@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+@pytest.mark.parametrize("runtime", ["torch", "onnx", "openvino"])
 def test_two_tiles_at_once_write_the_bytes_of_one_after_the_other(
     uint8_scene: Path,
     runtime: str,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    if runtime == "onnx":
-        pytest.importorskip("onnxruntime")
+    if runtime in GRAPHS:
+        pytest.importorskip(GRAPHS[runtime].package)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     alone = output(uint8_scene, runtime)
     request.getfixturevalue("given")

@@ -20,7 +20,7 @@ class EnhanceOptions(TypedDict, total=False):
     weights: str
     device: str
     dtype: Literal["float32", "float64", "bfloat16", "float16"]
-    runtime: Literal["auto", "torch", "onnx"]
+    runtime: Literal["auto", "torch", "onnx", "openvino"]
     seed: int
     fidelity: float
     tile: int

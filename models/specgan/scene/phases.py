@@ -4,8 +4,10 @@ Runtimes keep features in blocks of channels, and leave that layout for whatever
 convolution.  So every octave computes its fine grid as channels of the coarse one: the convolution
 to RGB is one on the coarse grid whose channels are the four pixels (phases) of each 2 x 2 block,
 means of blocks are means of channels, and only RGB is laid out by pixels, with what the next octave
-takes of the features.  Pixels are taken off the features by convolutions, too.  Eager torch gains
-nothing by it; ONNX Runtime takes a quarter less time at x32.
+takes of the features.  Pixels are taken off the features by convolutions, too.  Sizes are those of
+the image: OpenVINO asks a convolution for its size before the activation that follows, and could
+not compute both in one.  Eager torch gains nothing by it; ONNX Runtime takes a quarter less time at
+x32.
 """
 
 import copy
@@ -78,7 +80,10 @@ class PhaseOctave(nn.Module):
         held = (margins.up[level] - margins.detail[level]) // 2
         detail = F.conv2d(crop(fine, held - 1), self.weight, self.bias)  # [N 12 H W]
         fixed = self._keep_coarse(detail.to(image.dtype), image, margins)
-        return x if self.last else _lay_out(fine, margins.up[level] - margins.feature[level]), fixed
+        if self.last:
+            return x, fixed
+        sides = _inner(image, margins.image[level - 1] - margins.up[level] // 2)
+        return _lay_out(fine, sides, margins.up[level] - margins.feature[level]), fixed
 
     def _cut(self, image: Tensor, margin: int) -> Tensor:
         """Take pixels off every side as convolutions do, in their layout."""
@@ -95,17 +100,19 @@ class PhaseOctave(nn.Module):
         """
         level = self.inner.level
         held, around = margins.image[level - 1], margins.detail[level] // 2
-        rest = crop(coarse, held - around) - _blocks(detail).mean(dim=2)
+        sides = _inner(coarse, held - around)
+        rest = crop(coarse, held - around) - _blocks(detail, sides).mean(dim=2)
         assert isinstance(self.kernel, Tensor)
         smooth = F.conv2d(rest, self.kernel.to(rest.dtype))
-        proposal = _blocks((smooth + crop(detail, REACH)).clamp(-1, 1))
+        sides = _inner(coarse, held - around + REACH)
+        proposal = _blocks((smooth + crop(detail, REACH)).clamp(-1, 1), sides)
         level_mean = crop(coarse, held - around + REACH)[:, :, None]
         mean = proposal.mean(dim=2, keepdim=True)
         top = (proposal.amax(dim=2, keepdim=True) - mean).clamp_min(1e-12)
         bottom = (mean - proposal.amin(dim=2, keepdim=True)).clamp_min(1e-12)
         room = torch.minimum((1 - level_mean) / top, (1 + level_mean) / bottom).clamp(0, 1)
         fixed = proposal * room + (level_mean - mean * room)
-        fine = F.pixel_shuffle(fixed.flatten(1, 2), 2)
+        fine = F.pixel_shuffle(fixed.reshape(-1, 4 * _COLOURS, *sides), 2)
         return crop(fine, 2 * (around - REACH) - margins.image[level])
 
 
@@ -139,26 +146,31 @@ def _phases_first(channels: Tensor) -> Tensor:
     return parts.flatten(0, 1).contiguous()
 
 
-def _lay_out(fine: Tensor, margin: int) -> Tensor:
+def _inner(image: Tensor, margin: int) -> tuple[int, int]:
+    """Return height and width of an image without `margin` pixels on every side."""
+    return image.shape[2] - 2 * margin, image.shape[3] - 2 * margin
+
+
+def _lay_out(fine: Tensor, sides: tuple[int, int], margin: int) -> Tensor:
     """Turn phases into pixels, whole features at a time, and take `margin` off every side.
 
     Args:
         fine: N x 4C x H x W, phase by phase.
+        sides: H and W.
         margin: Pixels of the fine grid.
 
     Returns:
         N x C x (2H - 2 margin) x (2W - 2 margin).
     """
     pixels = fine.permute(0, 2, 3, 1)  # [N H W 4C]
-    n, height, width, channels = pixels.shape
-    rows = pixels.reshape(n, height, width, 2, channels // 2).permute(0, 1, 3, 2, 4)
-    image = rows.reshape(n, 2 * height, 2 * width, channels // 4)
+    (height, width), channels = sides, fine.shape[1]
+    rows = pixels.reshape(-1, height, width, 2, channels // 2).permute(0, 1, 3, 2, 4)
+    image = rows.reshape(-1, 2 * height, 2 * width, channels // 4)
     if margin:
         image = image[:, margin:-margin, margin:-margin]
     return image.permute(0, 3, 1, 2)
 
 
-def _blocks(phases: Tensor) -> Tensor:
+def _blocks(phases: Tensor, sides: tuple[int, int]) -> Tensor:
     """Return N x 3 x 4 x H x W of N x 12 x H x W."""
-    n, _, height, width = phases.shape
-    return phases.reshape(n, _COLOURS, 4, height, width)
+    return phases.reshape(-1, _COLOURS, 4, *sides)

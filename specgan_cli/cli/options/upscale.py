@@ -57,14 +57,16 @@ _OPTIONS: tuple[options.Decorator, ...] = (
         type=click.Choice(["float32", "float64", "bfloat16", "float16"]),
         default="float32",
         show_default=True,
-        help="Type that the network computes in; short ones are coarser and fast on GPUs.",
+        help="Type that the network computes in; short ones are coarser, and fast on GPUs and, "
+        "bfloat16 with OpenVINO, on some CPUs.",
     ),
     click.option(
         "--runtime",
-        type=click.Choice(["auto", "torch", "onnx"]),
+        type=click.Choice(["auto", "torch", "onnx", "openvino"]),
         default="auto",
         show_default=True,
-        help="What computes the network: torch, or ONNX Runtime, on CPUs faster for large outputs.",
+        help="What computes the network: torch, or ONNX Runtime or OpenVINO, on CPUs faster for "
+        "large outputs.",
     ),
     click.option(
         "--seed",

@@ -1,4 +1,4 @@
-"""Graphs of the scene network for ONNX Runtime, kept in the user's cache folder."""
+"""Graphs of the scene network for other libraries, kept in the user's cache folder."""
 
 import hashlib
 import logging
@@ -15,7 +15,7 @@ from specgan.scene.network import SceneNetwork
 
 logger = logging.getLogger(__name__)
 
-_DESIGN = "phases of every octave"
+_DESIGN = "phases of every octave, sizes of the image"
 """How graphs are built: a new word where kept ones would differ."""
 
 
@@ -61,7 +61,7 @@ def graph_of(network: SceneNetwork, weights: str, scale: int, grids: int) -> byt
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, graph)
-        logger.info("%s: graph of the network for ONNX Runtime kept", path)
+        logger.info("%s: graph of the network kept", path)
     except OSError as error:
         logger.info("%s: the graph of the network is not kept: %s", path, error.strerror)
     return graph

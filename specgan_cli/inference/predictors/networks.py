@@ -9,9 +9,10 @@ from specgan import checkpoints
 from specgan.published.network import PublishedNetwork
 from specgan.scene.network import SceneNetwork
 from specgan_cli.devices import parse_devices
+from specgan_cli.inference.predictors.graph_predictor import GraphPredictor, Load
 from specgan_cli.inference.predictors.predictor import Predictor, ScenePredictor
 from specgan_cli.inference.predictors.published import PublishedPredictor
-from specgan_cli.inference.predictors.runtime import check_runtime
+from specgan_cli.inference.predictors.runtime import GRAPHS, check_runtime
 from specgan_cli.inference.predictors.weights import Weights, read_weights
 from specgan_cli.inference.request import ComputeOptions
 from specgan_cli.threads import used_threads
@@ -64,7 +65,8 @@ def load_networks(compute: ComputeOptions) -> Networks:
     devices = parse_devices(compute.device)
     weights = read_weights(compute)
     check_runtime(compute, weights)
-    dtype = getattr(torch, compute.dtype)
+    # Graphs hold single precision, whatever the library computes them in.
+    dtype = torch.float32 if compute.runtime in GRAPHS else getattr(torch, compute.dtype)
     load = partial(checkpoints.load, compute.weights, dtype=dtype, fidelity=compute.fidelity)
     models = [make_model(load(device=device), compute, weights) for device in devices]
     return Networks(weights, tuple(zip(models, devices, strict=True)))
@@ -76,8 +78,16 @@ def make_model(
     """Return the model that tiles go through."""
     if not isinstance(network, SceneNetwork):
         return PublishedPredictor(network)
-    if compute.runtime != "onnx":
+    if compute.runtime not in GRAPHS:
         return ScenePredictor(network)
-    from specgan_cli.inference.predictors.onnx_runtime import OnnxPredictor
+    return GraphPredictor(network, f"{weights.sha256} {compute.fidelity:g}", _loader(compute))
 
-    return OnnxPredictor(network, f"{weights.sha256} {compute.fidelity:g}")
+
+def _loader(compute: ComputeOptions) -> Load:
+    if compute.runtime == "onnx":
+        from specgan_cli.inference.predictors import onnx_runtime
+
+        return onnx_runtime.load
+    from specgan_cli.inference.predictors import openvino_runtime
+
+    return partial(openvino_runtime.load, bfloat16=compute.dtype == "bfloat16")
