@@ -11,6 +11,8 @@ from specgan_cli.inference.reader import TileInput, TileResult
 from specgan_cli.raster.grid import Window
 
 WINDOWS = [Window(row, 0, 2, 2) for row in range(0, 40, 2)]
+PATIENCE = 60.0
+"""Seconds after which a thread that should have been heard of is given up."""
 
 
 def read(window: Window) -> TileInput:
@@ -98,15 +100,28 @@ def test_the_reader_does_not_run_away_from_a_slow_writer() -> None:
 
 
 def test_reader_network_and_writer_work_at_the_same_time() -> None:
-    def pause(value: object) -> object:
-        time.sleep(0.02)
-        return value
+    """The first tile is not written before the second is computed, nor that before a third is read.
 
-    start = time.monotonic()
-    run_pipeline(
-        WINDOWS, lambda w: read(pause(w)), [lambda tiles: predict(pause(tiles))], lambda r: pause(r)
-    )
-    assert time.monotonic() - start < 0.75 * 3 * 0.02 * len(WINDOWS)
+    An order that only threads side by side can keep.
+    """
+    first, second, third = WINDOWS[:3]
+    was_read, was_computed = threading.Event(), threading.Event()
+
+    def reads(window: Window) -> TileInput:
+        if window == third:
+            was_read.set()
+        return read(window)
+
+    def predicts(tiles: list[TileInput]) -> list[TileResult]:
+        if tiles[0].window == second:
+            assert was_read.wait(PATIENCE)
+            was_computed.set()
+        return predict(tiles)
+
+    def writes(result: TileResult) -> None:
+        assert result.window != first or was_computed.wait(PATIENCE)
+
+    run_pipeline(WINDOWS, reads, [predicts], writes)
 
 
 def test_nothing_to_do_is_done() -> None:
