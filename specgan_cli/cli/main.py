@@ -53,8 +53,9 @@ class LazyGroup(click.Group):
 
 
 def _add_watching(command: click.Command) -> None:
-    """Let a command, and those below it, take -v, -q, --debug and --log-... too."""
-    for child in command.commands.values() if isinstance(command, click.Group) else [command]:
+    """Let a command, and those below it, take -v, -q, --debug, --log-... and --json-usage too."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    for child in (command, *below):
         if not any(option.name == "log_file" for option in child.params):
             child.params += [*watching_options(), usage_option()]
 

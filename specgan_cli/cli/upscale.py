@@ -99,6 +99,8 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("-f VRT goes with --dask, whose parts it shows as one raster")
     if given["uncertainty"] and given["dask"]:
         raise click.UsageError("--uncertainty is computed on one machine; leave --dask out")
+    if given["dask"] == "":
+        raise click.UsageError("--dask is empty; give tcp://HOST:PORT, or local:N workers here")
     if given["bands"] == "all" and given["also"]:
         raise click.UsageError("--bands all is --also all; give --bands R,G,B with --also BAND")
     if given["overwrite"] and given["skip_existing"]:
@@ -155,8 +157,9 @@ def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
                 say(json.dumps(document))
     if given["as_json"]:
         write_json(documents)
-    if any(document["status"] == "failed" for document in documents):
-        click.get_current_context().exit(1)
+    codes = {int(document["exit_code"]) for document in documents if "exit_code" in document}
+    if codes:
+        click.get_current_context().exit(codes.pop() if len(codes) == 1 else 1)
 
 
 def make_request(given: dict[str, Any], words: Sequence[str]) -> "UpscaleRequest":

@@ -39,3 +39,9 @@ def test_exit_codes_are_those_of_the_page() -> None:
     assert set(specgan("--json-usage").json()["exit_codes"]) == set(
         re.findall(r"^\| (\d+) \|", START, re.MULTILINE)
     )
+
+
+def test_a_group_describes_what_is_below_it() -> None:
+    document = specgan("models", "--json-usage").json()
+    assert document["command"] == "specgan models"
+    assert "export" in document["commands"]

@@ -38,6 +38,13 @@ def test_batch_goes_on_after_a_failure_and_says_so(make_raster, out_dir: Path) -
     assert "missing.tif" in lines[0]["error"]
 
 
+def test_the_exit_code_is_that_of_the_failures(make_raster, out_dir: Path) -> None:
+    scene = make_raster(shape_yx=(5, 6))
+    outside = ("--bounds", "0,0,1,1")
+    assert batch(out_dir, scene, *outside).code == 3
+    assert batch(out_dir, scene, out_dir / "missing.tif", *outside).code == 1
+
+
 def test_batch_skips_what_exists(make_raster, out_dir: Path) -> None:
     scene = make_raster(shape_yx=(5, 6))
     (out_dir / "scene_x2.tif").write_bytes(b"precious")
