@@ -7,6 +7,7 @@ one line and leaves nothing new.  Needs Linux and a C compiler:
 """
 
 import argparse
+import errno
 import random
 import shutil
 import sys
@@ -15,8 +16,16 @@ from pathlib import Path
 import harness
 from harness import Ended, Tally, names, run, workplace
 
-CALLS = ("open", "read", "write", "fsync", "rename", "mkdir")
-ENOSPC, EIO = "28", "5"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+ERRNOS = {
+    "open": (errno.EIO, errno.EMFILE, errno.EACCES),
+    "read": (errno.EIO,),
+    "write": FULL,
+    "fsync": FULL,
+    "rename": (errno.EIO, errno.EROFS, errno.EDQUOT),
+    "mkdir": (errno.EACCES, errno.EROFS, errno.EDQUOT),
+}
+"""How each call fails, in turn."""
 
 
 def main() -> int:
@@ -25,7 +34,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=12, help="cases for each command and call")
     parser.add_argument("--jobs", default="", help="only jobs whose name holds this")
     parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--calls", default=",".join(CALLS))
+    parser.add_argument("--calls", default=",".join(ERRNOS))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     harness.preload()
@@ -59,11 +68,12 @@ def _fail(job: "inputs.Job", call: str, folder: Path, most: int, tally: Tally) -
     counter.unlink(missing_ok=True)
     for nth in sorted(random.sample(range(1, total + 1), min(most, total))):
         on = {"FAIL_ON": "1"} if nth % 3 == 0 else {}
-        number = ENOSPC if call == "write" and nth % 2 else EIO
+        number = str(ERRNOS[call][nth // 3 % len(ERRNOS[call])])
         before = names(folder / "in")
         failing = {**faults, "FAIL_NTH": str(nth), "FAIL_ERRNO": number, **on}
         ended, found = _once(job, folder, failing)
-        case = f"{job.name} {call} {nth} of {total}{' and on' if on else ''}"
+        how = f"{errno.errorcode[int(number)]}{' and on' if on else ''}"
+        case = f"{job.name} {call} {nth} of {total}: {how}"
         tally.add(case, ended, _wrong(job, ended, whole, result, found, folder, before))
     del inputs
 

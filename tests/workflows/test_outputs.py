@@ -9,13 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import torch
 
 from support.command import Result, specgan
 from support.rasters import write_cube, write_raster
 from support.tiny_networks import tiny_weights
-
-CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 
 
 @pytest.fixture
@@ -149,93 +146,6 @@ def test_numbers_are_finite(scene: Path, tmp_path: Path, option: str, value: str
     assert option in done.stderr
 
 
-@pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that fails system calls, compiled here."""
-    compiler = shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("needs a C compiler and Linux")
-    library = tmp_path_factory.mktemp("failing") / "failing.so"
-    source = CAMPAIGNS / "failing.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
-
-
-def run_failing(failing: Path, fault: dict[str, str], *words: object) -> str:
-    """Run a command while system calls fail, which it has to tell in one line; return that."""
-    faults = {f"FAIL_{key}": value for key, value in fault.items()}
-    done = subprocess.run(
-        [sys.executable, "-m", "specgan_cli", *map(str, words)],
-        env={**os.environ, **faults, "LD_PRELOAD": str(failing)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.count("specgan: error:") == 1
-    assert "please report" not in done.stderr
-    return done.stderr
-
-
-@pytest.mark.parametrize("errno", ["28", "5"], ids=["full", "broken"])
-def test_a_cog_on_a_failing_disk_is_an_error(
-    failing: Path, scene: Path, tmp_path: Path, errno: str
-) -> None:
-    out = tmp_path / "out.tif"
-    words = ["upscale", scene, "-o", out, "-x", 8, "--weights", tiny_weights(), "--of", "COG"]
-    fault = {"CALL": "write", "NTH": "2", "ON": "1", "PATH": ".cog", "ERRNO": errno}
-    run_failing(failing, fault, *words)
-    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
-
-
-@pytest.mark.parametrize("nth", ["1", "3"])
-def test_a_checkpoint_on_a_failing_disk_is_an_error(
-    failing: Path, tmp_path: Path, nth: str
-) -> None:
-    torch.save({"state": {"weight": torch.zeros(64, 64)}}, tmp_path / "foreign.pt")
-    words = ["models", "import", tmp_path / "foreign.pt", "-o", tmp_path / "w.safetensors"]
-    run_failing(failing, {"CALL": "read", "NTH": nth, "ON": "1", "PATH": "foreign.pt"}, *words)
-    assert [path.name for path in tmp_path.iterdir()] == ["foreign.pt"]
-
-
-def test_a_contact_sheet_on_a_full_disk_leaves_what_goes_on(failing: Path, tmp_path: Path) -> None:
-    values = np.random.default_rng(2).integers(0, 256, (3, 64, 64)).astype("uint8")
-    write_raster(tmp_path / "image.tif", values)
-    words = ["prepare", tmp_path / "image.tif", "-o", tmp_path / "ds", "-x", 8, "--chip", 64]
-    full = {"CALL": "write", "NTH": "1", "ON": "1", "PATH": "contact_sheet", "ERRNO": "28"}
-    assert "the same command goes on" in run_failing(failing, full, *words)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".ds.partial", "image.tif"]
-    assert specgan(*words).code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ds", "image.tif"]
-
-
-@pytest.mark.parametrize("before", [False, True], ids=["new", "replaced"])
-@pytest.mark.parametrize("nth", ["1", "2", "3"])
-def test_outputs_take_their_places_together(
-    failing: Path, scene: Path, tmp_path: Path, nth: str, before: bool
-) -> None:
-    out = tmp_path / "results"
-    out.mkdir()
-    named = [out / "sd.tif", out / "out.png", out / "out.tif"]
-    for path in named[: 3 * before]:
-        path.write_text(path.name)
-    words = ["upscale", scene, "-o", named[2], "-x", 4, "--weights", tiny_weights(), "--overwrite"]
-    words += ["--preview", named[1], "--uncertainty", named[0]]
-    run_failing(failing, {"CALL": "rename", "NTH": nth, "ROOT": str(out)}, *words)
-    left = {path.name: path.read_text() for path in out.iterdir()}
-    assert left == {path.name: path.name for path in named[: 3 * before]}
-
-
-def test_a_preview_on_a_failing_disk_is_an_error(
-    failing: Path, scene: Path, tmp_path: Path
-) -> None:
-    words = ["upscale", scene, "-o", tmp_path / "out.tif", "-x", 4, "--weights", tiny_weights()]
-    words += ["--preview", tmp_path / "out.png"]
-    last = {"CALL": "read", "NTH": "3", "ON": "1", "PATH": "out.tif.partial"}
-    assert "out.tif" in run_failing(failing, last, *words)
-    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [["models", "list", "--json"], ["--help"], ["--version"]])
 def test_a_full_stdout_is_one_line(words: list[str]) -> None:
@@ -249,6 +159,27 @@ def test_a_full_stdout_is_one_line(words: list[str]) -> None:
         )
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["specgan: error: No space left on device"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("out", ["out.tif", "-"], ids=["report", "raster"])
+def test_a_full_stdout_leaves_no_half_result(scene: Path, tmp_path: Path, out: str) -> None:
+    """The report that has no room is an error; the raster that was made before it is whole."""
+    words = [sys.executable, "-m", "specgan_cli", "upscale", scene, "-x", 4, "-q"]
+    words += ["--weights", tiny_weights(), *(["--json"] if out != "-" else [])]
+    words += ["-o", tmp_path / out if out != "-" else out]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(word) for word in words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["specgan: error: No space left on device"]
+    if out == "-":
+        assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
+        return
+    assert upscale(scene, tmp_path / "whole.tif").code == 0
+    with rasterio.open(tmp_path / out) as found, rasterio.open(tmp_path / "whole.tif") as wanted:
+        assert np.array_equal(found.read(), wanted.read())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes streams")
