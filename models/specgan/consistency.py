@@ -21,7 +21,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from specgan.errors import ShapeError
-from specgan.layers import pad_edge
 
 # Coarse pixels that `smooth_upsample` uses up on every side.
 REACH = 2
@@ -126,34 +125,6 @@ def _nearest_above(fine: Tensor, coarse: Tensor, floor: Tensor) -> Tensor:
         excess = torch.maximum(blocks, lowest).mean(dim=(3, 5), keepdim=True) - level
         blocks = blocks - excess / free.clamp_min(0.25)
     return torch.maximum(blocks, lowest).reshape(fine.shape)
-
-
-def keep_coarse(
-    proposal: Tensor, coarse: Tensor, *, smooth: bool = True, repeat_edge: bool = False
-) -> Tensor:
-    """Make an octave keep the coarser octave: 2x2 means exact, values in [-1, 1].
-
-    A smooth correction takes the difference away without printing blocks; the block fix settles
-    what clipping to the range costs.
-
-    Args:
-        proposal: N x C x 2H x 2W, the octave as the network proposes it.
-        coarse: N x C x H x W in [-1, 1], over the same ground.
-        smooth: False leaves the smooth correction out (block fix alone).
-        repeat_edge: Whether the edge is repeated outside; else the smooth correction uses up two
-            coarse pixels on every side.
-
-    Returns:
-        N x C x 2H' x 2W' in [-1, 1], H' and W' smaller by 4 unless `repeat_edge` or not `smooth`.
-    """
-    if smooth:
-        error = coarse - F.avg_pool2d(proposal, 2)
-        if repeat_edge:
-            error = pad_edge(error, REACH)
-        else:
-            proposal, coarse = crop(proposal, 2 * REACH), crop(coarse, REACH)
-        proposal = proposal + smooth_upsample(error)
-    return block_fix(proposal.clamp(-1, 1), coarse)
 
 
 def crop(image: Tensor, margin: int) -> Tensor:

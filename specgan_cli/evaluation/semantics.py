@@ -1,14 +1,11 @@
 """Semantic agreement: do outputs still look like their class to a linear probe?"""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from specgan_cli.datasets.dataset import Dataset
-from specgan_cli.evaluation.baselines import interpolate
 from specgan_cli.evaluation.chips import EvalChip, read_chip, set_of
 from specgan_cli.evaluation.perceptual.cube_classes import CLASSES, agreement, cell_features, kmeans
 from specgan_cli.evaluation.perceptual.features import Features, PerceptualModel, blend_invalid
@@ -20,42 +17,23 @@ FEWEST_PER_CLASS = 5
 """Classes with fewer training chips are left out of the probe."""
 
 
-def summaries(
-    chips: Iterable[EvalChip], model: PerceptualModel, *, bicubic: bool, cache: Path | None = None
-) -> F64:
-    """Return one feature vector a chip, of its reference or of its interpolated input.
+def summaries(chips: Iterable[EvalChip], model: PerceptualModel) -> F64:
+    """Return one feature vector a chip, of its reference.
 
     Args:
         chips: Training chips, none too small for the backbone.
         model: Gives the features.
-        bicubic: Look at the bicubic image of the input instead of the reference.
-        cache: File that keeps the result; its name must tell data, factor and backbone.
 
     Returns:
         N x C.
     """
-    if cache is not None and cache.is_file():
-        return np.asarray(np.load(cache, allow_pickle=False), np.float64)
     vectors = []
     for chip in chips:
-        image = interpolate(chip.lr, chip.scale, "bicubic") if bicubic else chip.hr_reference
-        filled, _ = blend_invalid(image, chip.hr_reference, chip.hr_valid)
+        filled, _ = blend_invalid(chip.hr_reference, chip.hr_reference, chip.hr_valid)
         features = model.features(filled)
         if features is not None:
             vectors.append(features.summary)
-    stacked = np.stack(vectors)
-    if cache is not None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cache, stacked.astype(np.float32), allow_pickle=False)
-    return stacked
-
-
-def cache_name(dataset: Path, ids: Sequence[str], scale: int, backbone: str) -> str:
-    """Return a file name that changes with the dataset, the chips, the factor and the backbone."""
-    digest = hashlib.sha256()
-    for part in (str(dataset.resolve()), *ids, str(scale), backbone):
-        digest.update(part.encode() + b"\0")
-    return f"features-{digest.hexdigest()[:16]}.npy"
+    return np.stack(vectors)
 
 
 def usable(labels: Sequence[str | None]) -> list[bool]:
@@ -180,7 +158,7 @@ def probe_labels(
             notes.append(f"{set_}: no linear probe, the training chips have under two classes")
             continue
         chips = (read_chip(dataset, record, scale) for record in records)
-        probe = train_probe(summaries(chips, model, bicubic=False), labels)
+        probe = train_probe(summaries(chips, model), labels)
         if probe is None:
             notes.append(
                 f"{set_}: no linear probe, under two classes have {FEWEST_PER_CLASS} chips"

@@ -165,19 +165,6 @@ class Grid:
         transform = self.transform @ Affine.translation(window.col, window.row)
         return Grid(self.crs, transform, window.shape_yx)
 
-    def window_of(self, bounds: tuple[float, float, float, float]) -> Window:
-        """Return the smallest window of whole pixels that covers `bounds`.
-
-        Args:
-            bounds: left, bottom, right, top in this grid's CRS units, in any order of signs.
-
-        Returns:
-            A window that is not clipped to the grid.  Edges within 1e-6 pixel of a whole pixel
-            count as lying on it.
-        """
-        left, bottom, right, top = bounds
-        return self.window_around(itertools.product((left, right), (bottom, top)))
-
     def intersection(self, other: "Grid") -> Window | None:
         """Return the window of this grid that covers the ground it shares with `other`.
 

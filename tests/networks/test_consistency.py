@@ -9,7 +9,6 @@ from specgan.consistency import (
     block_fix,
     crop,
     keep_above,
-    keep_coarse,
     project,
     smooth_upsample,
 )
@@ -59,17 +58,6 @@ def test_block_fix_leaves_a_consistent_image_alone(random: torch.Generator) -> N
     torch.testing.assert_close(block_fix(fine, F.avg_pool2d(fine, 2)), fine)
 
 
-@pytest.mark.parametrize("smooth", [True, False])
-def test_keep_coarse_keeps_it(smooth: bool, random: torch.Generator) -> None:
-    coarse = uniform((1, 3, 20, 16), random)
-    proposal = 1.5 * uniform((1, 3, 40, 32), random)
-    fine = keep_coarse(proposal, coarse, smooth=smooth)
-    margin = 2 if smooth else 0
-    inner = coarse[..., margin : 20 - margin, margin : 16 - margin]
-    torch.testing.assert_close(F.avg_pool2d(fine, 2), inner, atol=1e-6, rtol=0)
-    assert fine.abs().max() <= 1
-
-
 def test_smooth_correction_prints_less_grid_than_blocks(random: torch.Generator) -> None:
     """A constant error per block: blocks print steps at their edges, the smooth way does not."""
     rough = 0.2 * uniform((1, 1, 10, 10), random)
@@ -80,8 +68,8 @@ def test_smooth_correction_prints_less_grid_than_blocks(random: torch.Generator)
         steps = image.diff(dim=-1).abs()
         return float(steps[..., 1::2].mean() / steps[..., 0::2].mean())
 
-    assert edge_ratio(keep_coarse(flat, coarse, smooth=False)) > 100
-    assert edge_ratio(keep_coarse(flat, coarse, smooth=True)) < 1.05
+    assert edge_ratio(block_fix(flat, coarse)) > 100
+    assert edge_ratio(smooth_upsample(coarse)) < 1.05
 
 
 @pytest.mark.parametrize("factor", [2, 16, 32])
@@ -209,19 +197,7 @@ def test_a_consistent_octave_is_kept(random: torch.Generator) -> None:
     """Nothing is to correct where means agree already, whatever the values are."""
     fine = 0.9 * uniform((1, 2, 24, 28), random)
     coarse = F.avg_pool2d(fine, 2)
-    torch.testing.assert_close(keep_coarse(fine, coarse), crop(fine, 2 * REACH))
-    torch.testing.assert_close(keep_coarse(fine, coarse, repeat_edge=True), fine)
-    torch.testing.assert_close(keep_coarse(fine, coarse, smooth=False), fine)
     torch.testing.assert_close(project(fine, coarse), fine)
-
-
-def test_octaves_are_corrected_smoothly_unless_told(random: torch.Generator) -> None:
-    coarse = 0.3 * uniform((1, 1, 12, 12), random)
-    proposal = F.interpolate(coarse, scale_factor=2) + 0.1
-    smooth, plain = keep_coarse(proposal, coarse), keep_coarse(proposal, coarse, smooth=False)
-    assert smooth.shape[-1] == plain.shape[-1] - 4 * REACH
-    # The proposal is off by a constant, which the smooth correction takes away as it is.
-    torch.testing.assert_close(smooth, crop(proposal - 0.1, 2 * REACH), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("margin", [0, 1, 2])

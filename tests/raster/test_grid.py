@@ -116,18 +116,24 @@ def test_a_window_refined_is_the_refined_window(grid: Grid, window: Window, s: i
     assert fine.transform.almost_equals(same.transform, precision=tolerance)
 
 
+def corners(grid: Grid) -> list[tuple[float, float]]:
+    """Return the corners of a grid's bounds."""
+    left, bottom, right, top = grid.bounds
+    return list(itertools.product((left, right), (bottom, top)))
+
+
 @given(windows(), sides, sides, st.floats(-1e6, 1e6, **finite), st.sampled_from([1, -1]))
 def test_a_window_comes_back_from_its_bounds(
     window: Window, x: float, y: float, origin: float, up: int
 ) -> None:
     x, y = max(x, 1e-2), max(y, 1e-2)
     grid = Grid(UTM, Affine(x, 0, origin, 0, up * y, origin), (10, 10))
-    assert grid.window_of(grid.window(window).bounds) == window
+    assert grid.window_around(corners(grid.window(window))) == window
 
 
 @given(grids(), windows())
 def test_bounds_of_a_window_are_covered_when_the_grid_is_turned(grid: Grid, window: Window) -> None:
-    covered = grid.window_of(grid.window(window).bounds)
+    covered = grid.window_around(corners(grid.window(window)))
     assert covered.intersection(window) == window
 
 

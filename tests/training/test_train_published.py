@@ -23,7 +23,8 @@ from specgan_cli.training.data.crop import SampleReader
 from specgan_cli.training.data.sampler import make_sampler
 from specgan_cli.training.loop import Limits
 from specgan_cli.training.processes import DistributedContext
-from specgan_cli.training.recipes.published import PublishedRecipe, cosine
+from specgan_cli.training.recipes.published import PublishedRecipe
+from specgan_cli.training.recipes.schedule import cosine
 from specgan_cli.training.session import Session
 from specgan_cli.workflows.train import train
 from support.datasets import make_training_dataset

@@ -1,7 +1,7 @@
 """The loss terms of the scene recipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -55,10 +55,6 @@ class Finest:
 
     draws: Tensor
     """N x 2: where the backbone's lattice lies."""
-
-    def detached(self) -> "Finest":
-        """Cut the generator's graph off."""
-        return replace(self, output=self.output.detach())
 
     def for_backbone(self, image: Tensor) -> Tensor:
         """Make an image of this octave large enough, and roll it around."""

@@ -6,7 +6,6 @@ losses, backward one after the other, accumulated into one update, with the imag
 generator's update.  No R1, averaged weights or clipping.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from specgan_cli.training.data.batch import Batch, Kind, SamplingSpec
 from specgan_cli.training.data.crop import Standardization
 from specgan_cli.training.processes import DistributedContext
 from specgan_cli.training.recipes.base import StepSpec, check_finite
+from specgan_cli.training.recipes.schedule import cosine
 
 CONV4_3 = "features.21"
 """The convolution whose output, before its ReLU, the perceptual loss compares."""
@@ -252,8 +252,3 @@ def imagenet_normalised(images: Tensor) -> Tensor:
     """Normalise as the published code does: images in [-1, 1] as though they were in [0, 1]."""
     mean = images.new_tensor(IMAGENET_MEAN)[None, :, None, None]
     return (images - mean) / images.new_tensor(IMAGENET_STD)[None, :, None, None]
-
-
-def cosine(start: float, end: float, done: float) -> float:
-    """Return a rate on half a cosine from `start` (done = 0) to `end` (done = 1)."""
-    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

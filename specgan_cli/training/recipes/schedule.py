@@ -47,9 +47,12 @@ def rate_share(place: Position) -> float:
     """
     stage = place.stage
     growth = min(1.0, (place.step + 1) / max(1, stage.warmup))
-    done = min(1.0, place.step / stage.steps)
-    fall = stage.lr_end + (1 - stage.lr_end) * 0.5 * (1 + math.cos(math.pi * done))
-    return growth * fall
+    return growth * cosine(1.0, stage.lr_end, place.step / stage.steps)
+
+
+def cosine(start: float, end: float, done: float) -> float:
+    """Return a rate on half a cosine from `start` (done = 0) to `end` (done = 1 and more)."""
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 def gan_weight(place: Position) -> float:
