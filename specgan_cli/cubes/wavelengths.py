@@ -18,9 +18,8 @@ import numpy as np
 from specgan import files
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.envi_header import envi_list, sidecar_header
-from specgan_cli.cubes.units import found_bands
 from specgan_cli.errors import MismatchError, RasterError
-from specgan_cli.raster.drivers.wavelengths import WITH_UNIT
+from specgan_cli.raster.drivers.units import WITH_UNIT, found_bands
 from specgan_cli.types import Mask
 
 __all__ = [

@@ -13,9 +13,9 @@ from affine import Affine
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.cube import Cube
 from specgan_cli.cubes.options import CubeOptions
-from specgan_cli.cubes.units import to_nanometres
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.raster.drivers.units import to_nanometres
 from specgan_cli.raster.grid import Window
 from support.rasters import tag_bands, write_raster
 

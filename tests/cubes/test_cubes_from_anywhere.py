@@ -11,9 +11,9 @@ from scipy.io import netcdf_file
 
 from specgan.bands import Bands
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.cubes.units import found_bands, to_nanometres
 from specgan_cli.cubes.wavelengths import read_wavelengths
 from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.raster.drivers.units import found_bands, to_nanometres
 from specgan_cli.raster.grid import Window
 from support.command import specgan
 from support.rasters import tag_bands, write_cube, write_raster

@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp
 from specgan_cli.cli.options import BandNames
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import colour_of
+from specgan_cli.raster.drivers.wavelengths import to_nm
 from specgan_cli.raster.scene import Scene
 from support.command import specgan
 from support.rasters import coordinates, write_raster
@@ -220,3 +221,22 @@ def test_the_command_refuses_two_bands(tmp_path: Path) -> None:
 )
 def test_colours_in_names(text: str, colour: str | None) -> None:
     assert colour_of(text) == colour
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "nm"),
+    [
+        ("665", None, 665.0),
+        ("0.665", "Micrometers", 665.0),
+        ("6650", "Angstroms", 665.0),
+        ("6.65e-7", "m", 665.0),
+        ("15037.594", "cm-1", 665.0),
+        ("665 nm", "um", 665.0),
+        ("5", "nm", None),
+        ("665 counts", None, None),
+        ("0", None, None),
+        ("10 m", None, None),
+    ],
+)
+def test_one_wavelength_in_any_unit(text: str, units: str | None, nm: float | None) -> None:
+    assert to_nm(text, units) == (None if nm is None else pytest.approx(nm, rel=1e-6))

@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout
 from specgan_cli.cubes.products.hdf5 import Hdf5Store, attribute, crs_of, text_of
-from specgan_cli.cubes.units import found_bands
+from specgan_cli.raster.drivers.units import found_bands
 from specgan_cli.raster.grid import Grid, Window
 
 __all__ = ["NetcdfStore", "is_side_on"]

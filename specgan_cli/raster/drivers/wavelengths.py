@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from specgan_cli.raster.drivers.units import WITH_UNIT, one_to_nanometres
+
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
-"""A wavelength with its unit in a text, such as a description."""
 _KEYS = ("wavelength", "central_wavelength", "center_wavelength", "centre_wavelength")
 _LIGHT = (100.0, 30000.0)
 """Nanometres between which a number is believed to be a wavelength."""
@@ -42,18 +42,14 @@ def to_nm(text: str | None, units: str | None = None) -> float | None:
 
     Args:
         text: A number, perhaps with its unit behind it.
-        units: What the file calls the unit; without one, numbers below 100 are micrometres.
+        units: What the file calls the unit; without one, the number's size decides.
     """
     match = _NUMBER.match((text or "").strip())
     if match is None:
         return None
-    value = float(match[0])
-    unit = ((text or "").strip()[match.end() :].strip() or units or "").lower()
-    if unit.startswith(("um", "µm", "μm", "micro")) or (not unit and value < 100):
-        value *= 1000
-    elif unit and not unit.startswith(("nm", "nano")):
-        return None
-    return value if _LIGHT[0] <= value <= _LIGHT[1] else None
+    unit = (text or "").strip()[match.end() :].strip() or units or ""
+    nm = one_to_nanometres(float(match[0]), unit)
+    return nm if nm is not None and _LIGHT[0] <= nm <= _LIGHT[1] else None
 
 
 def _of_tags(tags: Mapping[str, str]) -> float | None:

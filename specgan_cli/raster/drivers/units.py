@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from specgan_cli.errors import RasterError
 
-__all__ = ["found_bands", "to_nanometres"]
+__all__ = ["WITH_UNIT", "found_bands", "one_to_nanometres", "to_nanometres"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ _LENGTHS = (
 
 _FREQUENCIES = (("thz", 1e12), ("ghz", 1e9), ("mhz", 1e6), ("hz", 1.0))
 _WAVENUMBERS = ("cm-1", "cm^-1", "1/cm", "cm**-1", "wavenumber", "wave number", "kayser")
+
+WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
+"""A wavelength with its unit in a text, such as a description."""
 
 _NO_OPTICS_NM = 10.0
 """No imaging spectrometer sees shorter light."""
@@ -68,27 +72,50 @@ def found_bands(
     return converted, _checked(converted, [abs(high - low) for high, low in ends])
 
 
+def one_to_nanometres(value: float, unit: str) -> float | None:
+    """Return one wavelength in nanometres, without doubt about a unit that is named.
+
+    Args:
+        value: The number.
+        unit: Its unit; when empty, the number's size decides.
+
+    Returns:
+        Nanometres; None where the unit is none of light, or the number none above 0.
+    """
+    name = unit.strip().lower()
+    scale = _named(name) if name else (_by_size(value), 1)
+    return None if scale is None or value <= 0 else scale[0] * value ** scale[1]
+
+
+def _named(name: str) -> tuple[float, int] | None:
+    """Return nanometres of one unit, and 1 where values count lengths, -1 where their inverse."""
+    if name.startswith(_WAVENUMBERS):
+        return 1e7, -1
+    for frequency, hertz in _FREQUENCIES:
+        if name.startswith(frequency):
+            return 1e9 * _LIGHT_SPEED / hertz, -1
+    return next(((nm, 1) for names, nm in _LENGTHS if name.startswith(names)), None)
+
+
 def _conversion(values: Sequence[float], units: str | None) -> Convert:
     """Return the function that makes nanometres of a value."""
     name, middle = (units or "").strip().lower(), float(np.median(values))
-    if name.startswith(_WAVENUMBERS):
-        return lambda value: 1e7 / value
-    for frequency, hertz in _FREQUENCIES:
-        if name.startswith(frequency):
-            return lambda value: 1e9 * _LIGHT_SPEED / (hertz * value)
     if name.startswith("index"):
         raise RasterError(
             f"wavelengths are given in {units}; give them in nanometres with --wavelengths FILE.csv"
         )
-    factor = next((nm for names, nm in _LENGTHS if name.startswith(names)), None)
+    factor, power = _named(name) or (_by_size(middle), 1)
     if factor == 1.0 and middle < _NO_OPTICS_NM:
         factor = 1e3
         logger.warning(
             "wavelengths about %.3g are called %s, yet must be micrometres", middle, units
         )
-    if factor is None:
-        factor = 1e9 if middle < 1e-4 else 1e3 if middle < 100 else 1.0
-    return lambda value: factor * value
+    return lambda value: factor / value if power < 0 else factor * value
+
+
+def _by_size(value: float) -> float:
+    """Return nanometres of a unit that is not named: metres, micrometres or nanometres."""
+    return 1e9 if value < 1e-4 else 1e3 if value < 100 else 1.0
 
 
 def _checked(centres: Sequence[float], widths: list[float]) -> list[float]:
