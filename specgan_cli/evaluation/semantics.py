@@ -87,19 +87,13 @@ class Collector:
             self.groups.setdefault(set_, []).extend([chip.record.group] * int(known.sum()))
 
 
-def score(
-    evaluation: Evaluation,
-    collector: Collector,
-    probes: dict[str, Probe],
-    metric: str = "probe_accuracy",
-) -> None:
+def score(evaluation: Evaluation, collector: Collector, probes: dict[str, Probe]) -> None:
     """Add the probe accuracy of every set and method, the reference among them, to an evaluation.
 
     Args:
         evaluation: Where the figures go.
         collector: Feature vectors of the outputs.
         probes: By set; sets without one are left out.
-        metric: Name to store the accuracy under.
     """
     for (set_, method), entries in collector.summaries.items():
         if set_ not in probes:
@@ -109,7 +103,7 @@ def score(
         if known:
             features = np.stack([vector for _, vector in known])
             accuracy = probe.accuracy(features, [str(name) for name, _ in known])
-            evaluation.extra[set_, method, metric] = accuracy
+            evaluation.extra[set_, method, "probe_accuracy"] = accuracy
 
 
 def score_cubes(evaluation: Evaluation, collector: Collector) -> None:

@@ -226,6 +226,8 @@ def test_align_and_open_cube(scene: Path, tmp_path: Path) -> None:
         specgan.align(scene, path, trust, bands=("B04", "B03", "B02"))
     with pytest.raises(specgan.SpecganError, match="nodata 300"):
         specgan.align(scene, path, trust, src_nodata=300)
+    with pytest.raises(specgan.SpecganError, match="'nowhere' is no known CRS"):
+        specgan.align(scene, path, trust, cube_options=specgan.CubeOptions(crs="nowhere"))
 
 
 def test_a_loaded_network_keeps_no_graph() -> None:

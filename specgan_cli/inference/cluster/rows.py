@@ -175,21 +175,17 @@ def remove_parts(path: Path) -> None:
     shutil.rmtree(parts_folder(path), ignore_errors=True)
 
 
-def copy_parts(
-    parts: Sequence[Path], plan: RunPlan, writer: RasterWriter, progress: Progress | None = None
-) -> None:
+def copy_parts(parts: Sequence[Path], plan: RunPlan, writer: RasterWriter) -> None:
     """Write the parts' tiles into one file, in the order of a run on one machine.
 
     Args:
         parts: One a row of tiles, from top to bottom.
         plan: The tiles of the whole.
         writer: Of the whole, open.
-        progress: Told after each row.
 
     Raises:
         OutputError: A part cannot be read.
     """
-    origin = (-plan.crop.row * plan.scale, -plan.crop.col * plan.scale)
     bands = list(range(1, writer.description.count + 1))
     for row, part in enumerate(parts):
         top = row * plan.tile * plan.scale
@@ -197,11 +193,9 @@ def copy_parts(
         try:
             with rasterio.open(part) as dataset:
                 for tile in tiles:
-                    window = tile.scaled(plan.scale).shifted(*origin)
+                    window = plan.in_output(tile.scaled(plan.scale))
                     values = dataset.read(bands, window=window.shifted(-top, 0).rasterio())
                     valid = dataset.dataset_mask(window=window.shifted(-top, 0).rasterio()) > 0
                     writer.write(values, window, valid)
         except RasterioError as error:
             raise OutputError(f"{part}: a part cannot be read: {error}; run again") from error
-        if progress is not None:
-            progress(min((row + 1) * len(tiles), plan.tile_count), plan.tile_count)
