@@ -112,7 +112,7 @@ class Dataset:
 
     def _open_shard(self, name: str) -> dict[str, NDArray[Any]]:
         if name not in self._arrays:
-            self._arrays[name] = read_shard(self.path, self._shards[name])
+            self._arrays[name] = read_shard(self.path, self._shards[name], len(self.bands))
         return self._arrays[name]
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Records of `dataset.json`, the table of contents of a training dataset."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -170,6 +171,7 @@ def read_manifest(folder: Path) -> Manifest:
         del document["format"], document["version"]
         manifest = from_plain(Manifest, document)
         _check_statistics(manifest)
+        _check_places(manifest)
         return manifest
     except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise DatasetError(f"{path} is damaged ({error}); prepare the dataset again") from None
@@ -184,3 +186,24 @@ def _check_statistics(manifest: Manifest) -> None:
             raise ValueError(f"statistics.{name}: {len(values)} values for {length} bands")
     if not found.rgb_low < found.rgb_high:
         raise ValueError(f"statistics.rgb_low: {found.rgb_low} is not below rgb_high")
+
+
+def _check_places(manifest: Manifest) -> None:
+    """Check that shards can be, and that every chip lies in one of them."""
+    shards = {shard.name: shard for shard in manifest.shards}
+    for name, shard in shards.items():
+        factor = shard.hsi_factor
+        kinds = {"rgb", "mask"} | (set() if factor is None else {"hsi", "hsi_mask"})
+        if set(shard.files) != kinds:
+            raise ValueError(f"shard {name}: files {sorted(shard.files)}, expected {sorted(kinds)}")
+        if min(shard.count, *shard.shape_yx, factor or 1) < 1 or factor == 0:
+            raise ValueError(f"shard {name}: count, shape_yx and hsi_factor should be at least 1")
+    for chip in manifest.chips:
+        home = shards.get(chip.shard)
+        if home is None or not 0 <= chip.index < home.count or chip.shape_yx != home.shape_yx:
+            raise ValueError(f"chip {chip.id}: no shard holds it")
+        if not 0 < chip.gsd < math.inf:
+            raise ValueError(f"chip {chip.id}: gsd {chip.gsd} should be above 0")
+        known = chip.hsi_known or ()
+        if not all(0 <= band < len(manifest.bands) for band in known):
+            raise ValueError(f"chip {chip.id}: hsi_known names a band that there is not")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specgan import files
+from specgan.bands import CANONICAL_BANDS
 from specgan_cli.datasets.manifest import FileRecord, ShardRecord, Split
 from specgan_cli.datasets.statistics import HSI_UNIT
 from specgan_cli.errors import DatasetError
@@ -43,8 +44,15 @@ def shard_path(folder: Path, name: str, kind: str) -> Path:
     return folder / "shards" / f"{name}.{kind}.npy"
 
 
-def read_shard(folder: Path, shard: ShardRecord) -> dict[str, NDArray[Any]]:
+def read_shard(
+    folder: Path, shard: ShardRecord, bands: int = len(CANONICAL_BANDS)
+) -> dict[str, NDArray[Any]]:
     """Memory-map the arrays of a shard, read-only.
+
+    Args:
+        folder: Dataset folder.
+        shard: The shard.
+        bands: Bands of its cubes.
 
     Raises:
         DatasetError: A file is missing, damaged, or has another shape than its record says.
@@ -59,11 +67,12 @@ def read_shard(folder: Path, shard: ShardRecord) -> dict[str, NDArray[Any]]:
                 f"{path} cannot be read ({error}); prepare the dataset again"
             ) from None
         factor = (shard.hsi_factor or 1) if kind.startswith("hsi") else 1
-        expected = tuple(length // factor for length in shard.shape_yx)
-        if array.shape[0] != shard.count or array.shape[-2:] != expected:
+        layers = {"rgb": (3,), "hsi": (bands,)}.get(kind, ())
+        expected = (shard.count, *layers, *(length // factor for length in shard.shape_yx))
+        if array.shape != expected or array.dtype.kind not in "ui":
             raise DatasetError(
-                f"{path} has shape {array.shape}, expected {shard.count} chips of {expected}; "
-                "prepare the dataset again"
+                f"{path} holds {array.dtype} of shape {array.shape}, expected whole numbers of "
+                f"{expected}; prepare the dataset again"
             )
         arrays[kind] = array
     return arrays

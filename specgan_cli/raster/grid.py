@@ -239,7 +239,7 @@ class Grid:
             lons, lats = to_degrees.transform(xs, ys, direction=TransformDirection.INVERSE)
             across = geod.inv(lons[0], lats[0], lons[1], lats[1])[2]
             down = geod.inv(lons[0], lats[0], lons[2], lats[2])[2]
-            measured = float(np.sqrt(across * down))
+            measured = float(np.sqrt(across * down)) or math.nan  # 0 beyond where the CRS holds
         except (ProjError, RasterioError):
             measured = math.nan
         if nominal is not None and not abs(measured / nominal - 1) > NOMINAL_TOLERANCE:

@@ -38,6 +38,9 @@ _RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".dat", ".bsq", ".bil", ".b
 LARGEST_SIDE = 1e9
 """Units of the CRS that no pixel's side exceeds; its inverse is the least."""
 
+FARTHEST = 1e12
+"""Units of the CRS that no place on Earth is from the origin."""
+
 SPOOLED = "specgan-spool-"
 """Begins the folder of what came from stdin or goes to stdout."""
 
@@ -201,6 +204,11 @@ def check_dataset(dataset: DatasetReader, name: str, georeferenced: bool) -> Non
         )
     ends = (0, 0), (dataset.width, dataset.height)
     (left, top), (right, bottom) = (dataset.transform @ end for end in ends)
+    if max(map(abs, (left, top, right, bottom))) > FARTHEST:
+        raise RasterError(
+            f"{shown}: its coordinates, such as {left:.3g},{top:.3g}, lie on no map; set its "
+            f"transform with: rio edit-info --transform '[a, b, c, d, e, f]' {shlex.quote(shown)}"
+        )
     beyond = max(abs(left), abs(right)) > 540 or max(abs(bottom), abs(top)) > 100
     if dataset.crs.is_geographic and beyond:
         raise RasterError(

@@ -1,10 +1,13 @@
 """Laws of the dataset on disk."""
 
+import json
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,6 +157,49 @@ def test_damaged_manifest_is_refused(folder: Path) -> None:
     manifest.write_text(manifest.read_text().replace('"statistics"', '"static"'))
     with pytest.raises(DatasetError, match="damaged"):
         Dataset.open(folder)
+
+
+def lose_band(document: dict[str, Any]) -> None:
+    for values in (*document["bands"].values(), *document["statistics"].values()):
+        if isinstance(values, list) and len(values) == len(CANONICAL_BANDS):
+            values.pop()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda document: document["shards"][0].update(count=0), "at least 1"),
+        (lambda document: document["shards"][0].update(hsi_factor=0), "at least 1"),
+        (lambda document: document["shards"][0].update(shape_yx=[64, -64]), "at least 1"),
+        (lambda document: document["shards"][0]["files"].pop("mask"), "expected"),
+        (lambda document: document["shards"][0].update(hsi_factor=None), "expected"),
+        (lambda document: document["chips"][0].update(shard="none"), "no shard holds it"),
+        (lambda document: document["chips"][0].update(index=99), "no shard holds it"),
+        (lambda document: document["chips"][0].update(index=-1), "no shard holds it"),
+        (lambda document: document["chips"][0].update(shape_yx=[64, 65]), "no shard holds it"),
+        (lambda document: document["chips"][0].update(gsd=0), "above 0"),
+        (lambda document: document["chips"][0].update(hsi_known=[48]), "hsi_known"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(
+    folder: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    manifest = folder / "dataset.json"
+    document = json.loads(manifest.read_text())
+    change(document)
+    manifest.write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=f"damaged.*{words}"):
+        Dataset.open(folder)
+
+
+def test_a_manifest_that_lost_a_band_does_not_fit_its_shards(folder: Path) -> None:
+    manifest = folder / "dataset.json"
+    document = json.loads(manifest.read_text())
+    lose_band(document)
+    manifest.write_text(json.dumps(document))
+    dataset = Dataset.open(folder)
+    with pytest.raises(DatasetError, match=r"hsi\.npy holds int16 of shape"):
+        dataset.read(dataset.split("train")[0])
 
 
 def test_dataset_goes_to_worker_processes_without_its_maps(folder: Path) -> None:

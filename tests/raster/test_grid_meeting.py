@@ -115,3 +115,7 @@ def test_gsd_is_measured_at_the_centre() -> None:
     wide = Grid(CRS.from_epsg(3857), Affine(1000, 0, 0, 0, -1000, 9e6), (8000, 10))
     middle = wide.window(Window(4000, 5, 1, 1))
     assert wide.gsd == pytest.approx(middle.gsd, rel=1e-3)
+
+
+def test_gsd_beyond_where_a_crs_holds_is_the_nominal_one() -> None:
+    assert Grid(UTM, Affine(0.4, 0, 0, 0, -0.4, 1.2e65), (64, 64)).gsd == pytest.approx(0.4)

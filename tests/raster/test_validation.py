@@ -77,6 +77,18 @@ def test_a_transform_without_area(make_raster: MakeRaster) -> None:
     assert "cannot be inverted" in refusal(make_raster(transform=flat))
 
 
+@pytest.mark.parametrize("side", [1e-12, 1e12])
+def test_pixels_of_no_size(make_raster: MakeRaster, side: float) -> None:
+    message = refusal(make_raster(transform=Affine(side, 0, 5e5, 0, -side, 4e6)))
+    assert "units of its CRS; set its transform" in message
+
+
+@pytest.mark.parametrize("place", [(1e13, 0.0), (0.0, -1.2e59)])
+def test_coordinates_off_every_map(make_raster: MakeRaster, place: tuple[float, float]) -> None:
+    message = refusal(make_raster(transform=Affine(2, 0, place[0], 0, -2, place[1])))
+    assert "lie on no map; set its transform" in message
+
+
 def test_ground_control_points_only(gcp_scene: Path) -> None:
     message = refusal(gcp_scene)
     assert "has 4 ground control points" in message
