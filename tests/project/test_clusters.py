@@ -57,6 +57,25 @@ def test_the_indexed_job_counts_from_nought(tmp_path: Path) -> None:
     assert parses(words)
 
 
+def test_the_driver_of_dask_parses() -> None:
+    (line,) = re.findall(r"srun .* specgan (upscale (?:.*\\\n)?.*)", SCRIPTS[1])
+    words = shlex.split(line.replace("\\\n", " "))
+    assert "--dask" in words
+    assert parses(words)
+
+
+def test_the_job_is_yaml_that_restarts_nothing_by_itself() -> None:
+    yaml = pytest.importorskip("yaml")
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+    job = yaml.safe_load(text)
+    assert (job["kind"], job["spec"]["completionMode"]) == ("Job", "Indexed")
+    pod = job["spec"]["template"]["spec"]
+    assert pod["restartPolicy"] == "Never"  # backoffLimitPerIndex wants it
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    (container,) = pod["containers"]
+    assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+
+
 def test_the_line_of_cron_parses() -> None:
     (line,) = re.findall(r"flock -n .lock (specgan .*)", PAGE)
     assert parses(shlex.split(line)[1:])

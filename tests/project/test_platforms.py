@@ -1,5 +1,6 @@
 """Commands run on systems that lack what Linux has; simulated, not run there."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.platforms import MODULES
 from support.tiny_networks import tiny_weights
 from support.training_configs import STAGES, make_backbone
 
@@ -33,6 +35,20 @@ def run(system: str, *words: object) -> subprocess.CompletedProcess[str]:
         timeout=600,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
+
+
+def sources() -> list[Path]:
+    return [
+        path for name in ("specgan_cli", "models/specgan") for path in (ROOT / name).rglob("*.py")
+    ]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_needs_what_windows_lacks_to_be_imported(path: Path) -> None:
+    for node in ast.parse(path.read_text("utf-8")).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {name.partition(".")[0] for name in names} & set(MODULES)
 
 
 @pytest.mark.parametrize("system", ["macos", "windows"])

@@ -7,7 +7,12 @@ import sys
 from typing import Any
 
 LINUX = ("sched_getaffinity", "posix_fallocate", "fdatasync", "sync_file_range")
-POSIX = (*LINUX, "sysconf", "getuid", "geteuid", "pread", "pwrite", "fork", "O_NOFOLLOW")
+POSIX = (
+    *(*LINUX, "sysconf", "getuid", "geteuid", "pread", "pwrite", "fork", "O_NOFOLLOW"),
+    *("fchmod", "fchown", "getloadavg", "killpg", "setsid", "mkfifo"),
+)
+MODULES = ("fcntl", "resource", "termios", "pwd", "grp", "pty", "tty", "syslog", "posix")
+"""Modules that Windows has not, but for the last, which is that of `os`."""
 SIGNALS = ("SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGPIPE")
 
 
@@ -24,7 +29,7 @@ def pretend(name: str) -> None:
     if name == "macos":
         os.sysconf = _sysconf
         return
-    for module in ("fcntl", "resource", "termios", "pwd", "grp"):
+    for module in MODULES[:-1]:
         sys.modules[module] = None  # type: ignore[assignment]  # an import then fails
     for number in SIGNALS:
         delattr(signal, number)
