@@ -8,6 +8,7 @@ from specgan_cli.errors import OutputError, RasterError
 from specgan_cli.geotiff.partial import check_unlocked
 from specgan_cli.inference.request import SIDECARS, OutputOptions, UpscaleRequest
 from specgan_cli.outputs import TIFF, check_distinct, check_ending, check_outputs
+from specgan_cli.raster.drivers.polygons import file_and_layer
 
 FOLDERS = (".zarr", ".gdb", ".safe")
 """Endings of folders that are rasters themselves."""
@@ -80,7 +81,8 @@ def output_paths(request: UpscaleRequest) -> list[Path]:
 def input_paths(request: UpscaleRequest) -> list[str | Path | None]:
     """Return every file that a request reads; URLs and shipped weights among them."""
     inputs = request.inputs
-    others = [inputs.cube_path, inputs.cube.table, request.compute.weights]
+    area = inputs.aoi and file_and_layer(inputs.aoi)[0]
+    others = [inputs.cube_path, inputs.cube.table, area, request.compute.weights]
     return [inputs.scene, *inputs.stack, *others, request.output.reference]
 
 

@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 
 from specgan_cli.errors import MismatchError, RasterError
 from specgan_cli.raster.area import Area, read_area, select
+from specgan_cli.raster.drivers.polygons import file_and_layer
 from specgan_cli.raster.grid import Grid, Window
 
 TRIANGLE = [[1000.0, 2000.0], [1030.0, 2000.0], [1000.0, 1970.0], [1000.0, 2000.0]]
@@ -235,6 +236,8 @@ def test_a_layer_is_named_where_several_have_polygons(tmp_path: Path) -> None:
     database.close()
     assert points(read_area(f"{path}:fields")) == TRIANGLE
     assert points(read_area(f"{path}:roofs")) == other
+    assert file_and_layer(f"{path}:fields") == (str(path), "fields")
+    assert file_and_layer(str(path)) == (str(path), None)
     with pytest.raises(RasterError, match=r"\(fields, roofs\); name one, as in .*a.gpkg:fields"):
         read_area(str(path))
     with pytest.raises(RasterError, match="no layer trees with polygons; there are: fields, roofs"):

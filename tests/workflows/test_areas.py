@@ -54,6 +54,31 @@ def test_an_area_is_a_part_of_the_whole_with_nodata_outside(
         assert part.tags()["SPECGAN_AOI"].startswith("POLYGON")
 
 
+def test_wkt_may_be_longer_than_a_files_name(uint8_scene: Path) -> None:
+    detour = ", ".join(f"{corner(5.5 + step / 10, 3.5)}" for step in range(1, 40))
+    long = TRIANGLE.replace(", ", f", {detour}, ", 1)
+    assert len(long) > 500
+    with (
+        rasterio.open(upscale(uint8_scene, "--aoi", TRIANGLE, name="short.tif")) as short,
+        rasterio.open(upscale(uint8_scene, "--aoi", long)) as out,
+    ):
+        assert (out.read() == short.read()).all()
+
+
+@pytest.mark.parametrize("command", ["upscale", "prepare"])
+def test_an_area_is_not_replaced(command: str, uint8_scene: Path, tmp_path: Path) -> None:
+    area = tmp_path / "area.png"
+    area.write_text(TRIANGLE)
+    words = ("-x", 4, "--preview", area) if command == "upscale" else ("--hsi", uint8_scene)
+    more = () if command == "upscale" else ("--quicklook", area)
+    done = specgan(
+        command, uint8_scene, *words, *more, "-o", tmp_path / "o.tif", "--aoi", area, "--overwrite"
+    )
+    assert done.code == 1
+    assert f"{area}: is an input" in done.stderr
+    assert area.read_text() == TRIANGLE
+
+
 def test_bounds_in_lon_lat_name_the_same_part(uint8_scene: Path) -> None:
     bounds = (LEFT + 5.2 * SIDE, TOP - 6.8 * SIDE, LEFT + 9.8 * SIDE, TOP - 3.2 * SIDE)
     lonlat = rasterio.warp.transform_bounds("EPSG:32618", "EPSG:4326", *bounds)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -12,6 +13,7 @@ from typing import Any
 from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
+from specgan_cli.raster.drivers.polygons import file_and_layer
 from specgan_cli.raster.scene import redact
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
         "scene": identity(inputs.scene),
         "stack": [identity(path) for path in inputs.stack],
         "hsi": identity(inputs.cube_path),
-        "aoi": identity(inputs.aoi),
+        "aoi": identity(inputs.aoi and file_and_layer(inputs.aoi)[0]),
         "weights": weights_sha256,
         "tile": tile,
         "scale": compute.scale,
@@ -49,13 +51,13 @@ def identity(path: str | None) -> dict[str, Any] | None:
     """Return what changes when a file does: its size and date; its name alone when remote.
 
     Args:
-        path: A path or URL; None gives None.
+        path: A path or URL, or a text that stands in place of one, such as WKT; None gives None.
     """
     if path is None:
         return None
-    file = Path(path)
-    if not file.is_file():
+    if not os.path.isfile(path):  # False for a text that is too long for a name, too
         return {"name": path}
+    file = Path(path)
     status = file.stat()
     return {"name": str(file.resolve()), "bytes": status.st_size, "time": status.st_mtime_ns}
 

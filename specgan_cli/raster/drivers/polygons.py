@@ -1,6 +1,7 @@
 """Polygons as GeoJSON, GeoPackage and WKT give them; rasterio reads no vectors."""
 
 import json
+import os
 import re
 import sqlite3
 import struct
@@ -44,7 +45,8 @@ def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
     """
     if wkt := _WKT.fullmatch(text):
         return _of_wkt(wkt)
-    path, layer = _layer(text)
+    name, layer = file_and_layer(text)
+    path = Path(name)
     content = path.read_bytes()
     if content[:16] == _SQLITE:
         return _geopackage(path, layer)
@@ -58,12 +60,19 @@ def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
     )
 
 
-def _layer(text: str) -> tuple[Path, str | None]:
-    """Tell `FILE:LAYER` from a path that holds a colon."""
+def file_and_layer(text: str) -> tuple[str, str | None]:
+    """Tell `FILE:LAYER` from a path that holds a colon, and from WKT, which is no file.
+
+    Args:
+        text: As for `read_polygons`.
+
+    Returns:
+        The file, or the text where it names none; and the layer, if one is named.
+    """
     name, colon, layer = text.rpartition(":")
-    if colon and not Path(text).exists() and Path(name).is_file():
-        return Path(name), layer
-    return Path(text), None
+    if colon and not os.path.exists(text) and os.path.isfile(name):
+        return name, layer
+    return text, None
 
 
 def _geojson(document: Any) -> tuple[list[Polygon], str]:
