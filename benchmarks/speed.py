@@ -5,7 +5,9 @@
 Rows: runtime, pipeline, refusals, small, cores, memory, alignment, estimate; all without a word.
 Processor seconds are of the whole process, user and system, so other work on the machine shows
 little; what is compared is measured in turns, and the median of the ratios of the turns is printed.
-`cores` is wall time and means nothing on a busy machine: the load is printed beside it.
+`cores` is wall time and means nothing on a busy machine: the load is printed beside it, and what
+the work allows, twice the processor seconds on one core over those on two.  One thread is given
+one core, or the threads that read and compress would work on the other.
 
 On a shared two-core AMD EPYC of 2026 with nothing else on it (shipped weights, one thread):
 
@@ -44,10 +46,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from affine import Affine
 from startup import COMMANDS, SCENE, cpu_seconds
 from upscale import make_scene
@@ -164,21 +167,34 @@ def small(folder: Path, options: argparse.Namespace) -> list[Row]:
     return [("64 x 64 at x4, whole process", f"{spent:.2f} s", "3 s")]
 
 
+@contextlib.contextmanager
+def on_processors(count: int) -> Iterator[None]:
+    """Give this process, and those that it starts, so many processors."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def cores(folder: Path, options: argparse.Namespace) -> list[Row]:
-    """Wall time of sixteen tiles on one thread over that on two, starts taken off."""
+    """Wall time of sixteen tiles on one processor over that on two, starts taken off."""
     make_scene(folder / "cores.tif", 128)
     rows: list[Row] = []
-    for name in ("torch", "onnx"):
+    for name, (runtime, dtype) in {"torch": ("torch", "float32"), **graph_runtimes()}.items():
         words = ["upscale", "cores.tif", "-x", "32", "--tile", "32", "-o", "out.tif", "--overwrite"]
-        words += ["--json", "-q", "--runtime", name]
+        words += ["--json", "-q", "--runtime", runtime, "--dtype", dtype]
 
-        def seconds(threads: str, *more: str, words: list[str] = words) -> float:
-            return float(json.loads(cli([*words, "-j", threads, *more], folder)[2])["seconds"])
+        def seconds(count: int, *more: str, words: list[str] = words) -> np.ndarray:
+            with on_processors(count):
+                spent, _, report = cli([*words, "-j", str(count), *more], folder)
+            return np.array([json.loads(report)["seconds"], spent])
 
-        start = min(seconds("1", "--window", "0,0,1,1") for _ in range(3))
-        turns = [[seconds(n) - start for n in "12"] for _ in range(max(options.runs // 2, 1))]
-        ratio = statistics.median(one / two for one, two in turns)
-        text = f"{ratio:.2f} (load {os.getloadavg()[0]:.0f})"
+        start = np.min([seconds(1, "--window", "0,0,1,1") for _ in range(3)], axis=0)
+        turns = [[seconds(n) - start for n in (1, 2)] for _ in range(max(options.runs // 2, 1))]
+        wall, work = np.median([one / two for one, two in turns], axis=0)
+        text = f"{wall:.2f} (load {os.getloadavg()[0]:.0f}), of {2 * work:.2f} by the work"
         rows.append((f"one core / two, wall time, {name}", text, "1.85"))
     return rows
 
@@ -186,12 +202,12 @@ def cores(folder: Path, options: argparse.Namespace) -> list[Row]:
 def memory(folder: Path, options: argparse.Namespace) -> list[Row]:
     """Peak memory of sixteen times the scene over that of the scene, for each runtime."""
     rows: list[Row] = []
-    for name in ("torch", "onnx"):
+    for name, (runtime, dtype) in {"torch": ("torch", "float32"), **graph_runtimes()}.items():
         peaks = []
         for side in (64, 256):
             make_scene(folder / f"m{side}.tif", side)
             words = ["upscale", f"m{side}.tif", "-x", "8", "--tile", "32", "-o", "m.tif"]
-            words += ["--overwrite", "--json", "-q", "--runtime", name]
+            words += ["--overwrite", "--json", "-q", "--runtime", runtime, "--dtype", dtype]
             peaks.append(json.loads(cli(words, folder)[2])["peak_memory_bytes"])
         text = f"{peaks[1] / peaks[0]:.3f} ({peaks[0] / 1e6:.0f} MB)"
         rows.append((f"peak memory, 16 times the scene, {name}", text, "1.10"))

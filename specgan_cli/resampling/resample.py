@@ -101,12 +101,13 @@ def _separable(read: Reader, rows: Axis, cols: Axis, bands: int) -> tuple[F32, M
     )
     total, share = _weigh(values, valid, row_weights[:, span_y], col_weights[:, span_x])
     mask = share >= _VALID_SHARE
-    result = np.divide(total, share, out=np.zeros_like(total), where=mask)
+    total /= np.where(mask, share, np.inf)
     if smooth:
         curved, weight = _weigh(values, valid, row_cubic[:, span_y], col_cubic[:, span_x])
         whole = mask & (np.abs(weight - 1) < _FULL) & (share > 1 - _FULL)
-        np.copyto(result, curved / np.where(whole, weight, 1), where=whole)
-    return result, mask
+        curved /= np.where(whole, weight, 1)
+        np.copyto(total, curved, where=whole)
+    return total, mask
 
 
 def _span(*matrices: csr_matrix) -> slice | None:
@@ -118,12 +119,15 @@ def _span(*matrices: csr_matrix) -> slice | None:
 def _weigh(values: F32, valid: Mask, rows: csr_matrix, cols: csr_matrix) -> tuple[F32, F32]:
     """Weighted sums of the valid values, and of the validity itself."""
     rows, cols = rows.astype(np.float32), cols.astype(np.float32)
-    stack = np.concatenate((np.where(valid, values, 0), valid[None]), axis=0, dtype=np.float32)
-    bands, height, width = stack.shape
-    across = (stack.reshape(-1, width) @ cols.T).reshape(bands, height, -1)
-    down = rows @ np.ascontiguousarray(across.transpose(1, 0, 2)).reshape(height, -1)
-    result = down.reshape(rows.shape[0], bands, -1).transpose(1, 0, 2)
-    return np.ascontiguousarray(result[:-1]), np.ascontiguousarray(result[-1])
+    bands, height, width = values.shape
+    # The axis that is summed over comes first, so that nothing else is copied.
+    stack = np.zeros((width, bands + 1, height), np.float32)
+    np.copyto(stack[:, :-1], values.transpose(2, 0, 1), where=valid.T[:, None])
+    stack[:, -1] = valid.T
+    across = (cols @ stack.reshape(width, -1)).reshape(-1, bands + 1, height)
+    turned = np.ascontiguousarray(across.transpose(2, 1, 0))
+    result = (rows @ turned.reshape(height, -1)).reshape(-1, bands + 1, cols.shape[0])
+    return result[:, :-1].transpose(1, 0, 2), result[:, -1]
 
 
 def _scattered(
