@@ -1,14 +1,12 @@
-"""Accuracy, time and reliability of the alignment of cubes with scenes.
+"""Accuracy and time of the alignment of cubes with scenes, for known displacements.
 
     PYTHONPATH=sample_data python benchmarks/alignment.py accuracy --data FOLDER
     PYTHONPATH=sample_data python benchmarks/alignment.py conditions --data FOLDER
     PYTHONPATH=sample_data python benchmarks/alignment.py warp --data FOLDER
-    PYTHONPATH=sample_data python benchmarks/alignment.py reliability --data FOLDER
 
-FOLDER holds `neon_rgb` and `neon_pairs`. Scenes are real NEON RGB tiles (0.1 m); cubes are made
-from them with a known displacement by the simulation that the tests use
-(`sample_data/displaced_pairs.py`), or, for reliability, are the real cubes of the pairs, each with
-its own plot and with others.
+FOLDER holds `neon_rgb`. Scenes are real NEON RGB tiles (0.1 m); cubes are made from them with a
+known displacement by the simulation that the tests use (`sample_data/displaced_pairs.py`).
+`alignment_pairs.py` asks of real cubes whether they are told from those of other plots.
 
 Times are those of `align`, files opened and read included, as processor and as wall time.
 """
@@ -16,7 +14,6 @@ Times are those of `align`, files opened and read included, as processor and as 
 from __future__ import annotations
 
 import argparse
-import csv
 import logging
 import math
 import tempfile
@@ -35,8 +32,6 @@ import displaced_pairs as pairs
 from specgan_cli.alignment.estimate import align
 from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.cube import Cube
-from specgan_cli.cubes.options import CubeOptions
-from specgan_cli.errors import MismatchError
 from specgan_cli.raster.scene import Scene
 from specgan_cli.resampling.model import Alignment
 
@@ -146,94 +141,6 @@ def warp(data: Path, folder: Path, names: tuple[str, ...]) -> None:
         print(f"| {period} | {max(medians):.4f} (worst tile) | {high:.3f} | {max(seconds):.2f} |")
 
 
-def reliability(data: Path, folder: Path, names: tuple[str, ...]) -> None:
-    """Real plots with their own cubes and with those of other plots.
-
-    Nothing is fitted to these pairs but the threshold, which is left to each group in turn: the
-    least of 0.9, 0.99, 0.999 and 0.9999 that refuses 97 % of the swaps of all other groups.
-    """
-    root = data / "neon_pairs"
-    with open(root / "pairs.csv", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    rng = np.random.default_rng(1)
-    own = [(row, _real(root, row, row)) for row in rows]
-    swapped = [
-        (row, other, _real(root, row, other)) for row in rows for other in _others(row, rows, rng)
-    ]
-    for limit in (0.9, 0.99, 0.999, 0.9999):
-        print(_reliability_line(limit, own, swapped))
-    held = [
-        (a.reliability >= _chosen_threshold(row["spatial_group"], swapped))
-        for row, a in own
-        if row["usable"] == "1"
-    ]
-    kept = [
-        a.reliability < _chosen_threshold(row["spatial_group"], swapped) for row, _, a in swapped
-    ]
-    print(
-        f"threshold left to the other groups: accepted {np.mean(held):.3f} of usable pairs, "
-        f"refused {np.mean(kept):.3f} of swaps"
-    )
-    print("\npairs that the list calls unusable:")
-    for row, a in own:
-        if row["usable"] == "0":
-            print(
-                f"  {row['name']:10} reliability {a.reliability:.4f}, correlation "
-                f"{a.correlation_before:.3f} -> {a.correlation:.3f}, "
-                f"shift {math.hypot(*a.shift_xy):.2f} m"
-            )
-    gains = [a.correlation - a.correlation_before for row, a in own if a.reliability >= 0.999]
-    print(
-        f"accepted shifts raise the correlation: {np.mean(np.asarray(gains) > 0):.3f} of them, "
-        f"by {np.median(gains):.3f} in the median"
-    )
-
-
-def _others(row: dict[str, str], rows: list[dict[str, str]], rng: Any) -> list[dict[str, str]]:
-    """Eight plots of the same site and three of the other, of other groups."""
-    same = [
-        r for r in rows if r["site"] == row["site"] and r["spatial_group"] != row["spatial_group"]
-    ]
-    far = [r for r in rows if r["site"] != row["site"]]
-    return [*rng.choice(same, 8, replace=False), *rng.choice(far, 3, replace=False)]
-
-
-def _chosen_threshold(group: str, swapped: list[Any]) -> float:
-    figures = np.array([a.reliability for row, _, a in swapped if row["spatial_group"] != group])
-    limits = (0.9, 0.99, 0.999, 0.9999)
-    return next((limit for limit in limits if np.mean(figures < limit) >= 0.97), limits[-1])
-
-
-def _reliability_line(limit: float, own: list[Any], swapped: list[Any]) -> str:
-    usable = np.array([a.reliability >= limit for row, a in own if row["usable"] == "1"])
-    unusable = np.array([a.reliability >= limit for row, a in own if row["usable"] == "0"])
-    refused = np.array([a.reliability < limit for *_, a in swapped])
-    return (
-        f"threshold {limit}: accepted {usable.mean():.3f} of {usable.size} usable pairs and "
-        f"{unusable.mean():.3f} of {unusable.size} others, refused {refused.mean():.3f} of "
-        f"{refused.size} swaps"
-    )
-
-
-def _real(root: Path, row: dict[str, str], other: dict[str, str]) -> Alignment:
-    with (
-        Scene.open(root / "rgb" / f"{row['name']}.tif") as scene,
-        Cube.open(
-            root / "hsi" / f"{other['name']}.tif",
-            CubeOptions(
-                root / "wavelengths_369_nm.csv",
-                scale=10000,
-                crs=row["crs"],
-                origin=(float(row["left"]), float(row["top"])),
-            ),
-        ) as cube,
-    ):
-        try:
-            return align(scene, cube, AlignOptions(local=False, threshold=0.0))
-        except MismatchError:
-            return Alignment()
-
-
 def _cube_transform(ratio: int, pad: int) -> Affine:
     return pairs.scene_transform() @ Affine.translation(pad, pad) @ Affine.scale(ratio)
 
@@ -308,7 +215,7 @@ def _row(name: str, errors: list[float], pixel: float, runs: list[Run]) -> str:
 def main() -> None:
     """Run one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    tables = {f.__name__: f for f in (accuracy, conditions, warp, reliability)}
+    tables = {f.__name__: f for f in (accuracy, conditions, warp)}
     parser.add_argument("table", choices=[*tables, "all"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tiles", type=int, default=len(TILES), help="how many scenes")
