@@ -23,6 +23,7 @@ from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.drivers.blocks import check_blocks
 from specgan_cli.raster.drivers.rereading import Rereading
+from specgan_cli.raster.drivers.texts import check_texts
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.missing import MissingRule, missing_rule
 from specgan_cli.raster.validation import reading, redact
@@ -105,6 +106,7 @@ def _open(name: str) -> Any:
             dataset = sentinel2.open_raster(name)
     except RasterioError as error:
         raise RasterError(f"{redact(name)}: cannot open the cube ({error})") from error
+    check_texts(dataset, redact(name))
     check_blocks(dataset, redact(name))
     return dataset
 

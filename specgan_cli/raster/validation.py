@@ -25,6 +25,7 @@ from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.drivers.blocks import check_blocks
 from specgan_cli.raster.drivers.cache import bound_cache
 from specgan_cli.raster.drivers.rereading import Rereading
+from specgan_cli.raster.drivers.texts import check_texts
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ def open_dataset(name: str) -> DatasetReader:
             if inside is None:
                 reason = f"cannot be opened as a raster: {reason_of(error)}"
             raise RasterError(f"{redact(name)}: {reason}") from error
+    check_texts(dataset, redact(name))
     check_blocks(dataset, redact(name))
     return dataset
 

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from rasterio.enums import ColorInterp
 from rasterio.rio.main import main_group
 
+from specgan_cli.cubes.gdal import RasterStore
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.scene import Scene
@@ -75,6 +76,26 @@ def test_no_transform(make_raster: MakeRaster) -> None:
 def test_a_transform_without_area(make_raster: MakeRaster) -> None:
     flat = Affine(2.0, 2.0, 5e5, 1.0, 1.0, 4e6)
     assert "cannot be inverted" in refusal(make_raster(transform=flat))
+
+
+@pytest.mark.parametrize("text", ["descriptions", "units"])
+def test_texts_of_another_encoding(make_raster: MakeRaster, text: str) -> None:
+    path = make_raster()
+    with rasterio.open(path, "r+") as dataset:
+        setattr(dataset, text, ["caf\u00e9"] * dataset.count)
+    path.write_bytes(path.read_bytes().replace("caf\u00e9".encode(), b"caf\xe9s"))
+    assert "holds a text that is not UTF-8, 'caf\ufffds'" in refusal(path)
+    with pytest.raises(RasterError, match="not UTF-8"):
+        RasterStore(str(path))
+
+
+def test_a_file_name_of_another_encoding_in_a_vrt(make_raster: MakeRaster) -> None:
+    path = make_raster()
+    vrt = path.with_suffix(".vrt")
+    rasterio.shutil.copy(path, vrt, driver="VRT")
+    name = path.name.encode()
+    vrt.write_bytes(vrt.read_bytes().replace(name, b"\xff" + name))
+    assert "holds a text that is not UTF-8" in refusal(vrt)
 
 
 @pytest.mark.parametrize("side", [1e-12, 1e12])
