@@ -97,7 +97,7 @@ def measure(method: Network, chip: EvalChip, seeds: int) -> Iterator[tuple[int, 
     """Yield scale and pixels of every octave of a chip."""
     half = (chip.radiometry.high - chip.radiometry.low) / 2
     runs = [method.with_seed(seed).predict(chip) for seed in range(seeds)]
-    padded = np.pad(chip.radiometry.to_unit(chip.lr), ((0, 0), *((REACH, REACH),) * 2), "edge")
+    padded = np.pad(chip.radiometry.to_unit(chip.lr), ((0, 0), *((REACH, REACH),) * 2), "symmetric")
     rng = np.random.default_rng(0)
     for level in range(len(runs[0])):
         scale = 2 << level

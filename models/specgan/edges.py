@@ -1,8 +1,8 @@
-"""The one edge convention: beyond an image's edge, its edge pixels are repeated.
+"""The one edge convention: beyond its edges an image is continued by its mirror image.
 
-It is numpy's "edge" and torch's "replicate" padding (`specgan.layers.pad_edge`).  Reading a scene,
-calling a network, training and evaluation all continue images in this way, so that they agree at a
-scene's border.
+The edge pixel comes twice, as in numpy's "symmetric" padding.  `specgan.layers.pad_mirrored` does
+the same to tensors.  Reading a scene, calling a network, training and evaluation all continue
+images in this way, so that they agree at a scene's border.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ def edge_indices(start: int, count: int, size: int) -> NDArray[np.intp]:
         size: Pixels of the image.
 
     Returns:
-        `count` indices, `start`, `start` + 1, ... brought into 0..`size` - 1.
+        `count` indices, `start`, `start` + 1, ... folded into 0..`size` - 1.
     """
-    return np.arange(start, start + count).clip(0, size - 1)
+    folded = np.arange(start, start + count) % (2 * size)
+    return np.minimum(folded, 2 * size - 1 - folded)

@@ -214,13 +214,22 @@ class ModulatedConv2d(nn.Module):
 
 
 def pad_edge(image: Tensor, margin: int) -> Tensor:
-    """Extend N x C x H x W by `margin` pixels on every side, as `specgan.edges` says."""
+    """Extend N x C x H x W by `margin` pixels on every side that repeat the edge pixels."""
     if not margin or not image.is_cuda:
         return F.pad(image, (margin,) * 4, mode="replicate") if margin else image
     # On CUDA the gradient of `F.pad` is slow, and differs from run to run.
     rows = [image[:, :, :1]] * margin + [image] + [image[:, :, -1:]] * margin
     image = torch.cat(rows, 2)
     return torch.cat([image[..., :1]] * margin + [image] + [image[..., -1:]] * margin, 3)
+
+
+def pad_mirrored(image: Tensor, margin: int) -> Tensor:
+    """Extend N x C x H x W by `margin` pixels on every side, as `specgan.edges` says."""
+    for axis in (2, 3) if margin else ():
+        size = image.shape[axis]
+        folded = torch.arange(-margin, size + margin, device=image.device) % (2 * size)
+        image = image.index_select(axis, torch.minimum(folded, 2 * size - 1 - folded))
+    return image
 
 
 def check_tensors(**given: object) -> None:

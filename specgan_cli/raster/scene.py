@@ -180,7 +180,7 @@ class Scene:
     def read_padded(self, window: Window, halo: int) -> tuple[Pixels, Mask]:
         """Read a window with `halo` more pixels on every side.
 
-        Beyond its edges the scene is continued by its edge pixels (`specgan.edges`), so the same
+        Beyond its edges the scene is continued by its mirror image (`specgan.edges`), so the same
         ground gives the same pixels whatever the window.
 
         Returns:
@@ -268,9 +268,10 @@ def within(
 
     Returns:
         (source, picked): a window within the grid; rows and columns such that an array H x W of
-        it, indexed with them, is the window, continued by the grid's edge pixels.
+        it, indexed with them, is the window, continued by the grid's mirror image.
     """
     rows = edge_indices(window.row, window.height, shape_yx[0])
     cols = edge_indices(window.col, window.width, shape_yx[1])
-    source = Window(int(rows[0]), int(cols[0]), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
-    return source, (rows[:, None] - rows[0], cols - cols[0])
+    row, col = int(rows.min()), int(cols.min())
+    source = Window(row, col, int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
+    return source, (rows[:, None] - row, cols - col)

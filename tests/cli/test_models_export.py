@@ -55,7 +55,7 @@ def full_inputs(document: dict[str, Any], octaves: int) -> tuple[list[torch.Tens
         ).numpy()
     halo = document["metadata"]["halo"]
     around = ((0, 0), (0, 0), (halo, halo), (halo, halo))
-    images = [torch.from_numpy(np.pad(x, around, "edge")) for x in (rgb, hsi * known, known)]
+    images = [torch.from_numpy(np.pad(x, around, "symmetric")) for x in (rgb, hsi * known, known)]
     noises = []
     for level, margin in enumerate(document["metadata"]["noise_margins"], start=1):
         start = [(place << level) - margin for place in origin]

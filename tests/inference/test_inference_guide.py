@@ -33,11 +33,11 @@ def test_windows_agree_where_they_overlap(guide: Guide) -> None:
     assert np.array_equal(part_mask, whole_mask[:, 5:35, 7:40])
 
 
-def test_beyond_the_edge_the_edge_pixel_is_repeated(guide: Guide) -> None:
+def test_beyond_the_edge_the_cube_is_mirrored(guide: Guide) -> None:
     (inner,), (mask,) = guide.read(Window(0, 0, 4, 4))
     (outer,), (outer_mask,) = guide.read(Window(-3, -3, 7, 7))
-    assert np.array_equal(outer, np.pad(inner, [(0, 0), (3, 0), (3, 0)], mode="edge"))
-    assert np.array_equal(outer_mask, np.pad(mask, [(0, 0), (3, 0), (3, 0)], mode="edge"))
+    assert np.array_equal(outer, np.pad(inner, [(0, 0), (3, 0), (3, 0)], mode="symmetric"))
+    assert np.array_equal(outer_mask, np.pad(mask, [(0, 0), (3, 0), (3, 0)], mode="symmetric"))
 
 
 def test_what_the_cube_does_not_cover_is_zero_and_masked(guide: Guide) -> None:

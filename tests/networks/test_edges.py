@@ -1,6 +1,8 @@
 """One edge convention: a scene's border is the same picture however it was asked for."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,25 +13,31 @@ from hypothesis import strategies as st
 
 import specgan
 from specgan.edges import edge_indices
-from specgan.layers import pad_edge
+from specgan.layers import pad_edge, pad_mirrored
 from support.command import specgan as command
 from support.golden import SAMPLE
 
 
 @given(st.integers(-60, 60), st.integers(1, 80), st.integers(1, 9))
-def test_indices_are_numpys_edge_padding(start: int, count: int, size: int) -> None:
-    around = np.pad(np.arange(size), 200, mode="edge")
+def test_indices_are_numpys_symmetric_padding(start: int, count: int, size: int) -> None:
+    around = np.pad(np.arange(size), 200, mode="symmetric")
     expected = around[200 + start : 200 + start + count]
     assert edge_indices(start, count, size).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("margin", [0, 1, 7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_tensors_are_padded_as_arrays_are(margin: int, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("pad", "mode"), [(pad_edge, "edge"), (pad_mirrored, "symmetric")])
+def test_tensors_are_padded_as_arrays_are(
+    pad: Callable[[torch.Tensor, int], torch.Tensor],
+    mode: Literal["edge", "symmetric"],
+    margin: int,
+    dtype: torch.dtype,
+) -> None:
     image = torch.arange(2 * 3 * 4 * 1).reshape(2, 3, 4, 1).to(dtype)
     pads = [(0, 0), (0, 0), (margin, margin), (margin, margin)]
-    expected = np.pad(image.float().numpy(), pads, mode="edge")
-    assert np.array_equal(pad_edge(image, margin).float().numpy(), expected)
+    expected = np.pad(image.float().numpy(), pads, mode=mode)
+    assert np.array_equal(pad(image, margin).float().numpy(), expected)
 
 
 def test_command_and_network_draw_the_same_border(tmp_path: Path) -> None:

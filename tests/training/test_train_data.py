@@ -136,14 +136,14 @@ def test_a_weighted_group_without_chips_is_refused(dataset: Dataset) -> None:
         sampler_of(dataset, config)
 
 
-def test_surroundings_are_the_chips_own_pixels_or_its_edge(dataset: Dataset) -> None:
+def test_surroundings_are_the_chips_own_pixels_or_their_mirror_image(dataset: Dataset) -> None:
     record = next(chip for chip in dataset.split("train") if chip.hsi_kind == "real")
     reader = sampler_of(dataset).reader
     rng = np.random.default_rng(0)
     whole = read_crop(reader, record, CropWindow(0, 0, (12, 12), 8), 1, rng)
     part = read_crop(reader, record, CropWindow(8, 32, (3, 4), 8, halo=3), 1, rng)
-    repeated = np.pad(whole.lr_rgb, [(0, 0), (3, 3), (3, 3)], mode="edge")
-    np.testing.assert_allclose(part.lr_rgb, repeated[:, 1:10, 4:14], atol=1e-6)
+    mirrored = np.pad(whole.lr_rgb, [(0, 0), (3, 3), (3, 3)], mode="symmetric")
+    np.testing.assert_allclose(part.lr_rgb, mirrored[:, 1:10, 4:14], atol=1e-6)
     assert [image.shape for image in part.hsi] == [(48, 9, 10)]
     assert part.truths[0].shape == (3, 6, 8)
 

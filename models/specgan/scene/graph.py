@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specgan.layers import pad_edge
+from specgan.layers import pad_mirrored
 from specgan.scene.network import SceneNetwork
 from specgan.scene.phases import with_phases
 
@@ -26,7 +26,7 @@ TILE = 64
 
 
 class ImageGraph(nn.Module):
-    """RGB alone, its edge pixels repeated: N x 3 x H x W in [0, 1] to N x 3 x sH x sW in [0, 1].
+    """RGB alone, mirrored at its edges: N x 3 x H x W in [0, 1] to N x 3 x sH x sW in [0, 1].
 
     Args:
         network: Of any weights.
@@ -45,7 +45,7 @@ class ImageGraph(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Super-resolve an image."""
-        unit = pad_edge(rgb * 2 - 1, self.margins.halo)
+        unit = pad_mirrored(rgb * 2 - 1, self.margins.halo)
         assert isinstance(self.gsd, Tensor)
         metres = self.gsd.expand(unit.shape[0])
         finest = self.network.compute(unit, [], metres, None, self.margins)[-1]

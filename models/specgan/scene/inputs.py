@@ -7,7 +7,7 @@ from torch import Tensor
 
 from specgan.consistency import crop
 from specgan.errors import ShapeError
-from specgan.layers import check_tensors, pad_edge
+from specgan.layers import check_tensors, pad_mirrored
 from specgan.scene.config import OCTAVES
 
 Guides = Sequence[tuple[Tensor, Tensor]]
@@ -65,8 +65,8 @@ def origin_pairs(
 
 
 def fit(image: Tensor, held: int, wanted: int) -> Tensor:
-    """Bring an image that carries `held` pixels of context to `wanted`, repeating its edges."""
-    return crop(image, held - wanted) if held >= wanted else pad_edge(image, wanted - held)
+    """Bring an image that carries `held` pixels of context to `wanted`, mirroring its edges."""
+    return crop(image, held - wanted) if held >= wanted else pad_mirrored(image, wanted - held)
 
 
 def check_rgb(rgb: Tensor) -> None:

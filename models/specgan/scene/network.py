@@ -144,7 +144,7 @@ class SceneNetwork(nn.Module):
             origin_yx: As for `forward`; with `padded` of the first pixel that is not halo.
             seed: As for `forward`; None for no noise (training for fidelity).
             padded: The inputs carry `halo` pixels of context on every side; the outputs do not.
-                Otherwise the edge pixels of the images are repeated.
+                Otherwise the images are mirrored at their edges.
             local: Repeat edge pixels inside every layer instead (training on small crops: cheaper,
                 and the same away from the edges).
 

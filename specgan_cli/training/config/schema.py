@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 Recipe = Literal["scene", "published"]
 Size = Literal["small", "base"]
-Context = Literal["local", "edge", "halo"]
+Context = Literal["local", "mirror", "halo"]
 Method = Literal["muon", "adam"]
 Precision = Literal["auto", "bfloat16", "float32"]
 
@@ -144,8 +144,8 @@ class StageConfig:
     """Learning rate of the discriminator heads."""
 
     context: Context = "local"
-    """What lies around a crop: "local" repeats edges in every layer (cheapest), "edge" repeats
-    the crop's as inference does a scene's, "halo" reads the real surroundings."""
+    """What lies around a crop: "local" repeats edges in every layer (cheapest), "mirror"
+    mirrors the crop as inference does a scene, "halo" reads the real surroundings."""
 
     noise: bool = False
     """Whether the latent bank has noise to make texture of."""

@@ -93,7 +93,7 @@ def read_crop(
         rng: Source of the degradation's noise.
 
     Returns:
-        The sample; beyond the chip its edge pixels are repeated.
+        The sample; beyond the chip it is mirrored.
     """
     dataset = reader.dataset
     unit = dataset.hsi_factor(record) or 1
@@ -205,7 +205,7 @@ def _span(start: int, pixels: int, window: CropWindow, length: int, unit: int) -
 
 
 def _surrounded(image: F32, spans: tuple[_Span, _Span], level: int = 0) -> F32:
-    """Take the crop and its halo out of C x h x w; beyond the chip its edge pixels are repeated.
+    """Take the crop and its halo out of C x h x w; beyond the chip it is mirrored.
 
     Args:
         image: What was read, on a grid 2^level times finer than the LR grid.
@@ -215,7 +215,7 @@ def _surrounded(image: F32, spans: tuple[_Span, _Span], level: int = 0) -> F32:
     rows, cols = (slice(s.lr_part.start << level, s.lr_part.stop << level) for s in spans)
     part = image[:, rows, cols]
     pads = [(before << level, after << level) for before, after in (s.lr_pad for s in spans)]
-    return np.pad(part, [(0, 0), *pads], mode="edge") if any(map(sum, pads)) else part
+    return np.pad(part, [(0, 0), *pads], mode="symmetric") if any(map(sum, pads)) else part
 
 
 def _cubes(
