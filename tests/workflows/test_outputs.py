@@ -185,14 +185,13 @@ def test_a_full_stdout_leaves_no_half_result(scene: Path, tmp_path: Path, out: s
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes streams")
 def test_closed_streams_are_no_file_of_the_run(scene: Path, tmp_path: Path) -> None:
     """As under a daemon: what is printed goes nowhere, least of all into the output."""
-    out = tmp_path / "out.tif"
-    words = [sys.executable, "-m", "specgan_cli", "upscale", scene, "-o", out, "-x", 4]
-    words += ["--weights", tiny_weights(), "--json", "-v"]
-    script = 'exec "$@" <&- >&- 2>&-'
-    done = subprocess.run(["sh", "-c", script, "sh", *map(str, words)], check=False)
-    assert done.returncode == 0
-    whole = tmp_path / "whole.tif"
-    assert upscale(scene, whole, "--json", "-v").code == 0
+    whole, out = tmp_path / "whole.tif", tmp_path / "out.tif"
+    words = [sys.executable, "-m", "specgan_cli", "upscale", scene, "-x", 4]
+    words += ["--weights", tiny_weights(), "--json", "-v", "-o"]
+    for target, streams in ((whole, ""), (out, "<&- >&- 2>&-")):
+        script = f'exec "$@" {streams}'
+        done = subprocess.run(["sh", "-c", script, "sh", *map(str, [*words, target])], check=False)
+        assert done.returncode == 0
     with rasterio.open(out) as found, rasterio.open(whole) as wanted:
         assert np.array_equal(found.read(), wanted.read())
 
