@@ -52,9 +52,10 @@ class Conv(nn.Module):
         self.reach = size // 2
         self.weight = nn.Parameter(torch.empty(outputs, inputs, size, size))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        nn.init.kaiming_normal_(self.weight, a=SLOPE, nonlinearity="leaky_relu")
-        with torch.no_grad():
-            self.weight.mul_(gain)
+        if not self.weight.is_meta:  # whose draws cost torch's compiler: a second, and a folder
+            nn.init.kaiming_normal_(self.weight, a=SLOPE, nonlinearity="leaky_relu")
+            with torch.no_grad():
+                self.weight.mul_(gain)
 
     def forward(self, image: Tensor, border: Border = Border.EXACT) -> Tensor:
         """Convolve N x C x H x W; EXACT shrinks it by `reach` pixels on every side."""
