@@ -90,7 +90,7 @@ def prepare(
     for other in (output, lr):
         if other is not None and len(other.bands) != len(reference.bands):
             raise MismatchError(
-                f"{other.path} has {len(other.bands)} bands and {reference_path} "
+                f"{other.name} has {len(other.bands)} bands and {reference.name} "
                 f"{len(reference.bands)}: give rasters with the same bands"
             )
     window = _shared(reference, output, lr)
@@ -115,11 +115,11 @@ def _shared(reference: GriddedRaster, output: GriddedRaster, lr: GriddedRaster |
         try:
             common = reference.grid.intersection(other.grid)
         except (ValueError, MismatchError) as error:
-            raise MismatchError(f"{other.path} and {reference.path}: {error}") from error
+            raise MismatchError(f"{other.name} and {reference.name}: {error}") from error
         both = common.intersection(window) if common is not None else None
         if both is None:
             raise MismatchError(
-                f"{other.path} and {reference.path} share no ground; give rasters of the same place"
+                f"{other.name} and {reference.name} share no ground; give rasters of the same place"
             )
         window = both
     return window

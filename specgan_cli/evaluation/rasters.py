@@ -60,7 +60,7 @@ def compare(
             progress(done + 1, len(windows))
     if not result.rows:
         raise MismatchError(
-            f"{pair.sr.path} and {pair.reference.path}: no pixel is valid in both; "
+            f"{pair.sr.name} and {pair.reference.name}: no pixel is valid in both; "
             "look at their nodata values and masks"
         )
     return result

@@ -45,6 +45,11 @@ class GriddedRaster:
     """Whether pixels are interpolated onto the reference's grid."""
 
     @property
+    def name(self) -> str:
+        """The path without credentials or a query, fit for messages."""
+        return redact(self.path)
+
+    @property
     def dtype(self) -> str:
         """Name of the numpy dtype of the first band."""
         return str(self.dataset.dtypes[self.bands[0] - 1])
@@ -150,9 +155,9 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
     """
     if (source.grid.crs is None) != (grid.crs is None):
         raise MismatchError(
-            f"{source.path}: one raster has a CRS and the other has none; "
+            f"{source.name}: one raster has a CRS and the other has none; "
             "give both one, as with: rio edit-info --crs EPSG:CODE "
-            f"{shlex.quote(source.path)}"
+            f"{shlex.quote(source.name)}"
         )
     offset = whole_offset(grid, source.grid, 1)
     if offset is not None:
@@ -160,7 +165,7 @@ def onto(source: GriddedRaster, grid: Grid) -> GriddedRaster:
         return source
     if grid.crs is None:
         raise MismatchError(
-            f"{source.path}: the rasters have no CRS and their pixels do not coincide; "
+            f"{source.name}: the rasters have no CRS and their pixels do not coincide; "
             "give them a CRS, or the same grid"
         )
     value = source.missing.value

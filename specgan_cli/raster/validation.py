@@ -61,6 +61,17 @@ def redact(path: str) -> str:
     return without_user
 
 
+# Words whose value is a secret wherever it stands: --token=abc, AWS_SECRET_ACCESS_KEY=abc.
+_SECRET = re.compile(
+    r"(?i)([\w-]*(?:token|secret|password|passwd|apikey|api_key|sig)[\w-]*[=:])\S+"
+)
+
+
+def without_secrets(word: str) -> str:
+    """Return a word of a command line, fit to be shown to others."""
+    return _SECRET.sub(r"\1***", redact(word))
+
+
 def open_dataset(name: str) -> DatasetReader:
     """Open a raster by path, URL or /vsi path.
 

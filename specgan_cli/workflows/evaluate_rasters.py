@@ -33,7 +33,7 @@ def measure_rasters(
     """
     device = parse_device(request.device)
     limits = pair.units.low, pair.units.high
-    context = summary.Context(f"{request.sr} against {request.reference}", request.command)
+    context = summary.Context(f"{pair.sr.name} against {pair.reference.name}", request.command)
     judges = load_judges(request, context, limits, device)
     context.notes += pair.notes
     evaluation = rasters.compare(pair, names, judges=judges, progress=progress)

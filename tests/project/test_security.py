@@ -80,7 +80,10 @@ def test_no_host_is_asked(scene: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_credentials_of_an_url_stand_nowhere(
-    scene: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    scene: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server = ROOT / "tests" / "support" / "range_server.py"
@@ -96,13 +99,18 @@ def test_credentials_of_an_url_stand_nowhere(
         log = ("--log-file", out / "log.txt", "--json", "-v")
         done = upscale(url, out / "out.tif", *log)
         failed = upscale(url.replace("scene", "other"), out / "other.tif", *log)
+        pair = ("evaluate", "--sr", url, "--reference", scene, "--metrics", "psnr")
+        monkeypatch.setattr(sys, "argv", ["specgan", *map(str, pair), "--token=hunter2"])
+        compared = specgan(*pair, "-o", out / "report", *log)
+        apart = specgan(*pair, "--bands", "sr=1,2,9", *log)
         process.terminate()
-    assert done.code == 0, done.stderr
+    assert done.code == compared.code == 0, done.stderr + compared.stderr
     assert json.loads(done.stdout)
-    assert failed.code == 1
-    for text in (done.stdout, done.stderr, failed.stdout, failed.stderr):
-        assert "hunter2" not in text
-    for path in out.iterdir():
+    assert failed.code == apart.code == 1
+    for each in (done, failed, compared, apart):
+        assert "hunter2" not in each.stdout + each.stderr
+    assert "scene.tif" in (out / "report" / "report.json").read_text()
+    for path in out.rglob("*.*"):
         assert b"hunter2" not in path.read_bytes(), path
     assert not [r for r in caplog.records if r.name.startswith("spec") and "hunter2" in str(r)]
 

@@ -8,12 +8,7 @@ from specgan._version import __version__
 from specgan_cli.geotiff.creation_options import is_lossy
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.predictors.runtime import describe_runtime
-from specgan_cli.raster.scene import redact
-
-# Words whose value is a secret wherever it stands: --token=abc, AWS_SECRET_ACCESS_KEY=abc.
-_SECRET = re.compile(
-    r"(?i)([\w-]*(?:token|secret|password|passwd|apikey|api_key|sig)[\w-]*[=:])\S+"
-)
+from specgan_cli.raster.validation import redact, without_secrets
 
 # Options that say where results go (each takes a value), and how the run is started and watched.
 _ELSEWHERE = {
@@ -88,5 +83,5 @@ def shown_command(words: Sequence[str]) -> str:
         elif name in _ELSEWHERE:
             skip = not value
         elif word not in _WATCHING:
-            kept.append(_SECRET.sub(r"\1***", redact(word)))
+            kept.append(without_secrets(word))
     return " ".join(kept)
