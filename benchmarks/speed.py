@@ -13,26 +13,33 @@ On a shared two-core AMD EPYC of 2026 with nothing else on it (shipped weights, 
 
     | figure | measured | target |
     |---|---|---|
-    | x8: eager torch / ONNX Runtime | 2.27 / 1.86 s a Mpx = 1.22 |  |
-    | x32: eager torch / ONNX Runtime | 0.90 / 0.49 s a Mpx = 1.81 | 1.8 |
     | pipeline / bare network at x32 | 1.007 | 1.15 |
     | refusals, the dearest | 0.38 s (upscale SCENE -o out.tif --hsi nothing.tif) | 0.5 s |
     | 64 x 64 at x4, whole process | 1.57 s | 3 s |
     | one core / two, wall time, torch | 1.89 | 1.85 |
-    | one core / two, wall time, onnx | 1.65 | 1.85 |
+    | one core / two, wall time, onnx (its one thread helped by the other core) | 1.65 | 1.85 |
     | peak memory, 16 times the scene, torch, two tiles at once | 1.021 (501 MB) | 1.10 |
     | peak memory, 16 times the scene, onnx, two tiles at once | 0.899 (545 MB) | 1.10 |
     | runs within the range of --dry-run | 10 of 10 | 9 of 10 |
 
 With a load of 9 to 14:
 
+    | x8: eager torch / ONNX Runtime | 2.41 / 1.94 s a Mpx = 1.24 |  |
+    | x8: eager torch / OpenVINO | 2.41 / 1.89 s a Mpx = 1.28 |  |
+    | x8: eager torch / OpenVINO in bfloat16 | 2.41 / 1.01 s a Mpx = 2.43 |  |
+    | x32: eager torch / ONNX Runtime | 0.99 / 0.52 s a Mpx = 1.91 | 1.8 |
+    | x32: eager torch / OpenVINO | 0.99 / 0.52 s a Mpx = 1.89 | 1.8 |
+    | x32: eager torch / OpenVINO in bfloat16 | 0.99 / 0.29 s a Mpx = 3.34 | 3 |
     | align 204 x 204 | 0.68 s, 0.0001 m off | 1 s |
     | prepare --hsi of it, whole process | 2.36 s (the first version: 3.88 s) | 1.94 s |
 
-Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4, which is no runtime of
-`upscale`, computes the exported x32 graph in 0.92 of ONNX Runtime's time in single precision, to
-the same numbers, and in 0.50 in bf16, 0.13 grey levels off in the mean and 1.7 at most (processor
-time of one thread). The GPU's part is `benchmarks/gpu.py`.
+Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4 is 2e-4 grey levels off at
+most in single precision, and in bfloat16 0.12 in the mean and 1.6 at most. The GPU's part is
+`benchmarks/gpu.py`.
+
+The 1.65 of ONNX Runtime was measured before one thread was given one core: of its 10.9 processor
+seconds 1.7 are those of reader and writer, which ran on the other core. Two threads take 11.4, and
+wait for nothing but the processor (0.2 s each in 16 tiles), so that 1.91 is what to expect.
 """
 
 import argparse
