@@ -66,6 +66,12 @@ class InputOptions:
     window: tuple[int, int, int, int] | None = None
     """column, row, width, height in LR pixels; None for the whole scene."""
 
+    cube: CubeOptions = field(default_factory=CubeOptions)
+    """What is known of the cube beyond its file."""
+
+    alignment: AlignOptions = field(default_factory=AlignOptions)
+    """Whether and how the cube is co-registered to the scene before use."""
+
     @property
     def self_guided(self) -> bool:
         """Whether the scene's own further bands are the cube."""
@@ -75,12 +81,6 @@ class InputOptions:
     def cube_path(self) -> str | None:
         """The file that holds the cube."""
         return self.scene if self.self_guided else self.hsi
-
-    cube: CubeOptions = field(default_factory=CubeOptions)
-    """What is known of the cube beyond its file."""
-
-    alignment: AlignOptions = field(default_factory=AlignOptions)
-    """Whether and how the cube is co-registered to the scene before use."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Whatever can be refused is refused before torch is imported, which takes longer 
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,16 @@ from specgan_cli.devices import check_devices
 from specgan_cli.errors import DatasetError, MismatchError, OutputError, SpecganError, WeightsError
 from specgan_cli.evaluation import comparison
 from specgan_cli.evaluation.metrics.catalogue import check_names
-from specgan_cli.evaluation.request import REPORT_FILES, EvaluateRequest, check_weights
+from specgan_cli.evaluation.request import (
+    REPORT_FILES,
+    EvaluateRequest,
+    Progress,
+    check_weights,
+)
 
 if TYPE_CHECKING:
     from specgan_cli.evaluation.report.outcome import EvaluateResult
     from specgan_cli.evaluation.report.panels import Strip
-
-Progress = Callable[[int, int], None]
 
 
 def evaluate(request: EvaluateRequest, *, progress: Progress | None = None) -> "EvaluateResult":

@@ -1,6 +1,6 @@
 """Weights and interpolations on the chips of a dataset."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from specgan import checkpoints
@@ -22,11 +22,9 @@ from specgan_cli.evaluation.methods import (
 from specgan_cli.evaluation.report import panels, summary
 from specgan_cli.evaluation.report.outcome import EvaluateResult
 from specgan_cli.evaluation.report.places import places_of
-from specgan_cli.evaluation.request import EvaluateRequest
+from specgan_cli.evaluation.request import EvaluateRequest, Progress
 from specgan_cli.evaluation.runner import Evaluation, run, with_progress
 from specgan_cli.evaluation.semantics import Collector, probe_labels
-
-Progress = Callable[[int, int], None]
 
 
 def measure_dataset(

@@ -1,7 +1,5 @@
 """An output raster beside a reference."""
 
-from collections.abc import Callable
-
 from specgan_cli.devices import parse_device
 from specgan_cli.evaluation import rasters
 from specgan_cli.evaluation.comparison import Comparison
@@ -9,9 +7,7 @@ from specgan_cli.evaluation.image_pair import OUTPUT
 from specgan_cli.evaluation.judging import load_judges, note_unmeasured
 from specgan_cli.evaluation.report import panels, summary
 from specgan_cli.evaluation.report.outcome import EvaluateResult
-from specgan_cli.evaluation.request import EvaluateRequest
-
-Progress = Callable[[int, int], None]
+from specgan_cli.evaluation.request import EvaluateRequest, Progress
 
 
 def measure_rasters(
