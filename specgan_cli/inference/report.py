@@ -87,7 +87,9 @@ class UpscaleReport:
             f"{self.output}: {cols} x {rows} pixels from bands {','.join(map(str, self.bands))} "
             f"in {self.seconds:.1f} s on {', '.join(self.devices)} by {self.runtime}"
         )
-        return text if self.alignment is None else f"{text}; {describe_alignment(self.alignment)}"
+        if self.alignment is None or self.hsi == "self":
+            return text
+        return f"{text}; {describe_alignment(self.alignment)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values; NaN, which JSON lacks, becomes the word nan."""

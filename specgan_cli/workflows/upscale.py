@@ -100,7 +100,7 @@ def upscale(
     if request.output.make_folder:
         _make_folder(request.output.path.parent)
     with open_job(request, weights) as job:
-        if job.alignment is not None:
+        if job.alignment is not None and not request.inputs.self_guided:
             _log("aligned", describe_alignment(job.alignment), job.alignment)
         job = settled(job, weights)
         networks = load(job.request.compute)

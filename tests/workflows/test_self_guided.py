@@ -41,6 +41,13 @@ def test_it_is_the_scene_as_its_own_cube_without_its_colours(four_bands: Path) -
     assert (guided != upscaled(four_bands)).any()
 
 
+def test_nothing_is_said_of_a_cube_that_lies_elsewhere(four_bands: Path) -> None:
+    words = ("upscale", four_bands, "-o", four_bands.with_name("o.tif"), "-x", 2)
+    done = specgan("-v", *words, "--hsi", "self", "--weights", tiny_weights())
+    assert done.code == 0
+    assert "georeference" not in done.stderr
+
+
 def test_its_bands_have_the_range_of_the_colours(four_bands: Path) -> None:
     ranged = ("--rgb-range", "0,510")
     same = ("--hsi", four_bands, "--bad-bands", "1-3", "--hsi-scale", 510, "--no-align", *ranged)
