@@ -70,7 +70,14 @@ def psnr(mean_squared_error: float, data_range: float) -> float:
 
 
 def ssim(sr: F64, reference: F64, valid: Mask, data_range: float) -> float:
-    """Return the mean SSIM over bands and windows; NaN where no window holds valid pixels only."""
+    """Return the mean SSIM over bands and windows; NaN where no window holds valid pixels only.
+
+    Args:
+        sr: Output, C x H x W.
+        reference: Of the same shape and units.
+        valid: H x W.
+        data_range: Difference between white and black.
+    """
     if min(valid.shape) <= 2 * RADIUS:
         return math.nan
     keep = window_valid(valid)

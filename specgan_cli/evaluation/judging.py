@@ -18,7 +18,17 @@ def load_judges(
     limits: tuple[float, float],
     device: torch.device,
 ) -> Judges:
-    """Load the judges that are asked for, and note which they are, or how to get them."""
+    """Load the judges that are asked for, and note which they are, or how to get them.
+
+    Args:
+        request: Names the files of their weights.
+        context: Takes the notes.
+        limits: File values of black and white.
+        device: Where they run.
+
+    Raises:
+        WeightsError: A file is missing or of another layout.
+    """
     low, high = limits
     judges = Judges.load(request.perceptual, request.aerial, low=low, high=high, device=device)
     if judges.perceptual is not None and request.perceptual is not None:

@@ -219,6 +219,13 @@ def load_network(
 ) -> Any:
     """Load weights and check that they fit the dataset.
 
+    Args:
+        name_or_path: A shipped name or a file.
+        scale: The factor to measure.
+        bands: Of the dataset's cubes.
+        device: Where the network runs.
+        fidelity: As for `specgan.load`.
+
     Raises:
         WeightsError: The weights cannot be read, or have no second set for `fidelity`.
         MismatchError: They do not reach the factor, or were trained on other bands.

@@ -114,7 +114,14 @@ class Evaluation:
         return mean_interval([row.values.get(metric, math.nan) for row in rows], groups)
 
     def difference(self, metric: str, method: str, base: str, set_: str | None = None) -> Interval:
-        """Return the mean over chips of method minus base, paired, with its interval."""
+        """Return the mean over chips of method minus base, paired, with its interval.
+
+        Args:
+            metric: Name of the metric.
+            method: Name of a method.
+            base: Name of the method that it is compared with.
+            set_: A set of chips; None for all.
+        """
         first = {row.chip: row for row in self.of(method, set_)}
         second = {row.chip: row for row in self.of(base, set_)}
         both = [name for name in first if name in second]

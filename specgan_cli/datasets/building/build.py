@@ -197,7 +197,16 @@ def describe(
     plan: ShardPlan,
     index: int,
 ) -> ChipRecord:
-    """Make a chip's record; a cube that shows nothing of it does not count as its cube."""
+    """Make a chip's record; a cube that shows nothing of it does not count as its cube.
+
+    Args:
+        chip: As it was planned.
+        name: Its unique name.
+        source: Where it comes from.
+        sample: Its pixels.
+        plan: The shard that it goes into.
+        index: Its place there, from 0.
+    """
     seen = sample.hsi_mask is not None and bool(sample.hsi_mask.any())
     georeferenced = source.grid.crs is not None
     left, bottom, right, top = source.grid.window(chip.window).bounds

@@ -54,7 +54,14 @@ def plan_report(
     sources: Sequence[SourceImage],
     rejected: Sequence[Rejected],
 ) -> DatasetSummary:
-    """Say what a plan would give."""
+    """Say what a plan would give.
+
+    Args:
+        output: The folder that would be made.
+        plans: Its shards.
+        sources: The sources of their chips.
+        rejected: What is left out.
+    """
     chips = [(plan.split, sources[chip.source]) for plan in plans for chip in plan.chips]
     return DatasetSummary(
         output=str(output),

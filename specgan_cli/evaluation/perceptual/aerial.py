@@ -43,6 +43,12 @@ class AerialModel:
     def load(cls, path: str | Path, low: float, high: float, device: torch.device) -> "AerialModel":
         """Read the network from geoembed's `weights/v3.npz`.
 
+        Args:
+            path: The file.
+            low: File value of black.
+            high: File value of white.
+            device: Where it runs.
+
         Raises:
             WeightsError: The file is missing or of another layout.
         """

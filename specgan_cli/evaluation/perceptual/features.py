@@ -48,6 +48,12 @@ class PerceptualModel:
     ) -> "PerceptualModel":
         """Read the backbone from a weights file.
 
+        Args:
+            path: The file.
+            low: File value of black.
+            high: File value of white.
+            device: Where it runs.
+
         Raises:
             WeightsError: The file is missing or of no known layout.
         """

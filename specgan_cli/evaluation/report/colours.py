@@ -12,7 +12,14 @@ HEAT = np.array(
 
 
 def picture(image: F64, valid: Mask, low: float, high: float) -> NDArray[np.uint8]:
-    """Return C x H x W in file units as H x W x 4; invalid pixels are transparent."""
+    """Return an image as one to look at: H x W x 4, uint8; invalid pixels are transparent.
+
+    Args:
+        image: C x H x W in file units; of fewer than three bands the first, in grey.
+        valid: H x W.
+        low: File value of black.
+        high: File value of white.
+    """
     bands = image[[0, 0, 0]] if image.shape[0] < 3 else image[:3]
     scaled = np.clip((bands - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
     alpha = np.where(valid, 255, 0).astype(np.uint8)

@@ -65,6 +65,12 @@ def write(
 ) -> None:
     """Write report.json, chips.csv and index.html.
 
+    Args:
+        outcome: All figures.
+        folder: Where to; made if its parent is there.
+        drawn: Pictures of some chips.
+        places: Longitude and latitude of chips, by name, where they are known.
+
     Raises:
         OutputError: The folder cannot be written.
     """

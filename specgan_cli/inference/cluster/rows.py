@@ -113,7 +113,14 @@ def compute_parts(
 
 
 def row_tasks(job: Job, plan: RunPlan, weights_sha256: str, folder: Path) -> list[RowTask]:
-    """Return one task for each row of tiles; a part's name says which job it belongs to."""
+    """Return one task for each row of tiles; a part's name says which job it belongs to.
+
+    Args:
+        job: The opened inputs.
+        plan: All tiles.
+        weights_sha256: Of the driver's weights.
+        folder: Of the parts, on shared storage.
+    """
     fixed = replace(
         job.request,
         inputs=replace(job.request.inputs, rgb_range=(job.radiometry.low, job.radiometry.high)),
