@@ -6,8 +6,10 @@ import torch.nn.functional as F
 
 from specgan.consistency import (
     REACH,
+    _bilinear_taps,
     block_fix,
     crop,
+    doubling_kernel,
     keep_above,
     project,
     smooth_upsample,
@@ -88,6 +90,31 @@ def test_project_of_a_window_with_context_is_that_of_the_whole(random: torch.Gen
     whole = project(sr, lr)
     part = project(sr[..., :112, 16:128], lr[..., :28, 4:32])
     torch.testing.assert_close(part[..., :64, 48:64], whole[..., :64, 64:80], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_project_clips_and_corrects_in_turn(sign: int) -> None:
+    """What one clipped pixel lacks is taken from its block evenly, before steps are scaled down."""
+    lr, sr = torch.zeros(1, 1, 15, 15), torch.zeros(1, 1, 30, 30)
+    lr[..., 7, 7] = -0.2
+    sr[..., 14:16, 14:16] = torch.tensor([[-3.0, 1.0], [1.0, 0.2]])
+    block = sign * project(sign * sr, sign * lr)[0, 0, 14:16, 14:16]
+    assert block[0, 0] == -1
+    assert block[0, 1] == block[1, 0]
+    assert 0.45 < block[0, 1] - block[1, 1] < 0.8
+
+
+def test_project_stays_in_range_where_the_input_does_not() -> None:
+    lr = torch.tensor([[1.5, -1.5], [0.0, 0.0]]).reshape(1, 1, 2, 2)
+    assert project(torch.zeros(1, 1, 8, 8), lr).abs().max() == 1
+
+
+def test_filters_first_made_while_inferring_can_be_trained_with() -> None:
+    doubling_kernel.cache_clear()
+    _bilinear_taps.cache_clear()
+    with torch.inference_mode():
+        made = doubling_kernel(torch.device("cpu"), torch.float32), _bilinear_taps(2)
+    assert not any(filters.is_inference() for filters in made)
 
 
 def test_project_refuses_other_sizes() -> None:
