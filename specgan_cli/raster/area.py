@@ -17,6 +17,7 @@ from specgan import files
 from specgan_cli.errors import DAMAGE, MismatchError, RasterError
 from specgan_cli.raster.drivers.polygons import Polygon, Ring, read_polygons
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.validation import redact
 from specgan_cli.types import Mask
 
 PIECES = 21
@@ -96,7 +97,7 @@ def read_area(text: str, crs: str | None = None) -> Area:
     """
     if not text.strip():
         raise RasterError("--aoi is empty; give polygons as GeoJSON, GeoPackage or WKT")
-    name = f"--aoi {text[:57] + '...' if '(' in text and len(text) > 60 else text}"
+    name = f"--aoi {text[:57] + '...' if '(' in text and len(text) > 60 else redact(text)}"
     files.check_regular(text)
     try:
         polygons, found = read_polygons(text)

@@ -244,6 +244,11 @@ def test_a_layer_is_named_where_several_have_polygons(tmp_path: Path) -> None:
         read_area(f"{path}:trees")
 
 
+def test_a_url_is_no_area_and_keeps_its_secrets() -> None:
+    with pytest.raises(RasterError, match=r"--aoi http://host/a\.gpkg: neither WKT nor a file"):
+        read_area("http://me:hunter2@host/a.gpkg?sig=hunter2")
+
+
 def test_an_area_elsewhere_is_refused() -> None:
     with pytest.raises(
         MismatchError, match=r"bounds 0,0,1,1\) lies outside the scene, which has bounds 1000,1940"
