@@ -34,8 +34,9 @@ With a load of 9 to 14:
     | prepare --hsi of it, whole process | 2.36 s (the first version: 3.88 s) | 1.94 s |
 
 Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4 is 2e-4 grey levels off at
-most in single precision, and in bfloat16 0.12 in the mean and 1.6 at most. The GPU's part is
-`benchmarks/gpu.py`.
+most in single precision. In bfloat16, 0.13 in the mean and up to 4 in single pixels of eight
+validation chips at x8; the judges see 0.3016 and 0.3014 (AlexNet), 0.3901 and 0.3899 (VGG), 0.3637
+and 0.3634 (aerial), 0.0005 apart on a chip. The GPU's part is `benchmarks/gpu.py`.
 
 The 1.65 of ONNX Runtime was measured before one thread was given one core: of its 10.9 processor
 seconds 1.7 are those of reader and writer, which ran on the other core. Two threads take 11.4, and
