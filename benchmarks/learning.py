@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 5, 12])
     parser.add_argument("--scales", type=int, nargs="+", default=[4, 8])
     parser.add_argument("--networks", nargs="+", default=["plain", "scene"])
-    parser.add_argument("--lr", type=float, default=0.02, help="Muon's learning rate")
+    parser.add_argument("--lr", type=float, default=0.006, help="Muon's learning rate")
     parser.add_argument("--loss", choices=tuple(LOSSES), default="rms")
     parser.add_argument("--count", type=int, default=4, help="crops a step of the scene network")
     parser.add_argument("--seed", type=int, default=0)
