@@ -192,6 +192,15 @@ def test_keep_above_keeps_means_and_the_floor(random: torch.Generator) -> None:
     assert (above >= F.interpolate(floor, scale_factor=8)).all()
 
 
+@pytest.mark.parametrize("shape_yx", [(8, 80), (80, 8)])
+def test_keep_above_takes_strips(shape_yx: tuple[int, int], random: torch.Generator) -> None:
+    fine = torch.randn((1, 1, *shape_yx), generator=random, dtype=torch.float64)
+    coarse = F.avg_pool2d(fine, 8)
+    above = keep_above(fine, coarse, coarse - 0.1)
+    torch.testing.assert_close(F.avg_pool2d(above, 8), coarse)
+    assert (above >= F.interpolate(coarse - 0.1, scale_factor=8)).all()
+
+
 def test_keep_above_of_an_octave_is_the_mean_of_the_next(random: torch.Generator) -> None:
     fine, coarse, floor = noisy_octaves(random)
     smaller = keep_above(F.avg_pool2d(fine, 2), coarse, floor)
