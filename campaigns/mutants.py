@@ -59,7 +59,7 @@ def main() -> int:
     torch.set_num_threads(1)
     killed = total = 0
     with harness.workplace() as folder:
-        for name in ("specgan_cli", "models", "tests", "pyproject.toml"):
+        for name in ("specgan_cli", "models", "tests", "sample_data", "pyproject.toml"):
             source = harness.ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
         for name, tests in TARGETS.items():
