@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -77,6 +78,25 @@ def test_no_host_is_asked(scene: Path, tmp_path: Path, monkeypatch: pytest.Monke
     page = (tmp_path / "report" / "index.html").read_text()
     assert 'src="http' not in page
     assert "url(http" not in page
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="needs the extra openvino")
+def test_openvino_asks_no_host(scene: Path, tmp_path: Path) -> None:
+    """Its package tells a host of its first import, so a process of its own."""
+    words = ["upscale", scene, "-x", 8, "--weights", tiny_weights(), "--runtime", "openvino"]
+    script = (
+        "import sys; from specgan_cli.__main__ import main\n"
+        "def hook(event, given):\n"
+        "    if event.startswith('socket.'): print(event, given[:2], flush=True)\n"
+        "sys.addaudithook(hook); main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, words), "-o", tmp_path / "out.tif"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_credentials_of_an_url_stand_nowhere(

@@ -1,12 +1,36 @@
 """Graphs in OpenVINO."""
 
+import sys
 from collections.abc import Mapping
+from types import ModuleType
 
 import numpy as np
-import openvino
 
 from specgan_cli.inference.predictors.graph_predictor import Run
 from specgan_cli.types import F32
+
+_TELEMETRY = "openvino_telemetry"
+
+
+def import_openvino() -> ModuleType:
+    """Import OpenVINO without its telemetry, which tells a host of every import."""
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    loaded = modules.get(_TELEMETRY)
+    modules[_TELEMETRY] = None  # as if it was not installed, which OpenVINO provides for
+    try:
+        import openvino
+    finally:
+        del modules[_TELEMETRY]
+        if loaded is not None:
+            modules[_TELEMETRY] = loaded
+    module: ModuleType = openvino
+    return module
+
+
+def computes_bfloat16() -> bool:
+    """Tell whether the processor computes in bfloat16."""
+    core = import_openvino().Core()
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def load(graph: bytes, at_once: int, threads: int, *, bfloat16: bool) -> Run:
@@ -19,7 +43,7 @@ def load(graph: bytes, at_once: int, threads: int, *, bfloat16: bool) -> Run:
         bfloat16: Whether convolutions compute in bfloat16. What follows the last of them, and so
             the step that keeps block means, stays in single precision.
     """
-    core = openvino.Core()
+    core = import_openvino().Core()
     options = {
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         "INFERENCE_NUM_THREADS": threads,

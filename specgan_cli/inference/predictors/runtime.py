@@ -84,9 +84,9 @@ def check_runtime(compute: ComputeOptions, weights: Weights) -> None:
 
 def computes_bfloat16() -> bool:
     """Tell whether the processor computes in bfloat16; needs OpenVINO."""
-    import openvino
+    from specgan_cli.inference.predictors import openvino_runtime
 
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino_runtime.computes_bfloat16()
 
 
 def settle_runtime(compute: ComputeOptions, weights: Weights, pixels: int) -> ComputeOptions:
