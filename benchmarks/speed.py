@@ -16,8 +16,10 @@ On a shared two-core AMD EPYC of 2026 with nothing else on it (shipped weights, 
     | pipeline / bare network at x32 | 1.007 | 1.15 |
     | refusals, the dearest | 0.38 s (upscale SCENE -o out.tif --hsi nothing.tif) | 0.5 s |
     | 64 x 64 at x4, whole process | 1.57 s | 3 s |
-    | one core / two, wall time, torch | 1.89 | 1.85 |
-    | one core / two, wall time, onnx (its one thread helped by the other core) | 1.65 | 1.85 |
+    | one core / two, wall time, torch | 1.89; on another day 1.77, of 1.83 by the work | 1.85 |
+    | one core / two, wall time, ONNX Runtime | 1.93, of 1.94 by the work | 1.85 |
+    | one core / two, wall time, OpenVINO | 1.76, of 1.89 by the work | 1.85 |
+    | one core / two, wall time, OpenVINO in bfloat16 | 1.78, of 1.82 by the work | 1.85 |
     | peak memory, 16 times the scene, torch, two tiles at once | 1.021 (501 MB) | 1.10 |
     | peak memory, 16 times the scene, onnx, two tiles at once | 0.899 (545 MB) | 1.10 |
     | runs within the range of --dry-run | 10 of 10 | 9 of 10 |
@@ -35,12 +37,9 @@ With a load of 9 to 14:
 
 Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4 is 2e-4 grey levels off at
 most in single precision. In bfloat16, 0.13 in the mean and up to 4 in single pixels of eight
-validation chips at x8; the judges see 0.3016 and 0.3014 (AlexNet), 0.3901 and 0.3899 (VGG), 0.3637
+validation chips at x8 (0.08, 0.09 and 0.10, up to 3, on seven NAIP scenes at x8, x16 and x32); the
+judges see 0.3016 and 0.3014 (AlexNet), 0.3901 and 0.3899 (VGG), 0.3637
 and 0.3634 (aerial), 0.0005 apart on a chip. The GPU's part is `benchmarks/gpu.py`.
-
-The 1.65 of ONNX Runtime was measured before one thread was given one core: of its 10.9 processor
-seconds 1.7 are those of reader and writer, which ran on the other core. Two threads take 11.4, and
-wait for nothing but the processor (0.2 s each in 16 tiles), so that 1.91 is what to expect.
 """
 
 import argparse
