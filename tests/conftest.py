@@ -1,7 +1,10 @@
 """Fixtures: small rasters of every kind that the raster core meets, and the real data's folder."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,18 @@ def shared_data() -> Path:
 def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small prepared dataset to train on, and not to write to."""
     return make_training_dataset(tmp_path_factory.mktemp("dataset") / "ds")
+
+
+@pytest.fixture(scope="session")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that fails system calls, compiled here."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler and Linux")
+    library = tmp_path_factory.mktemp("failing") / "failing.so"
+    source = Path(__file__).parents[1] / "campaigns" / "failing.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Reads that fail, one at a time, through the C library: never other pixels with exit 0."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,6 @@ import rasterio
 
 from specgan_cli.cubes.cube import Cube
 from support.rasters import CAMERA_NM, write_cube, write_raster
-
-FAILING = Path(__file__).parents[2] / "campaigns" / "failing.c"
 
 READ_ALL = """
 import os, sys
@@ -60,16 +57,6 @@ for nth in range(1, 400):
     if in_a_row == 60:  # all reads have been failed
         break
 """
-
-
-@pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("needs a C compiler and Linux")
-    library = tmp_path_factory.mktemp("failing") / "failing.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, FAILING, "-ldl"], check=True)
-    return library
 
 
 def codes(failing: Path, kind: str, path: Path, which: str = "") -> list[int]:

@@ -1,7 +1,6 @@
 """Disks that fail, fill up, are read-only or lose a file: one line, and nothing half done."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from support.rasters import write_cube, write_raster
 from support.tiny_networks import tiny_weights
 from support.training_configs import STAGES
 
-CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 ENOENT, EROFS, EDQUOT = "2", "30", "122"
 
 
@@ -24,18 +22,6 @@ ENOENT, EROFS, EDQUOT = "2", "30", "122"
 def scene(tmp_path: Path) -> Path:
     values = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype("uint8")
     return write_raster(tmp_path / "scene.tif", values)
-
-
-@pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that fails system calls, compiled here."""
-    compiler = shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("needs a C compiler and Linux")
-    library = tmp_path_factory.mktemp("failing") / "failing.so"
-    source = CAMPAIGNS / "failing.c"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
 
 
 def run_failing(failing: Path, fault: dict[str, str], *words: object) -> str:
