@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from specgan.bands import Bands
 from specgan.errors import WeightsError
-from specgan.serde import from_plain, to_plain
+from specgan.serde import from_plain, parse_json, to_plain
 
 FORMAT = "specgan-weights/1"
 """Name and version of the header's layout; a reader refuses any other."""
@@ -126,7 +126,7 @@ def _check_bands(header: Header) -> None:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        content = json.loads(text)
+        content = parse_json(text.encode())
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"the weights header is not JSON: {error}") from error
     found = content.get("format") if isinstance(content, dict) else type(content).__name__

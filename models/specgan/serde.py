@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import math
 import types
 from collections.abc import Mapping
@@ -11,6 +12,22 @@ T = TypeVar("T")
 
 MOST_SIZE = 4096
 """The largest number that a network is built of: beyond lie typing errors and damaged files."""
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse a JSON document in UTF-8, with or without a byte order mark.
+
+    Args:
+        content: The document.
+
+    Raises:
+        ValueError: It is not JSON or not UTF-8, or holds half a surrogate pair, which no other
+            library takes as text.
+        RecursionError: It is nested too deeply.
+    """
+    value = json.loads(content.decode("utf-8-sig"))
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def to_plain(value: Any) -> Any:

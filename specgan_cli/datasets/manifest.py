@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from specgan.bands import CANONICAL_BANDS, Bands
-from specgan.serde import from_plain, to_plain
+from specgan.serde import from_plain, parse_json, to_plain
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.errors import DatasetError
 
@@ -153,7 +153,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise DatasetError(
             f"{folder} is no dataset: it has no {MANIFEST}; make one with `specgan prepare`"

@@ -11,12 +11,11 @@ smaller where the cube is finer than the scene.  They lie in `NAME-uncertainty.j
 weights `NAME`.
 """
 
-import json
 from dataclasses import dataclass
 
 from specgan.checkpoints import resolve
 from specgan.errors import WeightsError
-from specgan.serde import from_plain
+from specgan.serde import from_plain, parse_json
 
 SUFFIX = "-uncertainty.json"
 
@@ -72,7 +71,7 @@ def read_calibration(weights: str, sha256: str) -> Calibration | None:
     file = resolve(weights)
     path = file.with_name(file.stem + SUFFIX)
     try:
-        calibration = from_plain(Calibration, json.loads(path.read_bytes()))
+        calibration = from_plain(Calibration, parse_json(path.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

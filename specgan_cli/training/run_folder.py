@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from specgan._version import __version__
+from specgan.serde import parse_json
 from specgan_cli.errors import OutputError, TrainingError, parsing
 from specgan_cli.training.checkpoint import write_file
 from specgan_cli.training.config.load import config_from_dict, differences
@@ -98,7 +99,7 @@ class RunFolder:
         """
         path = self.path / "environment.json"
         with parsing(path, TrainingError, "move it away; only reports read it"):
-            sessions = json.loads(path.read_text("utf-8")) if path.exists() else []
+            sessions = parse_json(path.read_bytes()) if path.exists() else []
             sessions.append({**environment(), **facts})
         write_file(path, json.dumps(sessions, indent=2) + "\n")
 
@@ -116,7 +117,7 @@ class RunFolder:
             return {}
         found: dict[int, dict[str, float]] = {}
         with parsing(self.metrics, TrainingError, "remove its damaged lines"):
-            for record in map(json.loads, self.metrics.read_text("utf-8").splitlines()):
+            for record in map(parse_json, self.metrics.read_bytes().splitlines()):
                 named = {key.removeprefix("val/"): record[key] for key in record if "val/" in key}
                 if named:
                     found[record["step"]] = named
@@ -157,7 +158,7 @@ class RunFolder:
 
     def _check_same(self, config: Mapping[str, Any]) -> None:
         with parsing(self.config, TrainingError, "start a new run"):
-            old = json.loads(self.config.read_text("utf-8"))
+            old = parse_json(self.config.read_bytes())
             # Keys that an older version did not know have their defaults.
             known = {key: value for key, value in old.items() if key not in IDENTITY_KEYS}
             old = {**old, **json.loads(json.dumps(config_from_dict(known).to_dict()))}

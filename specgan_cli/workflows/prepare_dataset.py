@@ -9,7 +9,7 @@ from typing import Any
 
 from specgan import files
 from specgan._version import __version__
-from specgan.serde import from_plain, to_plain
+from specgan.serde import from_plain, parse_json, to_plain
 from specgan_cli.datasets.building.build import (
     DatasetOptions,
     ShardPlan,
@@ -148,7 +148,7 @@ def _align(
     note = partial / "alignments.json"
     if note.exists():
         with parsing(note, DatasetError, "remove it, and cubes are aligned again"):
-            kept = json.loads(note.read_text("utf-8"))
+            kept = parse_json(note.read_bytes())
             return {
                 int(index): entry and from_plain(Alignment, entry)
                 for index, entry in kept["alignments"].items()

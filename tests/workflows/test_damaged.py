@@ -76,6 +76,15 @@ def test_a_configuration_that_is_no_utf8(dataset: Path, tmp_path: Path) -> None:
     is_one_line(specgan("train", dataset, "--config", config, "-o", tmp_path / "run"), config)
 
 
+@pytest.mark.parametrize("half", [b"\xed\xa0\x80", b"\\ud800"], ids=["bytes", "escape"])
+def test_an_area_with_half_a_surrogate_pair(scene: Path, tmp_path: Path, half: bytes) -> None:
+    area = tmp_path / "area.geojson"
+    ring = b"[[0, 0], [1, 0], [1, 1], [0, 0]]"
+    crs = b'{"properties": {"name": "EPSG:32618%s"}}' % half
+    area.write_bytes(b'{"type": "Polygon", "coordinates": [%s], "crs": %s}' % (ring, crs))
+    is_one_line(specgan("upscale", scene, "-o", tmp_path / "o.tif", "--aoi", area), area)
+
+
 def test_what_gdal_says_in_another_encoding_is_one_line(tmp_path: Path) -> None:
     scene = tmp_path / "scene.vrt"
     scene.write_bytes(b'<VRTDataset rasterXSize="24"><A\x97 b="1"></A></VRTDataset>')

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from specgan import files
-from specgan.serde import from_plain, to_plain
+from specgan.serde import from_plain, parse_json, to_plain
 from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.datasets.building.pairs import ImagePair
@@ -267,6 +267,6 @@ def save_result(folder: Path, name: str, result: ShardResult) -> None:
 def load_result(folder: Path, name: str) -> ShardResult | None:
     """Read the note of a finished shard; None where there is none."""
     try:
-        return from_plain(ShardResult, json.loads(result_path(folder, name).read_text("utf-8")))
+        return from_plain(ShardResult, parse_json(result_path(folder, name).read_bytes()))
     except (OSError, ValueError):
         return None

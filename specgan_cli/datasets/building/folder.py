@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from specgan import files
+from specgan.serde import parse_json
 from specgan_cli.datasets.manifest import FORMAT, MANIFEST
 from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DISK_FULL, OutputError, SpecganError
@@ -142,7 +143,7 @@ class DatasetFolder:
     def _clear_unless(self, fingerprint: str) -> None:
         run = self.partial / RUN
         try:
-            if json.loads(run.read_text("utf-8"))["fingerprint"] == fingerprint:
+            if parse_json(run.read_bytes())["fingerprint"] == fingerprint:
                 return
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
@@ -183,7 +184,7 @@ def _check_own(folder: Path) -> None:
 def _names(folder: Path) -> set[str] | None:
     """Return the files and folders that a dataset's manifest tells of; None for no dataset."""
     try:
-        document = json.loads((folder / MANIFEST).read_text("utf-8"))
+        document = parse_json((folder / MANIFEST).read_bytes())
         if document["format"] != FORMAT:
             return None
         shards = {

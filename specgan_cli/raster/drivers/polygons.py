@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from specgan.serde import from_plain
+from specgan.serde import from_plain, parse_json
 from specgan_cli.errors import RasterError
 
 Ring = Sequence[tuple[float, float]]
@@ -53,7 +53,7 @@ def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
     if wkt := _WKT.fullmatch(content.decode("utf-8-sig", "replace")):
         return _of_wkt(wkt)
     if content.lstrip()[:1] in (b"{", b"\xef") and content:
-        return _geojson(json.loads(content))
+        return _geojson(parse_json(content))
     raise RasterError(
         f"--aoi {path} is neither GeoJSON nor a GeoPackage; "
         f"ogr2ogr {path.with_suffix('.gpkg').name} {path.name} makes one of it"
