@@ -1,12 +1,15 @@
 """Outputs: what is checked of every file that a command writes, before it computes anything."""
 
+import logging
 import os
+import re
 import shutil
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from specgan import files
-from specgan_cli.errors import OutputError
+from specgan_cli.errors import OutputError, SpecganError
 
 TIFF = (".tif", ".tiff")
 """Endings of a GeoTIFF; the usual one first."""
@@ -54,6 +57,9 @@ def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
 def check_distinct(outputs: Iterable[Path], inputs: Iterable[str | Path | None] = ()) -> None:
     """Raise if an output is an input or another output, by device and inode, through links.
 
+    An input is also what GDAL reads for one: the sources of a VRT, the file in `GTIFF_DIR:1:FILE`,
+    an archive.  The log file that is being written is no output either.
+
     Args:
         outputs: All files that a run writes.
         inputs: All files that it reads; URLs and None are passed over.
@@ -61,15 +67,65 @@ def check_distinct(outputs: Iterable[Path], inputs: Iterable[str | Path | None] 
     Raises:
         OutputError: Names the output.
     """
-    taken = {files.identity(Path(name)) for name in inputs if name and os.path.exists(name)}
+    outputs, names = list(outputs), [str(name) for name in inputs if name]
+    taken = {files.identity(Path(name)) for name in names if os.path.exists(name)}
+    if any(path.exists() for path in outputs):  # GDAL reads no file that is not there
+        taken |= {files.identity(Path(name)) for name in _read_for(names)}
+    logs = {files.identity(Path(name)) for name in _logs()}
     seen: set[tuple[object, ...]] = set()
     for path in outputs:
         identity = files.identity(path)
         if identity in taken:
             raise OutputError(f"{path}: is an input; choose another output")
+        if identity in logs:
+            raise OutputError(f"{path}: is the log file; give each its own name")
         if identity in seen:
             raise OutputError(f"{path}: is the output of two things; give each its own name")
         seen.add(identity)
+
+
+def _logs() -> Iterator[str]:
+    """Yield the files that log records are written to now."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            yield handler.baseFilename
+
+
+def _read_for(names: Sequence[str]) -> Iterator[str]:
+    """Yield every local file that GDAL reads for the inputs."""
+    todo, known = list(names), set(names)
+    while todo:
+        for found in _listed(todo.pop()):
+            yield found
+            if found not in known and _is_vrt(found):
+                todo.append(found)
+            known.add(found)
+
+
+def _listed(name: str) -> list[str]:
+    """Return the files of a raster, an archive in place of what lies in it; none of other files."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    try:
+        files.check_regular(name)
+        with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
+            with rasterio.open(name) as dataset:
+                return [found for file in dataset.files if (found := _on_disk(file))]
+    except (RasterioError, SpecganError, ValueError):
+        return []
+
+
+def _on_disk(file: str) -> str | None:
+    """Return a file, or the local archive that a /vsi path leads into; None where there is none."""
+    path = Path(re.sub(r"^(/vsi\w+/)+", "", file).replace("{", "").replace("}", ""))
+    places = [Path(file)] if os.path.exists(file) else [path, *path.parents]
+    return next((str(place) for place in places if place.is_file()), None)
+
+
+def _is_vrt(file: str) -> bool:
+    with open(file, "rb") as stream:
+        return b"<VRTDataset" in stream.read(1000)
 
 
 def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) -> None:

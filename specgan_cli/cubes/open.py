@@ -11,7 +11,7 @@ from specgan_cli.cubes.layout import CubeStore
 from specgan_cli.cubes.products.enmap import EnmapStore, enmap_files
 from specgan_cli.errors import DAMAGE, MissingExtraError, RasterError, SpecganError
 
-__all__ = ["open_sensor", "open_store"]
+__all__ = ["open_sensor", "open_store", "product_files"]
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -56,6 +56,18 @@ def open_sensor(name: str) -> CubeStore | None:
     if h5py is None:
         return RasterStore(name)
     return _open_hdf5(h5py, name)
+
+
+def product_files(name: str | None) -> tuple[str, ...]:
+    """Return the files that a cube is read from, as far as its own name does not tell GDAL of them.
+
+    Args:
+        name: A cube; None for none.
+
+    Raises:
+        RasterError: They belong together, and one is missing.
+    """
+    return () if name is None else enmap_files(name) or (name,)
 
 
 def _is_hdf5(name: str) -> bool:

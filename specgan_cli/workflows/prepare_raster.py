@@ -23,6 +23,7 @@ from specgan.serde import to_plain
 from specgan_cli import png
 from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.cube import Cube
+from specgan_cli.cubes.open import product_files
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.cubes.spectral import resampling_matrix
 from specgan_cli.geotiff.description import BandMetadata, Description
@@ -113,7 +114,8 @@ def align_cube(
     target = None if output is None or dry_run else Path(output)
     picture = None if quicklook is None else Path(quicklook)
     area = chosen.aoi and file_and_layer(chosen.aoi)[0]
-    _check(target, picture, [scene_path, cube_path, chosen.cube.table, area], overwrite)
+    inputs = [scene_path, *product_files(str(cube_path)), chosen.cube.table, area]
+    _check(target, picture, inputs, overwrite)
     rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
     with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:
         placed = _place(scene, cube, chosen)

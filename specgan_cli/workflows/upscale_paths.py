@@ -4,6 +4,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+from specgan_cli.cubes.open import product_files
 from specgan_cli.errors import OutputError, RasterError
 from specgan_cli.geotiff.partial import check_unlocked
 from specgan_cli.inference.request import SIDECARS, OutputOptions, UpscaleRequest
@@ -82,8 +83,8 @@ def input_paths(request: UpscaleRequest) -> list[str | Path | None]:
     """Return every file that a request reads; URLs and shipped weights among them."""
     inputs = request.inputs
     area = inputs.aoi and file_and_layer(inputs.aoi)[0]
-    others = [inputs.cube_path, inputs.cube.table, area, request.compute.weights]
-    return [inputs.scene, *inputs.stack, *others, request.output.reference]
+    others = [inputs.cube.table, area, request.compute.weights, request.output.reference]
+    return [inputs.scene, *inputs.stack, *product_files(inputs.cube_path), *others]
 
 
 def check_request(request: UpscaleRequest) -> None:

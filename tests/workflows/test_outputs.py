@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +204,66 @@ def test_commands_end_as_usual_without_stdout(words: str, code: int) -> None:
     done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def write_vrt(path: Path, source: Path) -> Path:
+    """Write a VRT that shows all bands of a raster."""
+    with rasterio.open(source) as dataset:
+        kind = {"uint8": "Byte", "int16": "Int16"}[dataset.dtypes[0]]
+        bands = "".join(
+            f'<VRTRasterBand dataType="{kind}" band="{band}"><SimpleSource><SourceFilename '
+            f'relativeToVRT="1">{source.name}</SourceFilename><SourceBand>{band}</SourceBand>'
+            "</SimpleSource></VRTRasterBand>"
+            for band in dataset.indexes
+        )
+        path.write_text(
+            f'<VRTDataset rasterXSize="{dataset.width}" rasterYSize="{dataset.height}">'
+            f"<SRS>{dataset.crs.to_string()}</SRS><GeoTransform>"
+            f"{', '.join(map(str, dataset.transform.to_gdal()))}</GeoTransform>{bands}</VRTDataset>"
+        )
+    return path
+
+
+@pytest.mark.parametrize("how", ["vrt", "vrt of a vrt", "directory", "url", "archive"])
+def test_what_an_input_is_made_of_is_not_replaced(pair: tuple[Path, Path], how: str) -> None:
+    scene, cube = pair
+    for path in pair:
+        before = path.read_bytes()
+        if how == "directory":
+            name = f"GTIFF_DIR:1:{path}"
+        elif how == "url":
+            name = path.as_uri()
+        elif how == "archive":
+            with zipfile.ZipFile(path.with_name("packed.tif"), "w") as archive:
+                archive.write(path, path.name)
+            name, path = f"/vsizip/{{{archive.filename}}}/{path.name}", path.with_name("packed.tif")
+            before = path.read_bytes()
+        else:
+            name = str(write_vrt(path.with_name("one.vrt"), path))
+            if how != "vrt":
+                name = str(write_vrt(path.with_name("two.vrt"), Path(name)))
+        words = ["upscale", name, "-x", 2, "--weights", tiny_weights()]
+        if path.name == cube.name:
+            words = ["prepare", scene, "--hsi", name, "--no-align"]
+        refuses(specgan(*words, "-o", path, "--overwrite"), f"{path}: is an input")
+        assert path.read_bytes() == before
+
+
+def test_a_log_is_no_output(scene: Path, tmp_path: Path) -> None:
+    for out, picture in (("log.tif", "look.png"), ("out.tif", "log.png")):
+        log = tmp_path / (out if "log" in out else picture)
+        words = ("--preview", tmp_path / picture, "--log-file", log, "--overwrite")
+        refuses(upscale(scene, tmp_path / out, *words), f"{log}: is the log file")
+        assert "is the log file" in log.read_text()
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_the_image_of_a_product_is_not_replaced(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    scene, cube = pair
+    image, facts = (tmp_path / f"ENMAP01-{what}" for what in ("SPECTRAL_IMAGE.TIF", "METADATA.XML"))
+    cube.rename(image)
+    facts.write_text("<level_X/>")
+    done = specgan("prepare", scene, "--hsi", facts, "--no-align", "-o", image, "--overwrite")
+    refuses(done, f"{image}: is an input")
+    done = upscale(scene, image, "--hsi", facts, "--no-align", "--overwrite")
+    refuses(done, f"{image}: is an input")
