@@ -115,6 +115,7 @@ def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
 
     if given["skip_existing"] and request.output.path.exists():
         document = skipped(request)
+        _tell_of(document)
     elif given["dry_run"]:
         estimate = plan_upscale(request)
         document = estimate.to_json()
@@ -149,10 +150,7 @@ def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
             progress=partial(progress, "tiles"),
         ):
             documents.append(document)
-            failed = document["status"] == "failed"
-            text = f"{document['output']}: {document.get('error', document['status'])}"
-            level = logging.ERROR if failed else NOTICE
-            tell(level, document["status"], text, **document)
+            _tell_of(document)
             if not given["as_json"]:
                 say(json.dumps(document))
     if given["as_json"]:
@@ -160,6 +158,13 @@ def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
     codes = {int(document["exit_code"]) for document in documents if "exit_code" in document}
     if codes:
         click.get_current_context().exit(codes.pop() if len(codes) == 1 else 1)
+
+
+def _tell_of(document: dict[str, Any]) -> None:
+    """Say in a line what became of a scene."""
+    text = f"{document['output']}: {document.get('error', document['status'])}"
+    level = logging.ERROR if document["status"] == "failed" else NOTICE
+    tell(level, document["status"], text, **document)
 
 
 def make_request(given: dict[str, Any], words: Sequence[str]) -> "UpscaleRequest":

@@ -51,6 +51,15 @@ def test_a_quiet_run_says_nothing(after: bool, uint8_scene: Path, tmp_path: Path
     assert (done.code, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_an_output_that_exists_is_skipped_in_one_line(uint8_scene: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tif"
+    out.write_bytes(b"precious")
+    done = specgan(*words(uint8_scene, out, "--skip-existing"))
+    assert (done.code, done.stdout, done.stderr) == (0, "", f"specgan: {out}: skipped\n")
+    assert specgan(*words(uint8_scene, out, "--skip-existing", "-q")).stderr == ""
+    assert out.read_bytes() == b"precious"
+
+
 def test_a_run_ends_with_one_line(uint8_scene: Path, tmp_path: Path) -> None:
     done = specgan(*words(uint8_scene, tmp_path / "out.tif"))
     assert done.stdout == ""
