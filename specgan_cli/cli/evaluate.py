@@ -151,7 +151,7 @@ def evaluate(ctx: click.Context, /, **given: Any) -> None:
     """
     _check_usage(given)
     from specgan_cli.evaluation.request import EvaluateRequest
-    from specgan_cli.raster.validation import without_secrets
+    from specgan_cli.redaction import redact_words
     from specgan_cli.workflows.evaluate import evaluate as run
 
     request = options.from_options(
@@ -159,7 +159,7 @@ def evaluate(ctx: click.Context, /, **given: Any) -> None:
         given,
         weights=given["weights"] or (("specgan-scene",) if given["dataset"] else ()),
         ablate=given["ablate"] is not None,
-        command=shlex.join(["specgan", *map(without_secrets, sys.argv[1:])]),
+        command=shlex.join(["specgan", *map(redact_words, sys.argv[1:])]),
     )
     with Progress("chip") as progress:
         outcome = run(request, progress=partial(progress, "measuring"))

@@ -17,6 +17,8 @@ from typing import Any
 
 import click
 
+from specgan_cli.redaction import redact_words
+
 NOTICE = 25
 """Level of what a user hears without -v and not with -q: progress, and one closing line."""
 
@@ -50,7 +52,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as a line."""
         word = "" if record.levelno == NOTICE else f"{record.levelname}: "
-        line = f"specgan: {word}{record.getMessage()}"
+        line = f"specgan: {word}{redact_words(record.getMessage())}"
         dated = self._dated or getattr(record, "event", "") == "progress"
         return f"{_time(record)} {line}" if dated else line
 
@@ -64,7 +66,7 @@ class _Json(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", "message"),
-            "text": record.getMessage(),
+            "text": redact_words(record.getMessage()),
         }
         return json.dumps(content | getattr(record, "facts", {}), default=str)
 

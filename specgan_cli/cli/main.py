@@ -3,6 +3,7 @@
 import atexit
 import gc
 import importlib
+import io
 import logging
 import os
 import signal
@@ -18,7 +19,9 @@ import click
 from specgan._version import __version__
 from specgan.errors import SpecganError
 from specgan_cli.cli.logs import passing_over_undecodable, set_up_logging, tell, watching_options
+from specgan_cli.cli.streams import name_stdout
 from specgan_cli.cli.usage import usage_option
+from specgan_cli.redaction import redact_words
 
 COMMANDS = {
     "prepare": "Co-register a cube to a scene, or build a training dataset.",
@@ -93,6 +96,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # second of a processor and for many on a busy machine; nothing is lost when it finds none.
     atexit.register(gc.freeze)
     _open_standard_streams()
+    name_stdout()
     words = sys.argv[1:] if arguments is None else arguments
     state: dict[str, Any] = {}
     set_up_logging(state)
@@ -108,7 +112,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
         sys.exit(result if isinstance(result, int) else 0)
     except click.ClickException as error:
-        error.show(sys.stderr)
+        shown = io.StringIO()
+        error.show(shown)
+        print(redact_words(shown.getvalue()), end="", file=sys.stderr)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
         if isinstance(error.__cause__ or error, Terminated):  # click makes it an Abort
@@ -177,7 +183,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _fail(state: dict[str, Any], message: str, code: int) -> NoReturn:
-    one_line = " ".join(message.split())
+    one_line = redact_words(" ".join(message.split()))
     if state.get("log_format") != "json":
         print(f"specgan: error: {one_line}", file=sys.stderr)
     tell(logging.ERROR, "failed", one_line, shown=True, exit_code=code)

@@ -1,20 +1,44 @@
 """Scenes from stdin, and results to stdout: spooled, since rasters are not read in one go."""
 
+import io
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from specgan_cli.errors import OutputError, writing
-from specgan_cli.raster.validation import SPOOLED
+from specgan_cli.redaction import SPOOLED
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 STREAM = "-"
 """What stands for stdin as a scene, and for stdout as an output."""
+
+
+class _Stdout(io.FileIO):
+    """A stdout whose errors name it; those of the system name files alone."""
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        """Write bytes."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            error.filename = "standard output"
+            raise
+
+
+def name_stdout() -> None:
+    """Let errors of stdout name it where it is a file or a pipe; a terminal is never full."""
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper) and stdout is sys.__stdout__ and not stdout.isatty():
+        buffer = io.BufferedWriter(_Stdout(stdout.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(buffer, stdout.encoding, stdout.errors)
 
 
 def check_streams(given: dict[str, Any]) -> None:

@@ -27,7 +27,8 @@ from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import equals
 from specgan_cli.raster.missing import given_nodata, spread_windows
-from specgan_cli.raster.validation import reading, redact
+from specgan_cli.raster.validation import reading
+from specgan_cli.redaction import redact
 from specgan_cli.types import F32, Mask
 
 __all__ = ["Cube"]

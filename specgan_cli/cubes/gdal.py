@@ -26,7 +26,8 @@ from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.drivers.texts import check_texts
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.missing import MissingRule, missing_rule
-from specgan_cli.raster.validation import reading, redact
+from specgan_cli.raster.validation import reading
+from specgan_cli.redaction import redact
 from specgan_cli.types import Mask
 
 __all__ = ["RasterStore"]

@@ -16,7 +16,8 @@ from specgan_cli.raster.bands import BandSpec, choose_bands
 from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.missing import MissingRule, missing_rule
-from specgan_cli.raster.validation import open_dataset, reading, redact
+from specgan_cli.raster.validation import open_dataset, reading
+from specgan_cli.redaction import redact
 from specgan_cli.types import F64, Mask, Pixels
 
 SNAP = 1e-3

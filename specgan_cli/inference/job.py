@@ -19,9 +19,10 @@ from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind, fits
 from specgan_cli.raster.radiometry import Radiometry, choose_floor
-from specgan_cli.raster.scene import Scene, redact
+from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.stack import stacked
 from specgan_cli.raster.untagged import warn_of_untagged
+from specgan_cli.redaction import redact
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from specgan_cli.inference.predictors.runtime import describe_runtime
 from specgan_cli.inference.predictors.weights import Weights
 from specgan_cli.inference.request import UpscaleRequest
 from specgan_cli.memory import peak_memory
-from specgan_cli.raster.scene import redact
+from specgan_cli.redaction import redact, redact_words
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def skipped(request: UpscaleRequest) -> dict[str, Any]:
 
 def failure(request: UpscaleRequest, error: SpecganError) -> dict[str, Any]:
     """Return the document of a scene that failed."""
-    message = " ".join(str(error).split())
+    message = redact_words(" ".join(str(error).split()))
     return {
         "status": "failed",
         **_names(request),

@@ -8,7 +8,7 @@ from typing import Literal
 from specgan_cli.alignment.options import AlignOptions
 from specgan_cli.cubes.options import CubeOptions
 from specgan_cli.errors import MismatchError, RasterError
-from specgan_cli.raster.scene import redact
+from specgan_cli.redaction import redact
 
 DType = Literal["float32", "float64", "bfloat16", "float16"]
 """The types that a network can compute in."""

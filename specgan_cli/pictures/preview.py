@@ -18,7 +18,8 @@ from specgan_cli.pictures.sheet import arrange
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.radiometry import fill_invalid
 from specgan_cli.raster.scene import Scene
-from specgan_cli.raster.validation import read_back, redact
+from specgan_cli.raster.validation import read_back
+from specgan_cli.redaction import redact
 from specgan_cli.resampling.geometry import PixelMap
 from specgan_cli.resampling.resample import resample_window
 from specgan_cli.types import F64, Mask, Pixels

@@ -16,7 +16,7 @@ from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.drivers.wavelengths import centres_nm, to_nm
-from specgan_cli.raster.validation import redact
+from specgan_cli.redaction import redact
 
 logger = logging.getLogger(__name__)
 

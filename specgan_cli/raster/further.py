@@ -7,7 +7,7 @@ from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.bands import band_number
-from specgan_cli.raster.validation import redact
+from specgan_cli.redaction import redact
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from specgan_cli.raster.bands import says_light
 from specgan_cli.raster.drivers import sentinel2
 from specgan_cli.raster.grid import Window
 from specgan_cli.raster.masks import MaskKind, fits, valid_values
-from specgan_cli.raster.validation import redact
+from specgan_cli.redaction import redact
 from specgan_cli.types import Mask, Pixels
 
 logger = logging.getLogger(__name__)

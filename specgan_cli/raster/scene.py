@@ -20,15 +20,11 @@ from specgan_cli.raster.further import FurtherBand, choose_further
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.masks import MaskKind
 from specgan_cli.raster.missing import MissingRule, missing_rule, spread_windows
-from specgan_cli.raster.validation import (
-    check_dataset,
-    open_dataset,
-    reading,
-    redact,
-)
+from specgan_cli.raster.validation import check_dataset, open_dataset, reading
+from specgan_cli.redaction import redact
 from specgan_cli.types import Mask, Pixels
 
-__all__ = ["Scene", "redact", "within"]
+__all__ = ["Scene", "within"]
 
 SAMPLE = 1024
 """Pixels on the longer side of the decimated sample."""

@@ -14,7 +14,8 @@ from rasterio.io import DatasetReader, MemoryFile
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.drivers.sentinel2 import scale_of
 from specgan_cli.raster.drivers.vrt import VRT_TYPES
-from specgan_cli.raster.validation import open_dataset, redact
+from specgan_cli.raster.validation import open_dataset
+from specgan_cli.redaction import redact
 
 _BAND_NAME = re.compile(r"(?:^|_)(B\d{1,2}A?)(?=_|$)", re.IGNORECASE)
 

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import shlex
 import tarfile
 import warnings
@@ -26,6 +25,7 @@ from specgan_cli.raster.drivers.blocks import check_blocks
 from specgan_cli.raster.drivers.cache import bound_cache
 from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.drivers.texts import check_texts
+from specgan_cli.redaction import redact
 
 logger = logging.getLogger(__name__)
 
@@ -41,35 +41,6 @@ LARGEST_SIDE = 1e9
 
 FARTHEST = 1e12
 """Units of the CRS that no place on Earth is from the origin."""
-
-SPOOLED = "specgan-spool-"
-"""Begins the folder of what came from stdin or goes to stdout."""
-
-
-def redact(path: str) -> str:
-    """Return a path or URL without credentials, query, fragment, and folder in memory.
-
-    What came from stdin, or goes to stdout, is `-`.
-    """
-    if SPOOLED in path:
-        return "-"
-    without_user = re.sub(r"(\w+://)[^/@\s]*@", r"\1", path)
-    if path.startswith("/vsimem/"):
-        return path.rpartition("/")[2]
-    if "://" in without_user or "/vsicurl" in without_user:
-        return re.sub(r"[?#].*$", "", without_user)
-    return without_user
-
-
-# Words whose value is a secret wherever it stands: --token=abc, AWS_SECRET_ACCESS_KEY=abc.
-_SECRET = re.compile(
-    r"(?i)([\w-]*(?:token|secret|password|passwd|apikey|api_key|sig)[\w-]*[=:])\S+"
-)
-
-
-def without_secrets(word: str) -> str:
-    """Return a word of a command line, fit to be shown to others."""
-    return _SECRET.sub(r"\1***", redact(word))
 
 
 def open_dataset(name: str) -> DatasetReader:

@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp
 
 from specgan_cli.errors import RasterError
 from specgan_cli.raster.grid import Window
-from specgan_cli.raster.scene import Scene, redact
+from specgan_cli.raster.scene import Scene
 from support.rasters import coordinates
 
 MakeRaster = Callable[..., Path]
@@ -214,16 +214,3 @@ def test_a_huge_scene_without_overviews_is_sampled_on_a_lattice(tmp_path: Path) 
     rasterio.open(path, "w", driver="GTiff", **profile, **where, **layout).close()
     with Scene.open(path) as scene:
         assert scene.sample().shape == (3, 8 * 8 * 128 * 128)
-
-
-@pytest.mark.parametrize(
-    ("path", "shown"),
-    [
-        ("/data/scene.tif", "/data/scene.tif"),
-        ("https://user:secret@host/a.tif?sig=abc", "https://host/a.tif"),
-        ("s3://bucket/key.tif", "s3://bucket/key.tif"),
-        ("/vsicurl/https://u:p@host/a.tif?token=x", "/vsicurl/https://host/a.tif"),
-    ],
-)
-def test_names_show_no_secrets(path: str, shown: str) -> None:
-    assert redact(path) == shown

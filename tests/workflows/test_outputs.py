@@ -147,6 +147,9 @@ def test_numbers_are_finite(scene: Path, tmp_path: Path, option: str, value: str
     assert option in done.stderr
 
 
+FULL = "specgan: error: standard output: No space left on device"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [["models", "list", "--json"], ["--help"], ["--version"]])
 def test_a_full_stdout_is_one_line(words: list[str]) -> None:
@@ -159,7 +162,7 @@ def test_a_full_stdout_is_one_line(words: list[str]) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["specgan: error: No space left on device"]
+    assert done.stderr.splitlines() == [FULL]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -173,7 +176,7 @@ def test_a_full_stdout_leaves_no_half_result(scene: Path, tmp_path: Path, out: s
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*words, target], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["specgan: error: No space left on device"]
+    assert done.stderr.splitlines() == [FULL]
     if out == "-":
         assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]
         return

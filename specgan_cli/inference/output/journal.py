@@ -14,7 +14,7 @@ from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.raster.drivers.polygons import file_and_layer
-from specgan_cli.raster.scene import redact
+from specgan_cli.redaction import redact
 
 logger = logging.getLogger(__name__)
 

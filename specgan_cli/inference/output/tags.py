@@ -8,7 +8,7 @@ from specgan._version import __version__
 from specgan_cli.geotiff.creation_options import is_lossy
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.predictors.runtime import describe_runtime
-from specgan_cli.raster.validation import redact, without_secrets
+from specgan_cli.redaction import redact, redact_words
 
 # Options that say where results go (each takes a value), and how the run is started and watched.
 _ELSEWHERE = {
@@ -83,5 +83,5 @@ def shown_command(words: Sequence[str]) -> str:
         elif name in _ELSEWHERE:
             skip = not value
         elif word not in _WATCHING:
-            kept.append(without_secrets(word))
+            kept.append(redact_words(word))
     return " ".join(kept)
