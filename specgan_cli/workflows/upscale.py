@@ -7,6 +7,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,12 @@ from specgan_cli import png
 from specgan_cli.devices import check_devices
 from specgan_cli.errors import SpecganError, writing
 from specgan_cli.inference.cluster.connection import check_cluster, open_cluster, worker_memory
-from specgan_cli.inference.cluster.rows import compute_parts, copy_parts, remove_parts
+from specgan_cli.inference.cluster.rows import (
+    compute_parts,
+    copy_parts,
+    keeping_parts,
+    remove_parts,
+)
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.output.journal import hint_resume, resumed_plan
 from specgan_cli.inference.output.sinks import ArraySink, Progress, TileSink
@@ -166,19 +172,21 @@ def run_here(job: Job, networks: "Networks", progress: Progress | None) -> RunSt
 def run_on_cluster(job: Job, networks: "Networks", progress: Progress | None) -> RunStats:
     """Have a job's tiles computed by Dask workers, and put their parts together."""
     address, path = str(job.request.compute.dask), job.request.output.path
-    with open_cluster(address) as client:
-        plan = _plan(job, networks, worker_memory(client))
-        parts = compute_parts(job, plan, networks.weights.sha256, client, progress)
-    if job.request.output.of == "VRT":
-        with writing(path), files.replacing(path) as temporary:
-            tags = describe(job, job_tags(job, networks.weights.sha256)).tags
-            write_vrt(temporary, job.grid, parts, tags)
-            _write_secondary(job, plan, networks, temporary, progress)
-    else:
-        with make_writer(job, plan, networks.weights.sha256) as writer:
+    is_vrt, sha256 = job.request.output.of == "VRT", networks.weights.sha256
+    with keeping_parts(path), ExitStack() as stack:
+        with open_cluster(address) as client:
+            plan = _plan(job, networks, worker_memory(client))
+            # Opened now, so that what cannot be written is refused before anything is computed.
+            writer = None if is_vrt else stack.enter_context(make_writer(job, plan, sha256))
+            parts = compute_parts(job, plan, sha256, client, progress)
+        if writer is None:
+            with writing(path), files.replacing(path) as temporary:
+                write_vrt(temporary, job.grid, parts, describe(job, job_tags(job, sha256)).tags)
+                _write_secondary(job, plan, networks, temporary, progress)
+        else:
             copy_parts(parts, plan, writer)
             _write_secondary(job, plan, networks, writer.finish(), progress)
-        remove_parts(path)
+    remove_parts(path, parts if is_vrt else ())
     return RunStats(plan, [f"dask {address}"], 0, 0.0)
 
 

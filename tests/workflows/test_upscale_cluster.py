@@ -62,14 +62,14 @@ def test_a_cluster_makes_the_same_file_though_a_worker_dies(
     scene = make_raster(shape_yx=(64, 16), nodata=5)
     words = ("upscale", scene, "-x", 4, "--tile", 4, "--weights", tiny_weights())
     specgan(*words, "-o", tmp_path / "one.tif")
-    killer = threading.Thread(target=kill_a_worker, args=(cluster, tmp_path / "many.parts"))
+    killer = threading.Thread(target=kill_a_worker, args=(cluster, tmp_path / "many.tif.parts"))
     killer.start()
     address = cluster.scheduler_address
     done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", address)
     killer.join()
     assert done.code == 0, done.stderr
     assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
-    assert not (tmp_path / "many.parts").exists()
+    assert not (tmp_path / "many.tif.parts").exists()
 
 
 def test_one_worker_makes_the_same_file(mask_scene: Path, tmp_path: Path) -> None:
@@ -102,6 +102,73 @@ def test_a_cluster_can_leave_parts_under_a_vrt(mask_scene: Path, tmp_path: Path,
         assert one.transform == many.transform
         assert one.crs == many.crs
         assert one.tags()["SPECGAN_SCALE"] == many.tags()["SPECGAN_SCALE"]
+
+
+def test_foreign_files_and_the_parts_of_another_output_stay(
+    mask_scene: Path, tmp_path: Path, cluster
+) -> None:
+    words = ("upscale", mask_scene, "-x", 4, "--tile", 8, "--weights", tiny_weights())
+    words = (*words, "--dask", cluster.scheduler_address, "--overwrite")
+    vrt, tif, mine = (tmp_path / name for name in ("o.vrt", "o.tif", "o.tif.parts/mine.tif"))
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    assert specgan(*words, "-o", vrt, "-f", "VRT").code == 0
+    with rasterio.open(vrt) as dataset:
+        before = dataset.read()
+    assert specgan(*words, "-o", tif).code == 0
+    assert mine.read_text() == "mine"
+    assert [path.name for path in mine.parent.iterdir()] == ["mine.tif"]
+    assert specgan(*words, "-o", vrt, "-f", "VRT", "--seed", 1).code == 0
+    with rasterio.open(vrt) as dataset:
+        assert not np.array_equal(dataset.read(), before)
+        shown = set(map(Path, dataset.files)) - {vrt}
+    assert set(vrt.with_name("o.vrt.parts").iterdir()) == shown
+
+
+def test_a_vrt_is_what_it_was_when_its_next_run_fails(
+    mask_scene: Path, tmp_path: Path, cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("upscale", mask_scene, "-x", 4, "--tile", 8, "--weights", tiny_weights(), "-f", "VRT")
+    words = (*words, "--dask", cluster.scheduler_address, "--overwrite", "-o", tmp_path / "o.vrt")
+    assert specgan(*words).code == 0
+    with rasterio.open(tmp_path / "o.vrt") as dataset:
+        before = dataset.read()
+    monkeypatch.setattr("specgan.checkpoints.sha256", lambda _, fidelity: "0" * 64)
+    done = specgan(*words, "--seed", 1)
+    assert done.code == 1
+    assert "--resume goes on" in done.stderr
+    with rasterio.open(tmp_path / "o.vrt") as dataset:
+        assert np.array_equal(dataset.read(), before)
+
+
+def test_what_is_lossy_is_lost_once(uint8_scene: Path, tmp_path: Path, cluster) -> None:
+    words = ("upscale", uint8_scene, "-x", 4, "--tile", 4, "--weights", tiny_weights())
+    words = (*words, "--co", "COMPRESS=JPEG", "--lossy")
+    specgan(*words, "-o", tmp_path / "one.tif")
+    done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", cluster.scheduler_address)
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "many.tif").read_bytes() == (tmp_path / "one.tif").read_bytes()
+
+
+def test_what_cannot_be_written_is_refused_before_it_is_computed(
+    uint8_scene: Path, tmp_path: Path, cluster
+) -> None:
+    words = ("upscale", uint8_scene, "-x", 2, "-o", tmp_path / "o.tif", "--weights", tiny_weights())
+    done = specgan(*words, "--co", "NO=1", "--dask", cluster.scheduler_address)
+    assert done.code == 1
+    assert "creation option NO" in done.stderr
+    assert list(tmp_path.iterdir()) == [uint8_scene]
+
+
+def test_workers_that_cannot_start_are_one_line(
+    uint8_scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))  # no Python starts there
+    words = ("upscale", uint8_scene, "-x", 2, "-o", tmp_path / "o.tif", "--weights", tiny_weights())
+    done = specgan(*words, "--dask", "local:1")
+    assert done.code == 1
+    assert "workers cannot start" in done.stderr
+    assert list(tmp_path.iterdir()) == [uint8_scene]
 
 
 def test_an_unreachable_scheduler_is_one_line(
@@ -154,7 +221,7 @@ def test_a_dead_scheduler_is_one_line_and_what_was_made_is_kept(
         dask("worker", address, "--nthreads", 1, "--no-nanny", "--death-timeout", 30) as worker,
     ):
         wait_for(port)
-        parts = tmp_path / "many.parts"
+        parts = tmp_path / "many.tif.parts"
         killer = threading.Thread(target=kill_the_scheduler, args=(scheduler, parts, told))
         killer.start()
         done = specgan(*words, "-o", tmp_path / "many.tif", "--dask", address)

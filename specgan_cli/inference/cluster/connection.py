@@ -70,18 +70,7 @@ def open_cluster(address: str) -> Iterator[Any]:
         _silence()
     kind, _, rest = address.partition(":")
     if kind == "local":
-        count = int(rest)
-        share = max(used_threads() // count, 1)
-        with (
-            distributed.LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                memory_limit=free_memory() // count,
-                dashboard_address=":0",
-                env=environment(share),
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
+        with _local_cluster(int(rest)) as cluster, distributed.Client(cluster) as client:
             yield client
         return
     dask: Any = importlib.import_module("dask")
@@ -98,6 +87,28 @@ def open_cluster(address: str) -> Iterator[Any]:
             yield client
         finally:
             client.close(timeout=1)
+
+
+def _local_cluster(count: int) -> Any:
+    """Start worker processes on this machine, which share its memory and threads.
+
+    Raises:
+        SpecganError: They cannot be started.
+    """
+    distributed: Any = importlib.import_module("distributed")
+    try:
+        return distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            memory_limit=free_memory() // count,
+            dashboard_address=":0",
+            env=environment(max(used_threads() // count, 1)),
+        )
+    except (OSError, RuntimeError) as error:
+        raise SpecganError(
+            f"--dask local:{count}: its workers cannot start: {error}; use fewer, or leave --dask "
+            "out"
+        ) from error
 
 
 def _silence() -> None:

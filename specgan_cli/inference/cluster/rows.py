@@ -9,8 +9,9 @@ import functools
 import importlib
 import importlib.util
 import logging
-import shutil
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from specgan_cli.inference.predictors.networks import Networks
 
 logger = logging.getLogger(__name__)
+
+_PART = re.compile(r"\.?[0-9a-f]{16}-\d{5}\.tif(\.\w+)*")
+"""Names of parts, of those under way, and of what lies beside them."""
 
 RETRIES = 3
 """How often a row is done again when its worker fails or is lost."""
@@ -81,13 +85,11 @@ def compute_parts(
         SpecganError: A row failed more often than `RETRIES` times, or a worker lacks the weights.
     """
     distributed: Any = importlib.import_module("distributed")
-    folder = parts_folder(job.request.output.path)
-    if not job.request.output.resume:
-        remove_parts(job.request.output.path)
+    folder, resume = parts_folder(job.request.output.path), job.request.output.resume
     with writing(folder):
         folder.mkdir(exist_ok=True)
     tasks = row_tasks(job, plan, weights_sha256, folder)
-    todo = [task for task in tasks if not task.path.exists()]
+    todo = [task for task in tasks if not (resume and task.path.exists())]
     done = sum(task.plan.tile_count for task in tasks) - sum(t.plan.tile_count for t in todo)
     counts = {str(task.path): task.plan.tile_count for task in todo}
     futures = client.map(upscale_row, todo, retries=RETRIES, pure=False)
@@ -174,12 +176,36 @@ def _networks(compute: ComputeOptions) -> "Networks":
 
 def parts_folder(path: Path) -> Path:
     """Return the folder of an output's parts, beside it."""
-    return path.with_name(f"{path.stem}.parts")
+    return path.with_name(f"{path.name}.parts")
 
 
-def remove_parts(path: Path) -> None:
-    """Remove the parts of an output that holds them now."""
-    shutil.rmtree(parts_folder(path), ignore_errors=True)
+@contextmanager
+def keeping_parts(path: Path) -> Iterator[None]:
+    """Say after an error what is left of an output's parts, if anything is."""
+    folder = parts_folder(path)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # it holds a part
+            folder.rmdir()
+        if folder.is_dir():
+            logger.warning("%s: --resume goes on with the rows in it that are done", folder)
+        raise
+
+
+def remove_parts(path: Path, but: Sequence[Path] = ()) -> None:
+    """Remove the parts of an output, and their folder if it holds nothing else.
+
+    Args:
+        path: The output, in place.
+        but: Parts that it shows.
+    """
+    kept = [part.name for part in but]
+    with suppress(OSError):
+        for entry in parts_folder(path).iterdir():
+            if _PART.fullmatch(entry.name) and not any(name in entry.name for name in kept):
+                entry.unlink()
+        parts_folder(path).rmdir()
 
 
 def copy_parts(parts: Sequence[Path], plan: RunPlan, writer: RasterWriter) -> None:

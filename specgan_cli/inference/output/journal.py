@@ -42,6 +42,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
         "nodata": job.output.nodata,
         "overviews": job.request.output.overviews,
         "of": job.request.output.of,
+        "co": job.request.output.co if job.request.output.of == "VRT" else None,
     }
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -51,7 +51,9 @@ def make_part_writer(job: Job, part: RunPlan, path: Path) -> RasterWriter:
     description = replace(
         describe(job, {}), grid=job.scene.grid.window(part.crop).refine(part.scale)
     )
-    co = job.request.output.co
+    output = job.request.output
+    # What is copied into one file loses there what it has to, and only once.
+    co = {} if output.lossy and output.of != "VRT" else output.co
     block = None if names_block(co) else fitting_block(part)
     options = WriteOptions(co=co, block=block, lossy=True, overwrite=True)
     return RasterWriter(path, description, options)
