@@ -24,12 +24,12 @@ import torch
 from scipy.optimize import minimize
 
 from specgan import checkpoints
+from specgan.scene.config import SCALES
 from specgan.serde import to_plain
 from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.evaluation.chips import EvalChip, read_chip, set_of
 from specgan_cli.evaluation.methods import Network, load_network
 from specgan_cli.inference.calibration import Calibration, Factors
-from specgan_cli.inference.request import SCALES
 from specgan_cli.inference.uncertainty import REACH, local_contrast
 from specgan_cli.types import F64
 

@@ -1,5 +1,6 @@
-"""Types of arrays that the packages share; shapes stand in docstrings."""
+"""Types that the packages share; shapes of arrays stand in docstrings."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,3 +17,6 @@ F32 = NDArray[np.float32]
 
 F64 = NDArray[np.float64]
 """Positions, weights and sums."""
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and all there is to do: tiles of a scene, or chips of a dataset."""

@@ -1,7 +1,7 @@
 """Compare an output raster with a reference, tile by tile, on the ground that they share."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from specgan_cli.evaluation.runner import Evaluation, Subject, add
 from specgan_cli.measures import block_means
 from specgan_cli.raster.grid import Window, plan_tiles
 from specgan_cli.raster.radiometry import fill_invalid
-from specgan_cli.types import F64, Mask
+from specgan_cli.types import F64, Mask, Progress
 
 BLOCK = 512
 """HR pixels of a tile's side, and of the blocks that spectra and perceptual models see."""
@@ -29,7 +29,7 @@ def compare(
     names: tuple[str, ...],
     *,
     judges: Judges = NO_JUDGES,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Measure the output and the baselines over all tiles.
 

@@ -1,6 +1,6 @@
 """What an evaluation is asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +8,6 @@ from specgan import checkpoints
 from specgan.bands import Bands
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.bands import BandSpec
-
-Progress = Callable[[int, int], None]
-"""Called with the chips or tiles done, and all of them."""
 
 REPORT_FILES = ("chips.csv", "index.html", "report.json")
 """What a report consists of."""

@@ -16,9 +16,6 @@ DType = Literal["float32", "float64", "bfloat16", "float16"]
 Runtime = Literal["auto", "torch", "onnx", "openvino"]
 """The libraries that can compute a network."""
 
-SCALES = (2, 4, 8, 16, 32)
-"""The factors that the command line offers."""
-
 
 @dataclass(frozen=True)
 class InputOptions:

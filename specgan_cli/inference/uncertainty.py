@@ -14,11 +14,10 @@ from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.calibration import Calibration, Factors, read_calibration
 from specgan_cli.inference.engine import Engine, compute_tiles, repeat_mask
 from specgan_cli.inference.job import Job
-from specgan_cli.inference.output.sinks import Progress
 from specgan_cli.inference.output.tags import job_tags
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.reader import TileInput, TileResult
-from specgan_cli.types import F32
+from specgan_cli.types import F32, Progress
 
 REACH = 2
 """LR pixels around a tile that the contrast of its pixels depends on."""

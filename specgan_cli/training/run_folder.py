@@ -118,9 +118,11 @@ class RunFolder:
         found: dict[int, dict[str, float]] = {}
         with parsing(self.metrics, TrainingError, "remove its damaged lines"):
             for record in map(parse_json, self.metrics.read_bytes().splitlines()):
-                named = {key.removeprefix("val/"): record[key] for key in record if "val/" in key}
-                if named:
-                    found[record["step"]] = named
+                names = [key for key in record if key.startswith("val/")]
+                if names:
+                    found[record["step"]] = {
+                        name.removeprefix("val/"): record[name] for name in names
+                    }
         return found
 
     def truncate_after(self, step: int) -> None:

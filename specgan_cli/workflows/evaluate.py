@@ -15,9 +15,9 @@ from specgan_cli.evaluation.metrics.catalogue import check_names
 from specgan_cli.evaluation.request import (
     REPORT_FILES,
     EvaluateRequest,
-    Progress,
     check_weights,
 )
+from specgan_cli.types import Progress
 
 if TYPE_CHECKING:
     from specgan_cli.evaluation.report.outcome import EvaluateResult

@@ -22,9 +22,10 @@ from specgan_cli.evaluation.methods import (
 from specgan_cli.evaluation.report import panels, summary
 from specgan_cli.evaluation.report.outcome import EvaluateResult
 from specgan_cli.evaluation.report.places import places_of
-from specgan_cli.evaluation.request import EvaluateRequest, Progress
+from specgan_cli.evaluation.request import EvaluateRequest
 from specgan_cli.evaluation.runner import Evaluation, run, with_progress
 from specgan_cli.evaluation.semantics import Collector, probe_labels
+from specgan_cli.types import Progress
 
 
 def measure_dataset(

@@ -7,7 +7,8 @@ from specgan_cli.evaluation.image_pair import OUTPUT
 from specgan_cli.evaluation.judging import load_judges, note_unmeasured
 from specgan_cli.evaluation.report import panels, summary
 from specgan_cli.evaluation.report.outcome import EvaluateResult
-from specgan_cli.evaluation.request import EvaluateRequest, Progress
+from specgan_cli.evaluation.request import EvaluateRequest
+from specgan_cli.types import Progress
 
 
 def measure_rasters(

@@ -33,7 +33,7 @@ from specgan_cli.inference.job import check_overlap
 from specgan_cli.outputs import TIFF, check_ending, check_outputs
 from specgan_cli.raster.area import Area, select
 from specgan_cli.raster.bands import BandSpec
-from specgan_cli.raster.drivers.polygons import file_and_layer
+from specgan_cli.raster.drivers.polygons import area_file
 from specgan_cli.raster.grid import Window, plan_tiles
 from specgan_cli.raster.scene import Scene
 from specgan_cli.raster.untagged import warn_of_untagged
@@ -113,8 +113,8 @@ def align_cube(
     chosen = options or AlignedCubeOptions()
     target = None if output is None or dry_run else Path(output)
     picture = None if quicklook is None else Path(quicklook)
-    area = chosen.aoi and file_and_layer(chosen.aoi)[0]
-    inputs = [scene_path, *product_files(str(cube_path)), chosen.cube.table, area]
+    others = [chosen.cube.table, area_file(chosen.aoi)]
+    inputs = [scene_path, *product_files(str(cube_path)), *others]
     _check(target, picture, inputs, overwrite)
     rgb = Scene.open(scene_path, bands=chosen.bands, src_nodata=chosen.src_nodata)
     with rgb as scene, Cube.open(cube_path, chosen.cube) as cube:

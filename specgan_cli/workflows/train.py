@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from specgan.scene.config import SCALES
 from specgan_cli.devices import parse_device
 from specgan_cli.training.processes import join_processes
 from specgan_cli.training.recorder import Listener
@@ -105,8 +106,6 @@ def second_judge(path: Path, device: torch.device) -> ImageMeasure:
 
     return measure
 
-
-SCALES = (2, 4, 8, 16, 32)
 
 COMPARED = ("l1", "psnr", "ssim", "perceptual", "aerial")
 """What the lines on fine-tuning show, where it was measured."""

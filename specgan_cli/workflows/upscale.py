@@ -25,7 +25,7 @@ from specgan_cli.inference.cluster.rows import (
 )
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.output.journal import hint_resume, resumed_plan
-from specgan_cli.inference.output.sinks import ArraySink, Progress, TileSink
+from specgan_cli.inference.output.sinks import ArraySink, TileSink
 from specgan_cli.inference.output.tags import job_tags
 from specgan_cli.inference.output.writer import describe, make_writer
 from specgan_cli.inference.plan import RunPlan, plan_job
@@ -42,6 +42,7 @@ from specgan_cli.inference.report import (
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.arrays import GeoArray
 from specgan_cli.raster.drivers.vrt import write_vrt
+from specgan_cli.types import Progress
 from specgan_cli.workflows.upscale_paths import check_batch, check_request
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from specgan_cli.errors import OutputError, RasterError
 from specgan_cli.geotiff.partial import check_unlocked
 from specgan_cli.inference.request import SIDECARS, OutputOptions, UpscaleRequest
 from specgan_cli.outputs import TIFF, check_distinct, check_ending, check_outputs
-from specgan_cli.raster.drivers.polygons import file_and_layer
+from specgan_cli.raster.drivers.polygons import area_file
 
 FOLDERS = (".zarr", ".gdb", ".safe")
 """Endings of folders that are rasters themselves."""
@@ -82,7 +82,7 @@ def output_paths(request: UpscaleRequest) -> list[Path]:
 def input_paths(request: UpscaleRequest) -> list[str | Path | None]:
     """Return every file that a request reads; URLs and shipped weights among them."""
     inputs = request.inputs
-    area = inputs.aoi and file_and_layer(inputs.aoi)[0]
+    area = area_file(inputs.aoi)
     others = [inputs.cube.table, area, request.compute.weights, request.output.reference]
     return [inputs.scene, *inputs.stack, *product_files(inputs.cube_path), *others]
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from specgan.scene.config import SCALES
 from specgan_cli.errors import MismatchError
 from specgan_cli.inference.output.writer import SMALLEST_BLOCK, fitting_block
 from specgan_cli.inference.plan import SMALLEST_TILE, TILES, Costs, make_plan
-from specgan_cli.inference.request import SCALES
 from specgan_cli.raster.area import select
 from specgan_cli.raster.grid import Grid, Window
 

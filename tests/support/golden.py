@@ -14,11 +14,11 @@ import numpy as np
 import rasterio
 import torch
 
+from specgan.scene.config import SCALES
 from support.command import specgan
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 RECORD = Path(__file__).parents[1] / "data" / "golden" / "sample_scene.json"
-SCALES = (2, 4, 8, 16, 32)
 
 
 def picture(scale: int, cube: bool, folder: Path, *options: object) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 if TYPE_CHECKING:
     from specgan_cli.alignment.options import AlignOptions
     from specgan_cli.cubes.options import CubeOptions
-    from specgan_cli.inference.request import UpscaleRequest
+    from specgan_cli.inference.request import DType, Runtime, UpscaleRequest
 
 AnyPath = str | os.PathLike[str]
 
@@ -19,8 +19,8 @@ class EnhanceOptions(TypedDict, total=False):
     rgb_range: tuple[float, float]
     weights: str
     device: str
-    dtype: Literal["float32", "float64", "bfloat16", "float16"]
-    runtime: Literal["auto", "torch", "onnx", "openvino"]
+    dtype: "DType"
+    runtime: "Runtime"
     seed: int
     fidelity: float
     tile: int
@@ -57,7 +57,7 @@ class UpscaleOptions(EnhanceOptions, total=False):
 
 _OF_FILES = (
     *("of", "co", "lossy", "overviews", "overwrite", "resume"),
-    *("preview", "reference", "uncertainty", "samples"),
+    *("preview", "reference", "uncertainty", "samples", "dask"),
 )
 
 
@@ -75,7 +75,7 @@ def check_names(given: dict[str, Any], known: Any, in_memory: bool) -> None:
     unknown = sorted(given.keys() - known.__annotations__.keys())
     if unknown:
         raise TypeError(f"unknown option {unknown[0]!r}; known are {sorted(known.__annotations__)}")
-    of_files = [name for name in given if in_memory and name in (*_OF_FILES, "dask")]
+    of_files = [name for name in given if in_memory and name in _OF_FILES]
     if of_files:
         raise TypeError(f"{of_files[0]!r} goes with an output path")
 

@@ -12,7 +12,7 @@ from specgan.header import Header
 from specgan.layers import bilinear_up, check_tensors
 from specgan.published.bank import OUT_SIZE, PublishedBank, bank_channels
 from specgan.published.fusion import PublishedFusion, conv3
-from specgan.serde import check_size
+from specgan.sizes import check_size
 
 INPUT_HALF_RANGE = 0.25
 """The published code scales its 51 input bands to [-0.25, 0.25], its RGB output to [-1, 1]."""

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
-from specgan.serde import check_size, check_sizes
+from specgan.sizes import check_size, check_sizes
 
 OCTAVES = 5
+
+SCALES = tuple(2**octave for octave in range(1, OCTAVES + 1))
+"""The factors that a scene network serves."""
 
 
 @dataclass(frozen=True)

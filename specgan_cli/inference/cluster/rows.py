@@ -28,11 +28,12 @@ from specgan_cli.errors import (
 from specgan_cli.geotiff.writer import RasterWriter
 from specgan_cli.inference.job import Job, open_job
 from specgan_cli.inference.output.journal import job_key
-from specgan_cli.inference.output.sinks import Progress, TileSink
+from specgan_cli.inference.output.sinks import TileSink
 from specgan_cli.inference.output.writer import make_part_writer
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.grid import Window
+from specgan_cli.types import Progress
 
 if TYPE_CHECKING:
     from specgan_cli.inference.predictors.networks import Networks

@@ -13,7 +13,7 @@ from typing import Any
 from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
-from specgan_cli.raster.drivers.polygons import file_and_layer
+from specgan_cli.raster.drivers.polygons import area_file
 from specgan_cli.redaction import redact
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
         "scene": identity(inputs.scene),
         "stack": [identity(path) for path in inputs.stack],
         "hsi": identity(inputs.cube_path),
-        "aoi": identity(inputs.aoi and file_and_layer(inputs.aoi)[0]),
+        "aoi": identity(area_file(inputs.aoi)),
         "weights": weights_sha256,
         "tile": tile,
         "scale": compute.scale,

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 
 import numpy as np
 
@@ -11,10 +10,7 @@ from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.reader import TileResult
 from specgan_cli.raster.masks import mark_missing
-from specgan_cli.types import Pixels
-
-Progress = Callable[[int, int], None]
-"""Called with the tiles done and all tiles."""
+from specgan_cli.types import Pixels, Progress
 
 COMMIT_SECONDS = 10.0
 """At least so long between two entries of the journal; a killed run loses no more."""

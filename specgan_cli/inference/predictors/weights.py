@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from specgan import checkpoints
 from specgan.header import Header
+from specgan.scene.config import SCALES
 from specgan_cli.errors import WeightsError
-from specgan_cli.inference.request import SCALES, ComputeOptions
+from specgan_cli.inference.request import ComputeOptions
 
 
 @dataclass(frozen=True)

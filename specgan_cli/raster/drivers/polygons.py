@@ -75,6 +75,11 @@ def file_and_layer(text: str) -> tuple[str, str | None]:
     return text, None
 
 
+def area_file(text: str | None) -> str | None:
+    """Return the file of polygons that `--aoi` names, or its text where it names none."""
+    return None if text is None else file_and_layer(text)[0]
+
+
 def _geojson(document: Any) -> tuple[list[Polygon], str]:
     """Return polygons and CRS; lon/lat unless the document has the `crs` of old."""
     polygons = list(_geojson_polygons(document, ""))

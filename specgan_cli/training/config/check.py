@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from specgan.scene.config import SCALES
 from specgan.serde import short
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.config.schema import StageConfig, TrainConfig
 
 METRICS = ("l1", "psnr", "ssim", "lr_psnr", "perceptual")
-SCALES = (2, 4, 8, 16, 32)
 
 MOST = 1e9
 """The largest number in a configuration, but for the seed."""

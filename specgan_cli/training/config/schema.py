@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from specgan.scene.config import SCALES
+
 Recipe = Literal["scene", "published"]
 Size = Literal["small", "base"]
 Context = Literal["local", "mirror", "halo"]
@@ -104,7 +106,7 @@ class StageConfig:
     steps: int = 1000
     """Generator steps."""
 
-    scales: tuple[int, ...] = (2, 4, 8, 16, 32)
+    scales: tuple[int, ...] = SCALES
     """Factors that are trained; each batch has one."""
 
     scale_weights: tuple[float, ...] = (0.1, 0.3, 0.3, 0.15, 0.15)
