@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from specgan.errors import ShapeError
+from specgan.errors import ShapeError, WeightsError
 
 SLOPE = 0.2
 """Negative slope of every leaky ReLU."""
@@ -244,3 +244,18 @@ def check_tensors(**given: object) -> None:
                 f"{name} is a {type(value).__name__}, expected a torch tensor; "
                 "specgan.enhance takes arrays"
             )
+
+
+def check_numbers(image: Tensor) -> None:
+    """Raise unless every value that a network made is finite.
+
+    Weights are checked when they are read; finite ones that damage made huge overflow only here.
+
+    Raises:
+        WeightsError: A value is not a number or is infinite.
+    """
+    if not bool(torch.isfinite(image).all()):
+        raise WeightsError(
+            "the weights make values that are no numbers, as damaged weights do; take others, or "
+            "fetch these again"
+        )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from specgan.bands import Bands
 from specgan.errors import ShapeError
+from specgan.layers import check_numbers
 from specgan_cli.datasets.dataset import ChipRecord, Dataset
 from specgan_cli.errors import MismatchError
 from specgan_cli.evaluation.baselines import Baseline, interpolate
@@ -98,11 +99,13 @@ class Network:
         Raises:
             ShapeError: The network cannot take a chip of this size.
             MismatchError: The chip's cube has other bands than the network was trained on.
+            WeightsError: The weights make values that are no numbers.
         """
         rgb = torch.from_numpy(chip.radiometry.to_unit(chip.lr))[None].to(self.device)
         hsi, masks = self._cube(chip)
         with torch.inference_mode():
             outputs = self._run(rgb, hsi, masks, chip)
+        check_numbers(outputs[-1])
         results = []
         for output in outputs:
             unit = output[0].float().clamp(-1, 1).cpu().numpy()

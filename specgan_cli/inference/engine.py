@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from specgan.layers import check_numbers
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.pipeline import run_pipeline
 from specgan_cli.inference.plan import RunPlan
@@ -94,11 +95,16 @@ class Engine:
         ]
 
     def finest(self, tiles: Sequence[TileInput]) -> Tensor:
-        """Return the image of N tiles, N x 3 x sH x sW in [-1, 1]."""
+        """Return the image of N tiles, N x 3 x sH x sW in [-1, 1].
+
+        Raises:
+            WeightsError: The weights make values that are no numbers.
+        """
         s = self.settings
         if s.at_once > 1:  # threads of Python's own, to each of which it has to be said
             torch.set_num_threads(max(s.threads // s.at_once, 1))
         image = self.model.finest(tiles, s, self.device)
+        check_numbers(image)
         # MPS has no double precision, which what follows may need.
         return image.cpu() if self.device.type == "mps" else image
 

@@ -12,11 +12,13 @@ import h5py
 import numpy as np
 import pytest
 
+from specgan import checkpoints
 from specgan_cli.errors import TrainingError
 from specgan_cli.training.run_folder import RunFolder
 from support.command import Result, specgan
 from support.datasets import make_training_dataset
 from support.rasters import write_raster
+from support.tiny_networks import header, tiny_network
 from support.training_configs import STAGES
 
 
@@ -83,6 +85,31 @@ def test_an_area_with_half_a_surrogate_pair(scene: Path, tmp_path: Path, half: b
     crs = b'{"properties": {"name": "EPSG:32618%s"}}' % half
     area.write_bytes(b'{"type": "Polygon", "coordinates": [%s], "crs": %s}' % (ring, crs))
     is_one_line(specgan("upscale", scene, "-o", tmp_path / "o.tif", "--aoi", area), area)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("uint8", "upscale SCENE -o OUT.tif -x 4"),
+        ("float32", "upscale SCENE -o OUT.tif -x 4"),
+        ("uint8", "evaluate DATASET -x 4 -o OUT --limit 2"),
+    ],
+)
+def test_finite_weights_that_overflow(dataset: Path, tmp_path: Path, kind: str, words: str) -> None:
+    network = tiny_network()
+    for value in network.parameters():
+        value.data.fill_(60000.0)
+    weights = checkpoints.save(tmp_path / "huge.safetensors", network, header(network))
+    values = np.random.default_rng(0).integers(0, 256, (3, 20, 20)).astype(kind)
+    marks = {
+        "SCENE": write_raster(tmp_path / "scene.tif", values),
+        "DATASET": dataset,
+        "OUT.tif": tmp_path / "o.tif",
+        "OUT": tmp_path / "o",
+    }
+    done = specgan(*(marks.get(word, word) for word in words.split()), "--weights", weights)
+    is_one_line(done, "the weights make values that are no numbers")
+    assert not (tmp_path / "o.tif").exists()
 
 
 def test_what_gdal_says_in_another_encoding_is_one_line(tmp_path: Path) -> None:
