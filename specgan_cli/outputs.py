@@ -70,7 +70,7 @@ def check_distinct(outputs: Iterable[Path], inputs: Iterable[str | Path | None] 
     outputs, names = list(outputs), [str(name) for name in inputs if name]
     taken = {files.identity(Path(name)) for name in names if os.path.exists(name)}
     if any(path.exists() for path in outputs):  # GDAL reads no file that is not there
-        taken |= {files.identity(Path(name)) for name in _read_for(names)}
+        taken |= {files.identity(Path(name)) for name in files_read(names)}
     logs = {files.identity(Path(name)) for name in _logs()}
     seen: set[tuple[object, ...]] = set()
     for path in outputs:
@@ -91,8 +91,12 @@ def _logs() -> Iterator[str]:
             yield handler.baseFilename
 
 
-def _read_for(names: Sequence[str]) -> Iterator[str]:
-    """Yield every local file that GDAL reads for the inputs."""
+def files_read(names: Sequence[str]) -> Iterator[str]:
+    """Yield every local file that GDAL reads for rasters: VRTs' sources, headers, archives.
+
+    Args:
+        names: Rasters, in any words that GDAL opens; of other files it says nothing.
+    """
     todo, known = list(names), set(names)
     while todo:
         for found in _listed(todo.pop()):

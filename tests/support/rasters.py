@@ -12,6 +12,9 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
+from specgan_cli.raster.drivers.vrt import write_vrt
+from specgan_cli.raster.grid import Grid
+
 UTM = "EPSG:32618"
 COMPOUND = "EPSG:32618+5773"
 CAMERA_NM = [380 + 14.25 * band for band in range(1, 49)]
@@ -63,6 +66,14 @@ def tag_bands(path: Path, **lists: list[Any]) -> Path:
     with rasterio.open(path, "r+") as dataset:
         for index in dataset.indexes:
             dataset.update_tags(index, **{key: items[index - 1] for key, items in lists.items()})
+    return path
+
+
+def as_vrt(path: Path, source: Path) -> Path:
+    """Write a VRT that shows a raster."""
+    with rasterio.open(source) as dataset:
+        grid = Grid(dataset.crs, dataset.transform, dataset.shape)
+    write_vrt(path, grid, [source], {})
     return path
 
 

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 
 from support.command import Result, specgan
-from support.rasters import write_cube, write_raster
+from support.rasters import as_vrt, write_cube, write_raster
 from support.tiny_networks import tiny_weights
 
 
@@ -209,24 +209,6 @@ def test_commands_end_as_usual_without_stdout(words: str, code: int) -> None:
     assert "Traceback" not in done.stderr
 
 
-def write_vrt(path: Path, source: Path) -> Path:
-    """Write a VRT that shows all bands of a raster."""
-    with rasterio.open(source) as dataset:
-        kind = {"uint8": "Byte", "int16": "Int16"}[dataset.dtypes[0]]
-        bands = "".join(
-            f'<VRTRasterBand dataType="{kind}" band="{band}"><SimpleSource><SourceFilename '
-            f'relativeToVRT="1">{source.name}</SourceFilename><SourceBand>{band}</SourceBand>'
-            "</SimpleSource></VRTRasterBand>"
-            for band in dataset.indexes
-        )
-        path.write_text(
-            f'<VRTDataset rasterXSize="{dataset.width}" rasterYSize="{dataset.height}">'
-            f"<SRS>{dataset.crs.to_string()}</SRS><GeoTransform>"
-            f"{', '.join(map(str, dataset.transform.to_gdal()))}</GeoTransform>{bands}</VRTDataset>"
-        )
-    return path
-
-
 @pytest.mark.parametrize("how", ["vrt", "vrt of a vrt", "directory", "url", "archive"])
 def test_what_an_input_is_made_of_is_not_replaced(pair: tuple[Path, Path], how: str) -> None:
     scene, cube = pair
@@ -242,9 +224,9 @@ def test_what_an_input_is_made_of_is_not_replaced(pair: tuple[Path, Path], how: 
             name, path = f"/vsizip/{{{archive.filename}}}/{path.name}", path.with_name("packed.tif")
             before = path.read_bytes()
         else:
-            name = str(write_vrt(path.with_name("one.vrt"), path))
+            name = str(as_vrt(path.with_name("one.vrt"), path))
             if how != "vrt":
-                name = str(write_vrt(path.with_name("two.vrt"), Path(name)))
+                name = str(as_vrt(path.with_name("two.vrt"), Path(name)))
         words = ["upscale", name, "-x", 2, "--weights", tiny_weights()]
         if path.name == cube.name:
             words = ["prepare", scene, "--hsi", name, "--no-align"]

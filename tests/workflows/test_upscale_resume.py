@@ -15,6 +15,7 @@ from specgan_cli.cli.main import Terminated
 from specgan_cli.inference.engine import Engine
 from specgan_cli.inference.output import sinks
 from support.command import specgan
+from support.rasters import as_vrt
 from support.tiny_networks import tiny_weights
 
 # One process imports everything once and forks the runs, which kill themselves at a system call
@@ -153,6 +154,17 @@ def test_resume_refuses_another_job(make_raster, tmp_path: Path, interrupt) -> N
     done = specgan(*words, "-o", tmp_path / "out.tif", "--resume", "--seed", 3)
     assert done.code == 1
     assert "--resume" in done.stderr
+
+
+def test_resume_notices_that_a_source_has_changed(make_raster, tmp_path: Path, interrupt) -> None:
+    scene = make_raster(shape_yx=(64, 16))
+    words = ("upscale", as_vrt(tmp_path / "s.vrt", scene), "-x", 8, "--tile", 16)
+    words = (*words, "--weights", tiny_weights(), "-o", tmp_path / "out.tif")
+    interrupt(4, *words)
+    os.utime(scene, (0, 0))
+    done = specgan(*words, "--resume")
+    assert done.code == 1
+    assert "other inputs" in done.stderr
 
 
 def test_a_run_without_resume_starts_again(make_raster, tmp_path: Path, interrupt) -> None:

@@ -10,9 +10,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from specgan_cli.cubes.open import product_files
 from specgan_cli.geotiff.partial import journal_of
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
+from specgan_cli.outputs import files_read
 from specgan_cli.raster.drivers.polygons import area_file
 from specgan_cli.redaction import redact
 
@@ -26,12 +28,13 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
     options; not how fast or where it runs.  Parts of a cluster's run share the tile too.
     """
     compute, inputs = job.request.compute, job.request.inputs
+    rasters = [inputs.scene, *inputs.stack, *product_files(inputs.cube_path)]
+    others = sorted(set(files_read(rasters)) - set(rasters))
     content: dict[str, Any] = {
         "inputs": asdict(inputs),
-        "scene": identity(inputs.scene),
-        "stack": [identity(path) for path in inputs.stack],
-        "hsi": identity(inputs.cube_path),
-        "aoi": identity(area_file(inputs.aoi)),
+        "files": [
+            identity(path) for path in (*rasters, inputs.cube.table, area_file(inputs.aoi), *others)
+        ],
         "weights": weights_sha256,
         "tile": tile,
         "scale": compute.scale,
