@@ -51,7 +51,7 @@ def job_key(job: Job, weights_sha256: str, tile: int | None = None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def identity(path: str | None) -> dict[str, Any] | None:
+def identity(path: str | Path | None) -> dict[str, Any] | None:
     """Return what changes when a file does: its size and date; its name alone when remote.
 
     Args:
@@ -60,7 +60,7 @@ def identity(path: str | None) -> dict[str, Any] | None:
     if path is None:
         return None
     if not os.path.isfile(path):  # False for a text that is too long for a name, too
-        return {"name": path}
+        return {"name": str(path)}
     file = Path(path)
     status = file.stat()
     return {"name": str(file.resolve()), "bytes": status.st_size, "time": status.st_mtime_ns}
