@@ -3,8 +3,8 @@
     PYTHONPATH=sample_data python benchmarks/speed.py [rows ...] [--runs 5] [--threads 1]
 
 Rows: runtime, pipeline, refusals, small, cores, memory, alignment, estimate; all without a word.
-Processor seconds are of the whole process, user and system, so other work on the machine shows
-little; what is compared is measured in turns, and the median of the ratios of the turns is printed.
+Processor seconds are of the whole process, user and system, so other work shows little; what is
+compared is measured in turns, and the median of the ratios of the turns is printed.
 `cores` is wall time and means nothing on a busy machine: the load is printed beside it, and what
 the work allows, twice the processor seconds on one core over those on two.  One thread is given
 one core, or the threads that read and compress would work on the other.
@@ -38,8 +38,8 @@ With a load of 9 to 14:
 Two processes of bare convolutions scale by 1.95 there. OpenVINO 2026.4 is 2e-4 grey levels off at
 most in single precision. In bfloat16, 0.13 in the mean and up to 4 in single pixels of eight
 validation chips at x8 (0.08, 0.09 and 0.10, up to 3, on seven NAIP scenes at x8, x16 and x32); the
-judges see 0.3016 and 0.3014 (AlexNet), 0.3901 and 0.3899 (VGG), 0.3637
-and 0.3634 (aerial), 0.0005 apart on a chip. The GPU's part is `benchmarks/gpu.py`.
+judges see 0.3016 and 0.3014 (AlexNet), 0.3901 and 0.3899 (VGG), 0.3637 and 0.3634 (aerial), 0.0005
+apart on a chip. The GPU's part is `benchmarks/gpu.py`.
 """
 
 import argparse
@@ -252,17 +252,20 @@ def alignment(folder: Path, options: argparse.Namespace) -> list[Row]:
 
 
 def estimate(folder: Path, options: argparse.Namespace) -> list[Row]:
-    """How many runs fall into the range that a dry run gave just before."""
-    inside, cases = [], ((64, 4), (48, 8), (96, 8), (32, 16), (24, 32))
-    for _ in range(max(options.runs // 2, 1)):
-        for side, scale in cases:
-            make_scene(folder / "e.tif", side)
-            words = ["upscale", "e.tif", "-x", str(scale), "-o", "e_out.tif", "--overwrite"]
-            words += ["--json", "-q"]
-            low, high = json.loads(cli([*words, "--dry-run"], folder)[2])["seconds_range"]
-            inside.append(low <= json.loads(cli(words, folder)[2])["seconds"] <= high)
+    """How many runs fall into the range that a dry run gave just before, and its memory."""
+    inside, shares, cases = [], [], ((64, 4), (48, 8), (96, 8), (32, 16), (24, 32))
+    for side, scale in cases * max(options.runs // 2, 1):
+        make_scene(folder / "e.tif", side)
+        words = ["upscale", "e.tif", "-x", str(scale), "-o", "e_out.tif", "--overwrite"]
+        words += ["--json", "-q"]
+        planned, done = (json.loads(cli([*words, *m], folder)[2]) for m in (["--dry-run"], []))
+        low, high = planned["seconds_range"]
+        inside.append(low <= done["seconds"] <= high)
+        shares.append(planned["plan"]["memory_bytes"] / done["peak_memory_bytes"])
     text = f"{sum(inside)} of {len(inside)} (load {os.getloadavg()[0]:.0f})"
-    return [("runs within the range of --dry-run", text, "9 of 10")]
+    span = f"{min(shares):.2f} to {max(shares):.2f}"
+    seconds = ("runs within the range of --dry-run", text, "9 of 10")
+    return [seconds, ("memory of --dry-run / peak", span, "1 to 1.5")]
 
 
 ROWS: dict[str, Callable[[Path, argparse.Namespace], list[Row]]] = {

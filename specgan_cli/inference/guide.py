@@ -1,5 +1,6 @@
 """The hyperspectral guide: a cube, brought onto the scene's grid window by window."""
 
+import math
 from collections import OrderedDict
 from typing import Any
 
@@ -21,6 +22,9 @@ CHUNK = 32
 
 KEPT_BYTES = 200_000_000
 """Memory of the squares that are kept for the next tiles."""
+
+_VALUE: int = np.dtype(np.float32).itemsize
+"""Bytes of a value that is read."""
 
 _FINER = 0.05
 """How much finer than the cube's pixels a grid's may be, relatively."""
@@ -53,7 +57,19 @@ class Guide:
         self._std = np.asarray(header.hsi_std, np.float32)[:, None, None]
         self._grids = resolved_grids(grid, cube.grid.gsd, min(octaves, FINEST))
         self._kept: OrderedDict[tuple[int, Window], tuple[F32, Mask]] = OrderedDict()
-        self._room = max(KEPT_BYTES // (len(self._bands) * 4 * CHUNK**2), 1)
+        self._room = max(KEPT_BYTES // (_VALUE * len(self._bands) * CHUNK**2), 1)
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory of what is read for each LR pixel of a tile: bands and masks on every grid."""
+        values = sum(1 << 2 * level for level in range(len(self._grids)))
+        return 2 * _VALUE * len(self._bands) * values
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of the squares that are kept at most: those of the whole scene, if it is small."""
+        pixels = sum(math.prod(grid.shape_yx) for grid in self._grids)
+        return min(KEPT_BYTES, _VALUE * len(self._bands) * pixels)
 
     def read(self, window: Window) -> tuple[tuple[F32, ...], tuple[F32, ...]]:
         """Read the ground of a window of the scene, continued beyond the scene's edges as RGB is.

@@ -112,7 +112,8 @@ def open_job(
             # Brings scipy, which takes longer than to look whether there is a cube.
             from specgan_cli.inference.guide import open_guide
 
-            octaves = request.compute.scale.bit_length() - 1
+            # The published network takes the cube on the LR grid alone.
+            octaves = 0 if weights.published else request.compute.scale.bit_length() - 1
             guide, alignment = open_guide(cube, scene, inputs, weights.header, known, octaves)
         mask, output = choose_output(scene, request.output, area)
         yield Job(

@@ -165,7 +165,7 @@ def plan_job(job: Job, networks: "Networks", most: int | None = None) -> RunPlan
         job.crop,
         scale=compute.scale,
         dtype=job.output.dtype,
-        costs=network_costs(networks, compute.scale, job.count - 3),
+        costs=job_costs(job, networks),
         limit=min(limit, most or limit),
         tile=compute.tile,
         batch=compute.batch,
@@ -174,20 +174,32 @@ def plan_job(job: Job, networks: "Networks", most: int | None = None) -> RunPlan
     )
 
 
-def network_costs(networks: "Networks", scale: int, further: int = 0) -> Costs:
-    """Return what the loaded network takes at a scale, with bands beyond red, green and blue."""
-    lr_bytes, hr_bytes = networks.copies[0][0].bytes_per_pixel(scale)
+def job_costs(job: Job, networks: "Networks") -> Costs:
+    """Return what the loaded network takes for a job, with its cube and its further bands."""
+    lr_bytes, hr_bytes = networks.copies[0][0].bytes_per_pixel(job.request.compute.scale)
+    fixed, further, guide = _FIXED_BYTES + networks.fixed_bytes, job.count - 3, job.reader.guide
     if further:
         hr_bytes = max(hr_bytes, _FURTHER_BYTES) + further * _BYTES_PER_FURTHER_BAND
-    return Costs(_FIXED_BYTES + networks.weight_bytes, lr_bytes, hr_bytes, networks.halo)
+    if guide is not None:
+        fixed += _CUBE_BYTES + guide.kept_bytes
+        lr_bytes += _GUIDES * guide.bytes_per_pixel
+    return Costs(fixed, lr_bytes, hr_bytes, networks.halo)
 
 
 # Peak bytes for each output pixel of the further bands' step, measured: at all, and for each.
 _FURTHER_BYTES = 300
 _BYTES_PER_FURTHER_BAND = 75
 
-# The interpreter, torch, rasterio, and the pipeline's queues.
-_FIXED_BYTES = 350_000_000
+# The interpreter, torch and rasterio; measured as in `predictor`.
+_FIXED_BYTES = 400_000_000
+
+# Of an open cube: what computes resampling, and GDAL's cache; measured as in `predictor`.
+_CUBE_BYTES = 170_000_000
+
+# How often a tile's part of the cube is in memory at the peak: with the tiles that wait, and with
+# what the network makes of it. Measured with cubes of half and of four times the scene's pixels
+# along an axis, with which estimates are 1.0 to 1.5 times the peak.
+_GUIDES = 8
 
 
 def choose_tile(scale: int, *, costs: Costs, limit: int, batch: int = 1) -> int:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+import rasterio
 
 from specgan_cli.inference.estimate import between, extrapolate
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.raster.grid import Window
 from support.command import specgan
+from support.rasters import write_cube
 from support.tiny_networks import tiny_weights
 
 HALO, SCALE = 3, 4
@@ -49,6 +51,17 @@ def test_a_dry_run_gives_a_range(uint8_scene: Path, tmp_path: Path) -> None:
     document = specgan("upscale", uint8_scene, *words, "--json").json()
     low, high = document["seconds_range"]
     assert 0 <= low <= document["seconds"] <= high
+
+
+def test_a_cube_takes_memory(uint8_scene: Path, tmp_path: Path) -> None:
+    with rasterio.open(uint8_scene) as scene:
+        cube = write_cube(tmp_path / "cube.tif", left=scene.transform.c, noise=True)
+    words = ("-x", 2, "-o", tmp_path / "out.tif", "--weights", tiny_weights(), "--dry-run")
+    alone, guided = (
+        specgan("upscale", uint8_scene, *words, *more, "--json").json()["plan"]["memory_bytes"]
+        for more in ((), ("--hsi", cube, "--no-align"))
+    )
+    assert guided > alone + 10**8
 
 
 @pytest.mark.parametrize(

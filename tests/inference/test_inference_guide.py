@@ -1,4 +1,4 @@
-"""The cube as the network sees it: the same whatever the window, its edge repeated."""
+"""The cube as the network sees it: the same whatever the window, mirrored at its edges."""
 
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def test_a_fine_cube_is_read_on_the_grids_that_it_resolves(make_raster, tmp_path
         guide = Guide(cube, scene.grid.coarsen(4), header(tiny_network()), octaves=5)
         images, masks = guide.read(Window(0, 0, 4, 3))
     assert [image.shape for image in images] == [(48, 4, 3), (48, 8, 6), (48, 16, 12)]
+    assert guide.bytes_per_pixel == sum(each.nbytes for each in (*images, *masks)) / (4 * 3)
     for coarse, fine, known in zip(images, images[1:], masks[1:], strict=False):
         means = fine.reshape(48, coarse.shape[1], 2, coarse.shape[2], 2).mean((2, 4))
         whole = known.reshape(48, coarse.shape[1], 2, coarse.shape[2], 2).all((2, 4))

@@ -11,7 +11,7 @@ from specgan.scene.context import Margins
 from specgan.scene.network import SceneNetwork
 from specgan.scene.noise import octave_noises
 from specgan_cli.inference.predictors.graphs import forget, graph_of
-from specgan_cli.inference.predictors.predictor import Settings, parameter_bytes, scene_bytes
+from specgan_cli.inference.predictors.predictor import ScenePredictor, Settings
 from specgan_cli.inference.reader import TileInput
 from specgan_cli.types import F32
 
@@ -22,7 +22,11 @@ Load = Callable[[bytes, int, int], Run]
 """Loads an ONNX graph for so many calls at once, which share so many threads."""
 
 
-class GraphPredictor:
+_LIBRARY_BYTES = 100_000_000
+"""Memory of a library that computes graphs, measured as in `predictor`: OpenVINO takes the more."""
+
+
+class GraphPredictor(ScenePredictor):
     """The scene network as a graph in a library that computes it on the CPU.
 
     Args:
@@ -31,23 +35,13 @@ class GraphPredictor:
         load: Hands a graph to the library.
     """
 
-    keeps_tiles = False
-
     def __init__(self, network: SceneNetwork, weights: str, load: Load) -> None:
-        self._network = network
+        super().__init__(network)
         self._weights = weights
         self._load = load
         self._loaded: dict[tuple[int, int, int, int], Run] = {}
         self._loading = threading.Lock()
-        self.weight_bytes = 2 * parameter_bytes(network)
-        self.halo: int = network.halo
-
-    def start(self) -> None:
-        """See `Predictor`."""
-
-    def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
-        """See `Predictor`."""
-        return scene_bytes(self._network, scale)
+        self.fixed_bytes = 2 * self.fixed_bytes + _LIBRARY_BYTES
 
     def finest(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device

@@ -34,9 +34,9 @@ class Networks:
         return self.copies[0][0].halo
 
     @property
-    def weight_bytes(self) -> int:
-        """Memory of the weights on one device."""
-        return self.copies[0][0].weight_bytes
+    def fixed_bytes(self) -> int:
+        """Memory on one device that no tile changes."""
+        return self.copies[0][0].fixed_bytes
 
     @property
     def shares_threads(self) -> bool:

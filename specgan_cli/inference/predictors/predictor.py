@@ -52,8 +52,8 @@ class Predictor(Protocol):
         """LR pixels of context that a tile needs on every side."""
 
     @property
-    def weight_bytes(self) -> int:
-        """Memory of the weights."""
+    def fixed_bytes(self) -> int:
+        """Memory that no tile changes: of the weights, and of a library that computes them."""
 
     @property
     def keeps_tiles(self) -> bool:
@@ -75,9 +75,16 @@ class Predictor(Protocol):
         """
 
 
-# Peak bytes for each channel and pixel, on the LR grid (encoder) and on the finest one, measured.
-_LR_BYTES_PER_CHANNEL = 350
-_HR_BYTES_PER_CHANNEL = 32
+# Peak memory was measured as the largest resident size of whole processes (shipped weights, one
+# thread, scenes of nine tiles, tiles of two sizes at x4, x8 and x32 and of one at x2 and x16): for
+# each LR pixel, each output pixel, and each output pixel and channel of the finest features. An
+# estimate of these numbers is 1.0 to 1.4 times the peak. What a cube adds is in `plan`.
+_LR_BYTES = 700
+_HR_BYTES = 165
+_HR_BYTES_PER_CHANNEL = 17
+
+_TIMES_FLOAT32 = {torch.float64: 5.2, torch.bfloat16: 0.5}
+"""Memory of output pixels beside that in float32: in float64, torch unfolds what it convolves."""
 
 
 class ScenePredictor:
@@ -88,7 +95,7 @@ class ScenePredictor:
     def __init__(self, network: SceneNetwork) -> None:
         self._network = network
         self._dtype = dtype_of(network)
-        self.weight_bytes = parameter_bytes(network)
+        self.fixed_bytes = parameter_bytes(network)
         self.halo: int = network.halo
 
     def start(self) -> None:
@@ -96,7 +103,9 @@ class ScenePredictor:
 
     def bytes_per_pixel(self, scale: int) -> tuple[float, float]:
         """See `Predictor`."""
-        return scene_bytes(self._network, scale)
+        finest = self._network.config.channels[scale.bit_length() - 1]
+        times = _TIMES_FLOAT32.get(self._dtype, 1.0)
+        return _LR_BYTES, times * (_HR_BYTES + _HR_BYTES_PER_CHANNEL * finest)
 
     def finest(
         self, tiles: Sequence[TileInput], settings: Settings, device: torch.device
@@ -119,13 +128,6 @@ class ScenePredictor:
                 padded=True,
             )[-1]
             return image if image.dtype == torch.float64 else image.float()
-
-
-def scene_bytes(network: SceneNetwork, scale: int) -> tuple[float, float]:
-    """Return what a scene network takes at its peak for each LR pixel and each output pixel."""
-    channels = network.config.channels
-    finest = channels[scale.bit_length() - 1]
-    return _LR_BYTES_PER_CHANNEL * channels[0], _HR_BYTES_PER_CHANNEL * finest
 
 
 def parameter_bytes(network: nn.Module) -> int:

@@ -41,7 +41,7 @@ class PublishedPredictor:
     def __init__(self, network: PublishedNetwork) -> None:
         self._network = network
         self._dtype = dtype_of(network)
-        self.weight_bytes = parameter_bytes(network)
+        self.fixed_bytes = parameter_bytes(network)
         self._size = network.in_size
         self.halo = REACH + network.in_size
         self._kept: OrderedDict[tuple[int, int], Tensor] = OrderedDict()
