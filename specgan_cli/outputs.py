@@ -10,6 +10,7 @@ from pathlib import Path
 
 from specgan import files
 from specgan_cli.errors import OutputError, SpecganError
+from specgan_cli.wording import in_bytes
 
 TIFF = (".tif", ".tiff")
 """Endings of a GeoTIFF; the usual one first."""
@@ -157,6 +158,6 @@ def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) 
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputError(
-            f"{path}: the disk is too full: about {needed / 1e9:.1f} GB are needed and "
-            f"{free / 1e9:.1f} GB are free; choose another disk or a smaller scale"
+            f"{path}: the disk is too full: about {in_bytes(needed)} are needed and "
+            f"{in_bytes(free)} are free; choose another disk or a smaller scale"
         )

@@ -11,6 +11,7 @@ import click
 
 from specgan.serde import to_plain
 from specgan_cli.cli.logs import NOTICE, tell
+from specgan_cli.wording import duration
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -118,10 +119,3 @@ class Progress:
         self._bar.total = total
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it: 90 s, 12 min, 3.4 h."""
-    if seconds < 120:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

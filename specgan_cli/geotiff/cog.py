@@ -1,8 +1,12 @@
 """Cloud-optimised GeoTIFFs, copied from finished GeoTIFFs."""
 
 import math
-from collections.abc import Mapping
-from contextlib import ExitStack
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,14 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from specgan_cli.errors import OutputError
 from specgan_cli.geotiff.creation_options import LOSSLESS, is_lossy, strict_options
-from specgan_cli.printed import printed_errors_raise
 from specgan_cli.threads import used_threads
 from specgan_cli.types import Pixels
 
 # GDAL's default, then what is neither its half nor its double: widths halve from level to level.
 _BLOCK_SIDES = (512, 384, 640)
+
+# What libtiff prints and GDAL does not report, such as a full disk in its last writes.
+_PRINTED = re.compile(rb"^_?tiff\w*: (.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 def check_cog_options(co: Mapping[str, str], count: int, dtype: str) -> None:
@@ -62,7 +68,7 @@ def copy_to_cog(source: Path, target: Path, co: Mapping[str, str]) -> None:
     """
     options = {"BLOCKSIZE": str(_block_side(source)), **_options(co)}
     try:
-        with printed_errors_raise():
+        with _printed_errors_raise():
             rasterio.shutil.copy(source, target, driver="COG", strict=True, **options)
         _check_copy(source, target, exact=not is_lossy(options))
     except (RasterioError, CPLE_BaseError, OSError, SystemError) as error:
@@ -157,3 +163,32 @@ def _options(co: Mapping[str, str]) -> dict[str, str]:
 
 def _words(error: BaseException) -> str:
     return " ".join(str(error).split())
+
+
+@contextmanager
+def _printed_errors_raise() -> Iterator[None]:
+    """Raise for what libtiff prints on the process's stderr, and pass the rest of it on.
+
+    Raises:
+        OSError: With libtiff's first words.
+    """
+    sys.stderr.flush()
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a service without stderr: nothing is printed
+        yield
+        return
+    with tempfile.TemporaryFile() as printed:
+        os.dup2(printed.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            printed.seek(0)
+            text = printed.read()
+            sys.stderr.write(_PRINTED.sub(b"", text).decode(errors="replace").lstrip("\n"))
+    found = _PRINTED.search(text)
+    if found:
+        raise OSError(found[1].decode(errors="replace").rstrip("."))

@@ -20,6 +20,7 @@ from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.predictors.runtime import describe_runtime
 from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.wording import between, in_bytes
 
 ROUNDS = 3
 """How often the tiles are timed."""
@@ -77,11 +78,12 @@ class Estimate:
         return "\n".join(
             (
                 f"{self.scene} -> {self.output}",
-                f"  size    {cols} x {rows} pixels, {_bytes(self.plan.output_bytes)} of values",
-                f"  disk    about {_bytes(self.disk_bytes)}, {_bytes(self.free_disk_bytes)} free",
+                f"  size    {cols} x {rows} pixels, {in_bytes(self.plan.output_bytes)} of values",
+                f"  disk    about {in_bytes(self.disk_bytes)}, "
+                f"{in_bytes(self.free_disk_bytes)} free",
                 f"  tiles   {self.tiles_inside} of {side} x {side} input pixels",
-                f"  memory  about {_bytes(self.plan.memory_bytes)}, "
-                f"limit {_bytes(self.memory_limit_bytes)}",
+                f"  memory  about {in_bytes(self.plan.memory_bytes)}, "
+                f"limit {in_bytes(self.memory_limit_bytes)}",
                 f"  time    {between(self.seconds_range)} on {', '.join(self.devices)}",
             )
         )
@@ -204,27 +206,3 @@ def _time(job: Job, engines: Sequence[Engine], window: Window) -> float:
 
 def _padded(window: Window, halo: int) -> int:
     return (window.height + 2 * halo) * (window.width + 2 * halo)
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
-
-
-def between(seconds: tuple[float, float]) -> str:
-    """Return a range in words: 12 to 18 s."""
-    low, high = (_duration(each) for each in seconds)
-    if low == high:
-        return f"about {low}"
-    return f"{low.removesuffix(high[high.index(' ') :])} to {high}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{max(seconds, 1):.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

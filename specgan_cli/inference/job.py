@@ -88,15 +88,7 @@ def open_job(
     with ExitStack() as stack:
         if inputs.stack:
             inputs = replace(inputs, scene=stack.enter_context(stacked(inputs.stack)))
-        scene = stack.enter_context(
-            Scene.open(
-                inputs.scene,
-                bands=inputs.bands,
-                src_nodata=inputs.src_nodata,
-                georeferenced=inputs.georeferenced,
-                also=inputs.also,
-            )
-        )
+        scene = stack.enter_context(open_scene(inputs))
         crop, area = select(
             scene.grid,
             aoi=inputs.aoi,
@@ -125,6 +117,21 @@ def open_job(
             mask=mask,
             alignment=alignment,
         )
+
+
+def open_scene(inputs: InputOptions) -> Scene:
+    """Open the scene as the options say.
+
+    Raises:
+        RasterError: It cannot be used.
+    """
+    return Scene.open(
+        inputs.scene,
+        bands=inputs.bands,
+        src_nodata=inputs.src_nodata,
+        georeferenced=inputs.georeferenced,
+        also=inputs.also,
+    )
 
 
 def warn_of_missing(scene: Scene, crop: Window) -> None:

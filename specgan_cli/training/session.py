@@ -139,18 +139,27 @@ def run_session(
     )
     if loop.resume():
         logger.info("resumed %s at step %d", folder.path, loop.step)
-    code = loop.run(request)
-    known = folder.validations() if dist.is_main else {}
+    return outcome_of(loop.run(request), loop)
+
+
+def outcome_of(code: int, loop: Loop) -> Outcome:
+    """Return what became of a session that ended with an exit code.
+
+    Args:
+        code: The exit code.
+        loop: The loop that ended.
+    """
+    known = loop.folder.validations() if loop.dist.is_main else {}
     newest = max(known, default=None)
     return Outcome(
         code=code,
         step=loop.step,
-        steps=recipe.steps,
-        weights=folder.weights,
+        steps=loop.recipe.steps,
+        weights=loop.folder.weights,
         validated=newest,
         validation={} if newest is None else known[newest],
-        before=known.get(recipe.first, {}) if session.finetune else {},
-        is_main=dist.is_main,
+        before=known.get(loop.recipe.first, {}) if loop.validates_first else {},
+        is_main=loop.dist.is_main,
     )
 
 

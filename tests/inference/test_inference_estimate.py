@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from specgan_cli.inference.estimate import between, extrapolate
+from specgan_cli.inference.estimate import extrapolate
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.raster.grid import Window
+from specgan_cli.wording import between
 from support.command import specgan
 from support.rasters import write_cube
 from support.tiny_networks import tiny_weights

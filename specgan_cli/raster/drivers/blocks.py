@@ -8,6 +8,7 @@ from rasterio.enums import Interleaving
 
 from specgan_cli.errors import RasterError
 from specgan_cli.memory import free_memory
+from specgan_cli.wording import in_bytes
 
 _PLAIN = {"complex_int16": "complex64"}
 """Types of rasterio that numpy does not know, and what they are read as."""
@@ -41,7 +42,7 @@ def check_block(nbytes: int, shown: str) -> None:
     free = free_memory()
     if nbytes > SHARE * free:
         raise RasterError(
-            f"{shown}: one block of it takes {nbytes / 1e9:.1f} GB of memory, and "
-            f"{free / 1e9:.1f} GB are free; write it in smaller blocks: "
+            f"{shown}: one block of it takes {in_bytes(nbytes)} of memory, and "
+            f"{in_bytes(free)} are free; write it in smaller blocks: "
             "gdal_translate -co TILED=YES"
         )
