@@ -32,7 +32,7 @@ def reliability(root: Path) -> None:
     """Print how often plots and cubes that belong together are accepted, and others refused.
 
     Nothing is fitted to these pairs but the threshold, which is left to each group in turn: the
-    least of 0.9, 0.99, 0.999 and 0.9999 that refuses 97 % of the swaps of all other groups.
+    least of `LIMITS` that refuses 97 % of the swaps of all other groups.
     """
     with open(root / "pairs.csv", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))

@@ -55,7 +55,7 @@ def read_polygons(text: str) -> tuple[list[Polygon], str | None]:
     if content.lstrip()[:1] in (b"{", b"\xef") and content:
         return _geojson(parse_json(content))
     raise RasterError(
-        f"--aoi {path} is neither GeoJSON nor a GeoPackage; "
+        f"--aoi {path} is neither GeoJSON, a GeoPackage nor WKT; "
         f"ogr2ogr {path.with_suffix('.gpkg').name} {path.name} makes one of it"
     )
 
