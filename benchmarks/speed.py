@@ -86,10 +86,10 @@ def cli(words: list[str], folder: Path, **variables: str) -> tuple[float, float,
 
 def graph_runtimes() -> dict[str, tuple[str, str]]:
     """Return the runtimes beside torch that are installed: their words for `upscale`, by name."""
-    from specgan_cli.inference.predictors.runtime import GRAPHS, computes_bfloat16
+    from specgan_cli.inference.predictors.runtime import GRAPH_RUNTIMES, computes_bfloat16
 
     found = {"ONNX Runtime": ("onnx", "float32")}
-    if GRAPHS["openvino"].installed:
+    if GRAPH_RUNTIMES["openvino"].installed:
         found["OpenVINO"] = ("openvino", "float32")
         if computes_bfloat16():
             found["OpenVINO in bfloat16"] = ("openvino", "bfloat16")

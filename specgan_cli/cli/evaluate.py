@@ -20,7 +20,7 @@ Examples:
   specgan evaluate --sr out.tif --reference truth.tif --lr scene.tif --fail-under psnr=24
 """
 
-OF_RASTERS = {
+RASTER_OPTIONS = {
     "lr": "--lr",
     "value_range": "--range",
     "sr_range": "--sr-range",
@@ -29,7 +29,7 @@ OF_RASTERS = {
 }
 """Options that mean nothing for a dataset, by parameter."""
 
-OF_DATASETS = {
+DATASET_OPTIONS = {
     "weights": "--weights",
     "probe": "--probe",
     "ablate": "--ablate",
@@ -180,7 +180,7 @@ def _check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("give a DATASET, or --sr and --reference")
     if rasters and not (given["sr"] and given["reference"]):
         raise click.UsageError("--sr and --reference go together")
-    unfit = OF_RASTERS if given["dataset"] else OF_DATASETS
+    unfit = RASTER_OPTIONS if given["dataset"] else DATASET_OPTIONS
     if flags := ", ".join(flag for name, flag in unfit.items() if given[name]):
         kind = "rasters" if given["dataset"] else "a DATASET"
         raise click.UsageError(f"{flags}: only for {kind}")

@@ -71,6 +71,12 @@ def statistics(rgb: BandTotals, hsi: BandTotals, rgb_low: float, rgb_high: float
 
     A band that never varies gets a standard deviation of 1 / 10000, the storage step of
     reflectance, so that standardising never divides by zero.
+
+    Args:
+        rgb: Totals of the RGB values, in units of the file.
+        hsi: Totals of the cubes, as they are stored.
+        rgb_low: File value of black.
+        rgb_high: File value of white.
     """
     rgb_mean, rgb_std = rgb.mean_std()
     hsi_mean, hsi_std = hsi.mean_std(HSI_UNIT)

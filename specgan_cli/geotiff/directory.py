@@ -101,6 +101,9 @@ def read_directories(data: Any) -> tuple[list[Directory], bool]:
 
     Returns:
         (directories in file order, whether it is a BigTIFF).
+
+    Raises:
+        ValueError: It is no such TIFF.
     """
     magic, version = struct.unpack_from("<2sH", data)
     if magic != b"II" or version not in (42, 43):

@@ -108,7 +108,15 @@ class Radiometry:
 
     @classmethod
     def of_sample(cls, dtype: str, sample: Pixels) -> "Radiometry":
-        """Choose the range from a sample of valid values, of any shape, in file units."""
+        """Choose the range from a sample of valid values.
+
+        Args:
+            dtype: Name of the file's type.
+            sample: Values of any shape, in file units; those that are not finite do not count.
+
+        Raises:
+            ValueError: No value is finite.
+        """
         finite = sample[np.isfinite(sample)].astype(np.float64)
         if finite.size == 0:
             raise ValueError("a range cannot be estimated from no valid value; give LOW,HIGH")

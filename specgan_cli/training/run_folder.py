@@ -104,7 +104,11 @@ class RunFolder:
         write_file(path, json.dumps(sessions, indent=2) + "\n")
 
     def log(self, record: Mapping[str, Any]) -> None:
-        """Append one line to the metrics."""
+        """Append one line to the metrics.
+
+        Raises:
+            TrainingError: It cannot be written.
+        """
         try:
             with self.metrics.open("a") as file:
                 file.write(json.dumps(record) + "\n")

@@ -241,7 +241,19 @@ def make_validator(
     backbone: Backbone | None,
     dist: DistributedContext,
 ) -> Validator | None:
-    """Choose the validation chips; None without any, and in all processes but the main one."""
+    """Choose the validation chips.
+
+    Args:
+        session: Says by which networks outputs are judged.
+        config: Says how many chips there are, how often, and of what size.
+        reader: Reads them.
+        recipe: The networks.
+        backbone: Of the perceptual distance; None without one.
+        dist: The processes of the run.
+
+    Returns:
+        None without validation chips, and in all processes but the main one.
+    """
     if not dist.is_main:
         return None
     crop = recipe.smallest_crop()

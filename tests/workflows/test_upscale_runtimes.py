@@ -11,7 +11,7 @@ import rasterio
 from affine import Affine
 
 from specgan_cli.inference.predictors import runtime
-from specgan_cli.inference.predictors.runtime import GRAPHS, GraphRuntime, settle_runtime
+from specgan_cli.inference.predictors.runtime import GRAPH_RUNTIMES, GraphRuntime, settle_runtime
 from specgan_cli.inference.predictors.weights import read_weights
 from specgan_cli.inference.request import ComputeOptions
 from support.command import Result, specgan
@@ -25,7 +25,7 @@ BFLOAT16 = "openvino --dtype bfloat16"
 
 def needs(words: str) -> pytest.MarkDecorator:
     """Skip where a runtime is not installed, or the processor lacks its type."""
-    installed = GRAPHS[words.split()[0]].installed
+    installed = GRAPH_RUNTIMES[words.split()[0]].installed
     able = installed and ("bfloat16" not in words or runtime.computes_bfloat16())
     return pytest.mark.skipif(not able, reason=f"--runtime {words} does not run here")
 
@@ -165,7 +165,7 @@ def test_the_same_bytes_with_a_new_graph_and_with_the_kept_one(
 @in_each("onnx", "openvino", BFLOAT16)
 def test_tags_and_report_say_the_runtime(uint8_scene: Path, chosen: str) -> None:
     document = run(uint8_scene, "--runtime", *chosen.split(), "--json").json()
-    package = GRAPHS[chosen.split()[0]].package
+    package = GRAPH_RUNTIMES[chosen.split()[0]].package
     end = " in bfloat16" if "bfloat16" in chosen else ""
     assert document["runtime"] == f"{package} {importlib.metadata.version(package)}{end}"
     with rasterio.open(uint8_scene.with_name("out.tif")) as dataset:
@@ -246,14 +246,14 @@ def test_a_processor_without_bfloat16_is_told_so(
     assert "--dtype bfloat16: this processor does not compute in it" in done.stderr
 
 
-@pytest.mark.parametrize("name", list(GRAPHS))
+@pytest.mark.parametrize("name", list(GRAPH_RUNTIMES))
 def test_a_missing_package_is_named(
     uint8_scene: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(GraphRuntime, "installed", False)
     done = run(uint8_scene, "--runtime", name)
     assert done.code == 1
-    assert f"the packages onnx and {GRAPHS[name].package}; pip install" in done.stderr
+    assert f"the packages onnx and {GRAPH_RUNTIMES[name].package}; pip install" in done.stderr
     assert run(uint8_scene).code == 0
 
 
@@ -281,7 +281,7 @@ def test_auto_takes_what_is_worth_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = there.split()
-    packages = {GRAPHS[word].package for word in words if word in GRAPHS}
+    packages = {GRAPH_RUNTIMES[word].package for word in words if word in GRAPH_RUNTIMES}
     installed = property(lambda graphs: graphs.package in packages)
     monkeypatch.setattr(GraphRuntime, "installed", installed)
     monkeypatch.setattr(runtime, "computes_bfloat16", lambda: "bfloat16" in words)

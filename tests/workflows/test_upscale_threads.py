@@ -10,7 +10,7 @@ import rasterio
 import torch
 
 from specgan_cli.inference import engine
-from specgan_cli.inference.predictors.runtime import GRAPHS
+from specgan_cli.inference.predictors.runtime import GRAPH_RUNTIMES
 from support.command import specgan
 from support.rasters import write_cube
 from support.tiny_networks import tiny_published, tiny_weights
@@ -70,8 +70,8 @@ def test_two_tiles_at_once_write_the_bytes_of_one_after_the_other(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    if runtime in GRAPHS:
-        pytest.importorskip(GRAPHS[runtime].package)
+    if runtime in GRAPH_RUNTIMES:
+        pytest.importorskip(GRAPH_RUNTIMES[runtime].package)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     alone = output(uint8_scene, runtime)
     request.getfixturevalue("given")

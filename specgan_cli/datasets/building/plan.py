@@ -137,7 +137,14 @@ def plan_shards(
     storage: Storage,
     shard_bytes: int = SHARD_BYTES,
 ) -> list[ShardPlan]:
-    """Put chips of one split, shape and HSI factor together, up to the size of a shard."""
+    """Put chips of one split, shape and HSI factor together, up to the size of a shard.
+
+    Args:
+        chips: All chips that are kept.
+        sources: The images that they are cut from.
+        storage: How RGB values are stored, which decides their bytes.
+        shard_bytes: Most bytes of pixels in a shard, unless a single chip is larger.
+    """
     groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for index, chip in enumerate(chips):
         factor = sources[chip.source].hsi_factor

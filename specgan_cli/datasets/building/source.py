@@ -93,10 +93,21 @@ def read_headers(
 
 
 def cube_gsd(cube: Cube, gsd: float) -> float:
-    """Return the cube's pixel size in metres; of bare cubes too, whose grid is in metres."""
+    """Return the cube's pixel size in metres; of bare cubes too, whose grid is in metres.
+
+    Args:
+        cube: The open cube.
+        gsd: Pixel size of its image in metres, for the message.
+
+    Raises:
+        MismatchError: The size cannot be known.
+    """
     measured = cube.grid.gsd
     if not math.isfinite(measured) or measured <= 0:
-        raise MismatchError(f"{cube.path}: its pixel size is unknown beside pixels of {gsd} m")
+        raise MismatchError(
+            f"{cube.name}: its pixel size is unknown beside pixels of {gsd:g} m; give its CRS with "
+            "--hsi-crs"
+        )
     return measured
 
 

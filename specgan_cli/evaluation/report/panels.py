@@ -46,7 +46,17 @@ class Strip:
 def choose(
     evaluation: Evaluation, method: str, metric: str, each: int = 2
 ) -> list[tuple[Row, str]]:
-    """Return the best, median and worst chips of a method by a metric, without repetition."""
+    """Return the best, median and worst chips of a method by a metric, without repetition.
+
+    Args:
+        evaluation: All figures.
+        method: Name of the method.
+        metric: Name of the metric, which says what is better.
+        each: Chips of each rank, at most.
+
+    Returns:
+        Rows, each with its rank: best, median or worst.
+    """
     rows = [row for row in evaluation.of(method) if not math.isnan(row.values[metric])]
     sign = -1 if METRICS[metric].better == "higher" else 1
     rows.sort(key=lambda row: (sign * row.values[metric], row.chip))

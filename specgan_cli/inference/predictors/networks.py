@@ -12,7 +12,7 @@ from specgan_cli.devices import parse_devices
 from specgan_cli.inference.predictors.graph_predictor import GraphPredictor, Load
 from specgan_cli.inference.predictors.predictor import Predictor, ScenePredictor
 from specgan_cli.inference.predictors.published import PublishedPredictor
-from specgan_cli.inference.predictors.runtime import GRAPHS, check_runtime
+from specgan_cli.inference.predictors.runtime import GRAPH_RUNTIMES, check_runtime
 from specgan_cli.inference.predictors.weights import Weights, read_weights
 from specgan_cli.inference.request import ComputeOptions
 from specgan_cli.threads import used_threads
@@ -66,7 +66,7 @@ def load_networks(compute: ComputeOptions) -> Networks:
     weights = read_weights(compute)
     check_runtime(compute, weights)
     # Graphs hold single precision, whatever the library computes them in.
-    dtype = torch.float32 if compute.runtime in GRAPHS else getattr(torch, compute.dtype)
+    dtype = torch.float32 if compute.runtime in GRAPH_RUNTIMES else getattr(torch, compute.dtype)
     load = partial(checkpoints.load, compute.weights, dtype=dtype, fidelity=compute.fidelity)
     models = [make_model(load(device=device), compute, weights) for device in devices]
     return Networks(weights, tuple(zip(models, devices, strict=True)))
@@ -78,7 +78,7 @@ def make_model(
     """Return the model that tiles go through."""
     if not isinstance(network, SceneNetwork):
         return PublishedPredictor(network)
-    if compute.runtime not in GRAPHS:
+    if compute.runtime not in GRAPH_RUNTIMES:
         return ScenePredictor(network)
     return GraphPredictor(network, f"{weights.sha256} {compute.fidelity:g}", _loader(compute))
 

@@ -16,6 +16,9 @@ def load(graph: bytes, at_once: int, threads: int) -> Run:
         graph: An ONNX file.
         at_once: Calls at the same time.
         threads: What they share.
+
+    Raises:
+        Exception: ONNX Runtime cannot load it; of what is loaded, MemoryError where memory ends.
     """
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()

@@ -42,6 +42,9 @@ def load(graph: bytes, at_once: int, threads: int, *, bfloat16: bool) -> Run:
         threads: What they share.
         bfloat16: Whether convolutions compute in bfloat16. What follows the last of them, and so
             the step that keeps block means, stays in single precision.
+
+    Raises:
+        RuntimeError: OpenVINO cannot load it; of what is loaded, MemoryError where memory ends.
     """
     core = import_openvino().Core()
     options = {

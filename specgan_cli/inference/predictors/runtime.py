@@ -31,7 +31,7 @@ class GraphRuntime:
         return all(importlib.util.find_spec(name) is not None for name in self.packages)
 
 
-GRAPHS: dict[Runtime, GraphRuntime] = {
+GRAPH_RUNTIMES: dict[Runtime, GraphRuntime] = {
     "onnx": GraphRuntime("onnxruntime", ("float32",)),
     "openvino": GraphRuntime("openvino", ("float32", "bfloat16")),
 }
@@ -54,9 +54,9 @@ def check_runtime(compute: ComputeOptions, weights: Weights) -> None:
             asked for too.
     """
     name = compute.runtime
-    if name not in GRAPHS:
+    if name not in GRAPH_RUNTIMES:
         return
-    runtime = GRAPHS[name]
+    runtime = GRAPH_RUNTIMES[name]
     if not runtime.installed:
         raise MissingExtraError(
             f"--runtime {name} needs the packages {' and '.join(runtime.packages)}; "
@@ -105,7 +105,7 @@ def settle_runtime(compute: ComputeOptions, weights: Weights, pixels: int) -> Co
     """
     if compute.runtime == "auto":
         compute = replace(compute, runtime=_choose(compute, weights, pixels))
-    return replace(compute, device="cpu") if compute.runtime in GRAPHS else compute
+    return replace(compute, device="cpu") if compute.runtime in GRAPH_RUNTIMES else compute
 
 
 def _choose(compute: ComputeOptions, weights: Weights, pixels: int) -> Runtime:
@@ -113,7 +113,7 @@ def _choose(compute: ComputeOptions, weights: Weights, pixels: int) -> Runtime:
         return "torch"
     if [device.type for device in parse_devices(compute.device)] != ["cpu"]:
         return "torch"
-    for name, runtime in GRAPHS.items():
+    for name, runtime in GRAPH_RUNTIMES.items():
         able = compute.dtype in runtime.dtypes and runtime.installed
         if able and (compute.dtype != "bfloat16" or computes_bfloat16()):
             return name
@@ -122,6 +122,8 @@ def _choose(compute: ComputeOptions, weights: Weights, pixels: int) -> Runtime:
 
 def describe_runtime(compute: ComputeOptions) -> str:
     """Return name and version of a runtime, for tags, and its type if it is not float32."""
-    package = GRAPHS[compute.runtime].package if compute.runtime in GRAPHS else "torch"
+    package = (
+        GRAPH_RUNTIMES[compute.runtime].package if compute.runtime in GRAPH_RUNTIMES else "torch"
+    )
     text = f"{package} {importlib.metadata.version(package)}"
     return text if compute.dtype == "float32" else f"{text} in {compute.dtype}"

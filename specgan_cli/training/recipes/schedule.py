@@ -32,6 +32,9 @@ def position(stages: Sequence[StageConfig], step: int) -> Position:
     Args:
         stages: The stages in order.
         step: Step of the run, from 0.
+
+    Raises:
+        ValueError: There is no stage.
     """
     for index, stage in enumerate(stages):
         if step < stage.steps or index == len(stages) - 1:
