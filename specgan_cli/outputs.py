@@ -145,6 +145,8 @@ def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) 
         raise OutputError(f"{where}: is not a local path; write locally, then copy")
     path = Path(path)
     folder = files.target(path).parent
+    if files.target(path).is_symlink():
+        raise OutputError(f"{path}: is a link that leads in a circle; remove it")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
     if path.exists() and not path.is_file():

@@ -15,6 +15,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
@@ -42,23 +43,35 @@ def check_cog_options(co: Mapping[str, str], count: int, dtype: str) -> None:
         OutputError: If GDAL does not know one, or not with this value, or not for such bands.
     """
     tiny: dict[str, Any] = {"width": 16, "height": 16, "count": count, "dtype": dtype}
+    # Somewhere that any other grid would move.
+    place = {"transform": Affine(2, 0, 5e5, 0, -2, 5.3e6), "crs": CRS.from_epsg(32632)}
+    options = _options(co)
     with (
         MemoryFile(ext=".tif") as source,
         MemoryFile(ext=".tif") as target,
         strict_options(),
     ):
-        with source.open(driver="GTiff", **tiny, transform=Affine(2, 0, 0, 0, -2, 0)) as dataset:
-            dataset.write(np.zeros((count, 16, 16), dtype))
+        with source.open(driver="GTiff", **tiny, **place) as dataset:
+            dataset.write(np.arange(count * 256).reshape(count, 16, 16).astype(dtype))
+            dataset.build_overviews([2])
         try:
-            rasterio.shutil.copy(source.name, target.name, driver="COG", **_options(co))
+            rasterio.shutil.copy(source.name, target.name, driver="COG", **options)
+            same = _is_copy(Path(source.name), Path(target.name), exact=not is_lossy(options))
         except (RasterioError, CPLE_BaseError) as error:
             raise OutputError(f"--co: {_words(error)}") from error
+    if not same:
+        shown = " ".join(f"{key}={value}" for key, value in co.items())
+        raise OutputError(
+            f"--co {shown}: changes grid, pixels or overviews while the COG is made; leave it out, "
+            "and change the output with gdalwarp or gdal_translate"
+        )
 
 
-def copy_to_cog(source: Path, target: Path, co: Mapping[str, str]) -> None:
+def copy_to_cog(name: Path, source: Path, target: Path, co: Mapping[str, str]) -> None:
     """Copy a GeoTIFF with its overviews, mask, tags and colours to a COG.
 
     Args:
+        name: The output, for messages.
         source: A finished GeoTIFF; its overviews are kept as they are.
         target: The COG; written over.
         co: The user's creation options of GDAL's COG driver.
@@ -70,16 +83,17 @@ def copy_to_cog(source: Path, target: Path, co: Mapping[str, str]) -> None:
     try:
         with _printed_errors_raise():
             rasterio.shutil.copy(source, target, driver="COG", strict=True, **options)
-        _check_copy(source, target, exact=not is_lossy(options))
+        if not _is_copy(source, target, exact=not is_lossy(options)):
+            raise OSError("it is damaged; is the disk full, or failing?")
     except (RasterioError, CPLE_BaseError, OSError, SystemError) as error:
         target.unlink(missing_ok=True)
-        raise OutputError(f"{target.name}: the COG cannot be made: {_words(error)}") from error
+        raise OutputError(f"{name}: the COG cannot be made: {_words(error)}") from error
     except BaseException:
         target.unlink(missing_ok=True)
         raise
 
 
-def _check_copy(source: Path, target: Path, *, exact: bool) -> None:
+def _is_copy(source: Path, target: Path, *, exact: bool) -> bool:
     """Read all of a copy back: GDAL and libtiff may only print that the disk is full.
 
     Args:
@@ -87,8 +101,10 @@ def _check_copy(source: Path, target: Path, *, exact: bool) -> None:
         target: The copy.
         exact: Whether the pixels have to be the same; else it is enough that they can be read.
 
+    Returns:
+        Whether it is what it should be.
+
     Raises:
-        OutputError: It is not what it should be.
         RasterioError: A block cannot be read.
     """
     with rasterio.open(source) as original, rasterio.open(target) as copy:
@@ -102,8 +118,7 @@ def _check_copy(source: Path, target: Path, *, exact: bool) -> None:
                 for path in (target, source if level < given else target)
             )
             same &= _reads(copy, original if exact else None)
-    if not same:
-        raise OutputError(f"{target.name}: the COG is damaged; is the disk full, or failing?")
+    return same
 
 
 def _reads(copy: DatasetReader, original: DatasetReader | None) -> bool:

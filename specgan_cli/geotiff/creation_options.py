@@ -63,6 +63,10 @@ def is_lossy(co: Mapping[str, str]) -> bool:
     """
     given = {key.upper(): str(value).upper() for key, value in co.items()}
     compress = given.get("COMPRESS", "")
+    if overviews := given.pop("OVERVIEW_COMPRESS", ""):
+        quality = given.get("OVERVIEW_QUALITY", given.get("QUALITY", ""))
+        if is_lossy({**given, "COMPRESS": overviews, "QUALITY": quality}):
+            return True
     off = ("NO", "FALSE", "OFF", "0")
     if compress == "WEBP":
         named = given.get("WEBP_LOSSLESS", "NO") not in off

@@ -165,7 +165,7 @@ class RasterWriter:
                 ready = ready.with_suffix(".cog")
                 with writing(self.path):
                     os.close(files.open_own(ready, os.O_WRONLY | os.O_CREAT))
-                copy_to_cog(temporary_of(self.path), ready, self.options.co)
+                copy_to_cog(self.path, temporary_of(self.path), ready, self.options.co)
             self._ready = ready
         return self._ready
 

@@ -240,6 +240,25 @@ def test_options_of_a_cog_are_checked_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "co",
+    [
+        {"TARGET_SRS": "EPSG:4326"},
+        {"TILING_SCHEME": "GoogleMapsCompatible"},
+        {"OVERVIEWS": "NONE"},
+        {"STATISTICS": "YES"},  # GDAL then makes its own overviews
+        {"OVERVIEW_COMPRESS": "JPEG"},
+        {"OVERVIEW_COMPRESS": "webp", "OVERVIEW_QUALITY": "80"},
+    ],
+)
+def test_options_that_make_another_raster_of_a_cog_are_refused(
+    tmp_path: Path, co: dict[str, str]
+) -> None:
+    with pytest.raises(OutputError, match="changes"):
+        raster_writer(tmp_path / "out.tif", grid_of(), of="COG", co=co).open()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("co", [{"COMPRESS": "ZSTD"}, {"COMPRESS": "NONE"}, {"BLOCKSIZE": "128"}])
 def test_options_of_a_cog_are_heeded(tmp_path: Path, co: dict[str, str]) -> None:
     values = coordinates((3, *SHAPE), "uint8")

@@ -100,6 +100,13 @@ def test_a_link_is_followed_to_its_target(scene: Path, tmp_path: Path) -> None:
     assert [path.name for path in disk.iterdir()] == ["real.tif"]
 
 
+def test_a_link_in_a_circle_is_refused(scene: Path, tmp_path: Path) -> None:
+    out = tmp_path / "loop.tif"
+    out.symlink_to(out)
+    refuses(upscale(scene, out), "circle")
+    assert out.is_symlink()
+
+
 @pytest.mark.parametrize("ending", ["partial", "journal", "cog"])
 @pytest.mark.parametrize("kind", ["symlink", "hardlink"])
 def test_a_planted_link_leads_to_no_file(
