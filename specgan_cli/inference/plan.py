@@ -95,10 +95,16 @@ class Costs:
     halo: int
     """LR pixels of context on every side of a tile."""
 
-    def memory(self, tile: int, scale: int, batch: int) -> int:
-        """Return the peak memory of a run with such tiles, in bytes."""
-        lr_pixels = (tile + 2 * self.halo) ** 2
-        hr_pixels = (tile * scale) ** 2
+    def memory(self, tile_yx: tuple[int, int], scale: int, batch: int) -> int:
+        """Return the peak memory of a run in bytes.
+
+        Args:
+            tile_yx: Rows and columns of its largest tile, in LR pixels.
+            scale: Output pixels per LR pixel along one axis.
+            batch: Tiles that are computed at the same time.
+        """
+        lr_pixels = math.prod(side + 2 * self.halo for side in tile_yx)
+        hr_pixels = math.prod(side * scale for side in tile_yx)
         each = self.bytes_per_lr_pixel * lr_pixels + self.bytes_per_hr_pixel * hr_pixels
         return int(self.fixed_bytes + batch * each)
 
@@ -143,11 +149,11 @@ def make_plan(
         output_bytes=rows * cols * count * np.dtype(dtype).itemsize,
         memory_bytes=0,
     )
-    held = min(side, max(crop.height, crop.width))
+    largest = min(side, crop.height), min(side, crop.width)
     at_once = max(min(threads, math.ceil(plan.tile_count / together)), 1)
-    while at_once > 1 and costs.memory(held, scale, together * at_once) > limit:
+    while at_once > 1 and costs.memory(largest, scale, together * at_once) > limit:
         at_once -= 1
-    memory = costs.memory(held, scale, together * at_once)
+    memory = costs.memory(largest, scale, together * at_once)
     return replace(plan, at_once=at_once, memory_bytes=memory)
 
 
@@ -212,6 +218,6 @@ def choose_tile(scale: int, *, costs: Costs, limit: int, batch: int = 1) -> int:
         batch: Tiles that go together.
     """
     side = TILES[scale]
-    while side > SMALLEST_TILE and costs.memory(side, scale, batch) > limit:
+    while side > SMALLEST_TILE and costs.memory((side, side), scale, batch) > limit:
         side //= 2
     return side

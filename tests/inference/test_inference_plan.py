@@ -32,6 +32,8 @@ def test_a_plan_tells_the_size() -> None:
 
 def test_a_small_crop_takes_the_memory_of_a_tile_of_its_size() -> None:
     assert plan(tile=4096).memory_bytes == plan(tile=130).memory_bytes
+    tile = (70 + 2 * 29) * (130 + 2 * 29) * 1e4 + 70 * 130 * 32**2 * 1e3
+    assert plan(tile=130).memory_bytes == 10**8 + tile
 
 
 @pytest.mark.parametrize("scale", SCALES)
