@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from specgan._version import __version__
-from specgan.serde import parse_json
+from specgan.serde import parse_json, to_plain
 from specgan_cli.errors import OutputError, TrainingError, parsing
+from specgan_cli.redaction import redact_words
 from specgan_cli.training.checkpoint import write_file
 from specgan_cli.training.config.load import config_from_dict, differences
 
@@ -86,7 +87,7 @@ class RunFolder:
             self.samples.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make {self.path}: {error.strerror}") from error
-        plain = json.loads(json.dumps(config))
+        plain = to_plain(config)
         if self.config.exists():
             self._check_same(plain)
         write_file(self.config, json.dumps(plain, indent=2) + "\n")
@@ -167,7 +168,7 @@ class RunFolder:
             old = parse_json(self.config.read_bytes())
             # Keys that an older version did not know have their defaults.
             known = {key: value for key, value in old.items() if key not in IDENTITY_KEYS}
-            old = {**old, **json.loads(json.dumps(config_from_dict(known).to_dict()))}
+            old = {**old, **to_plain(config_from_dict(known))}
         changed = [
             text for text in differences(old, config) if text.split(":")[0] not in SESSION_KEYS
         ]
@@ -187,7 +188,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "command": sys.argv[1:],
+        "command": [redact_words(word) for word in sys.argv[1:]],
         "git": git_state(Path(__file__).parent),
     }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from specgan_cli.redaction import redact, redact_words
+from specgan_cli.training.run_folder import environment
 from support.command import specgan
 
 URL = "https://user:hunter2@host/file.csv?token=hunter2"
@@ -60,6 +61,15 @@ def test_no_option_makes_an_error_show_secrets(
     assert done.code in (1, 2)
     assert "host" in done.stderr
     assert "hunter2" not in done.stderr + done.stdout + log.read_text()
+
+
+def test_the_record_of_a_training_session_shows_no_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["specgan", "train", "data", "--init", URL, "--set=a_token=b"])
+    assert environment()["command"] == [
+        *("train", "data", "--init", "https://host/file.csv", "--set=a_token=***"),
+    ]
 
 
 def test_a_scene_of_a_batch_that_fails_shows_no_secrets(uint8_scene: Path, tmp_path: Path) -> None:
