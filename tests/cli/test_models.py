@@ -148,6 +148,8 @@ def test_models_import_runs_no_code(tmp_path: Path) -> None:
     torch.save({"state_dict": {}, "x": Payload(trap)}, path)
     error = failure("import", path, "-o", tmp_path / "out.safetensors")
     assert "nothing in it was run" in error
+    assert "mkdir" in error
+    assert "weights_only" not in error  # torch advises to run it
     assert not trap.exists()
 
 

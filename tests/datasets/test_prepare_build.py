@@ -1,6 +1,7 @@
 """Laws of making a dataset: the same bytes, restarts, a folder that is complete or not there."""
 
 import errno
+import re
 import shutil
 import signal
 import subprocess
@@ -221,6 +222,28 @@ def test_a_link_to_a_dataset_stays(folder: Path, tmp_path: Path) -> None:
         assert len(Dataset.open(disk / "ds").chips) == count
         assert [path.name for path in disk.iterdir()] == ["ds"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link", "rgb"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "circle"])
+def test_folders_that_cannot_be_replaced_are_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "circle").symlink_to("circle")
+    before = sorted(tmp_path.rglob("*"))
+    done = specgan("prepare", folder, "-o", name, "--chip", 8, "--scale", 8, "--overwrite")
+    assert done.code == 1
+    assert re.search("never replaced|no place|circle", done.stderr), done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dataset_is_made_in_the_current_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ds").mkdir()
+    monkeypatch.chdir(tmp_path / "ds")
+    assert specgan("prepare", folder, "-o", ".", "--chip", 8, "--scale", 8).code == 0
+    assert Dataset.open(tmp_path / "ds").chips
 
 
 def test_contact_sheet_is_a_picture(folder: Path, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         mapped = zipfile.is_zipfile(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        reason = re.sub(r"\s+", " ", str(error)).split(" Please file")[0]
+        # Before and after it stands advice, of which the first is to run what is in the file.
+        reason = " ".join(re.split(r"\n\s*\n", str(error))[1:-1]) or type(error).__name__
         raise WeightsError(
             f"{path} is no checkpoint that can be read safely: it holds more than tensors, or is "
             f"damaged; nothing in it was run ({_short(reason)})"

@@ -1,6 +1,7 @@
 """The folder of a dataset while it is being made: temporary, locked, restartable."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -26,7 +27,19 @@ class DatasetFolder:
     """
 
     def __init__(self, path: Path, overwrite: bool = False) -> None:
-        self.path = path = files.target(path)
+        """Find the folder; nothing is touched before `opened`.
+
+        Raises:
+            OutputError: The path is the root, or a link that leads nowhere.
+        """
+        path = files.target(path)
+        if path.name in ("", ".."):
+            path = Path(os.path.abspath(path))
+        if not path.name:
+            raise OutputError(f"{path}: is no place for a dataset; name a folder in it")
+        if path.is_symlink():
+            raise OutputError(f"{path}: is a link that leads in a circle; remove it")
+        self.path = path
         self._overwrite = overwrite
         self.partial = path.with_name(f".{path.name}.partial")
         self._old = path.with_name(f".{path.name}.old")
