@@ -15,6 +15,9 @@ from specgan.errors import SpecganError
 
 logger = logging.getLogger(__name__)
 
+_TOKEN_BYTES = 8
+"""Of the random part of temporary names."""
+
 _replaced: ContextVar[list[tuple[Path, Path | None]] | None] = ContextVar("replaced", default=None)
 """What took its place since `together` began: each file, and what it was before."""
 
@@ -34,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: The file cannot be written.
     """
     path = target(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.partial")
     os.close(open_own(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     try:
         yield temporary
@@ -90,7 +93,7 @@ def _keep(path: Path) -> None:
         return
     before = None
     if path.exists():
-        before = path.with_name(f".{path.name}.{secrets.token_hex(8)}.before")
+        before = path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}.before")
         try:
             os.link(path, before)
         except (OSError, NotImplementedError):
@@ -106,6 +109,16 @@ def write(path: Path, content: bytes | memoryview | str) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left half written in a folder of our own, at any depth.
+
+    Raises:
+        OSError: A temporary file of `replacing` cannot be removed.
+    """
+    for left in folder.rglob(f".*.{'[0-9a-f]' * 2 * _TOKEN_BYTES}.partial"):
+        left.unlink(missing_ok=True)
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:

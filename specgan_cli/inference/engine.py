@@ -104,9 +104,10 @@ class Engine:
         if s.at_once > 1:  # threads of Python's own, to each of which it has to be said
             torch.set_num_threads(max(s.threads // s.at_once, 1))
         image = self.model.finest(tiles, s, self.device)
+        if self.device.type == "mps":  # has no double precision, which what follows may need
+            image = image.cpu()
         check_numbers(image)
-        # MPS has no double precision, which what follows may need.
-        return image.cpu() if self.device.type == "mps" else image
+        return image
 
     def _result(self, tile: TileInput, values: Pixels | None) -> TileResult:
         s = self.settings

@@ -39,8 +39,9 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
     content = io.BytesIO()
     torch.save(dict(state), content)
     write_file(path, content.getbuffer())
-    for old in [*checkpoints(folder)[:-KEPT], *folder.glob(".*.partial")]:
+    for old in checkpoints(folder)[:-KEPT]:
         old.unlink(missing_ok=True)
+    files.sweep(folder)
     return path
 
 

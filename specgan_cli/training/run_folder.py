@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from specgan import files
 from specgan._version import __version__
 from specgan.serde import parse_json, to_plain
 from specgan_cli.errors import OutputError, TrainingError, parsing
@@ -85,6 +86,7 @@ class RunFolder:
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self.samples.mkdir(exist_ok=True)
+            files.sweep(self.path)
         except OSError as error:
             raise OutputError(f"cannot make {self.path}: {error.strerror}") from error
         plain = to_plain(config)

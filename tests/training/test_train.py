@@ -259,6 +259,17 @@ def test_runs_of_older_versions_resume(run: Runner, tmp_path: Path) -> None:
     assert outcome.step == 2
 
 
+def test_a_resumed_run_sweeps_what_a_kill_left(run: Runner, tmp_path: Path) -> None:
+    run(limits=Limits(steps=1), overrides=("validation.every=0",))
+    left = tmp_path / "run" / ".weights.safetensors.0123456789abcdef.partial"
+    others = tmp_path / "run" / ".scene.tif.partial"  # of an upscale that is under way
+    for path in (left, others):
+        path.write_text("half")
+    run(limits=Limits(steps=2), overrides=("validation.every=0",), resume=True)
+    assert not left.exists()
+    assert others.exists()
+
+
 def test_divergence_stops_with_step_loss_and_advice(
     run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

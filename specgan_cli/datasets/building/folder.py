@@ -157,6 +157,7 @@ class DatasetFolder:
         run = self.partial / RUN
         try:
             if parse_json(run.read_bytes())["fingerprint"] == fingerprint:
+                files.sweep(self.partial)
                 return
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
