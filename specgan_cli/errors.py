@@ -12,6 +12,7 @@ Drawn as a tree::
 """
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "SpecganError",
     "TrainingError",
     "WeightsError",
+    "explain",
     "parsing",
     "writing",
 ]
@@ -117,3 +119,20 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno in DISK_FULL:
             advice = "free some space, or choose another disk or a smaller scale"
         raise OutputError(f"{path}: cannot be written: {what}; {advice}") from error
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """Return what to say of an error, and the exit code; what nobody foresaw asks for a report."""
+    if isinstance(error, SpecganError):
+        return str(error), error.exit_code
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "a name in the list or the configuration holds a null character; correct it", 1
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error or 'use a smaller --tile or --batch'}", 1
+    if isinstance(error, OSError) and error.errno is not None:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return f"{where}{error.strerror or error}", 1
+    return (
+        f"unexpected {type(error).__name__}: {error}; please report this, with what the same "
+        "command says under `specgan --debug`"
+    ), 1

@@ -30,7 +30,7 @@ def check_outputs(
         OutputError: As `check_distinct` or `check_output` do.
     """
     outputs = list(outputs)
-    check_distinct(outputs, inputs)
+    check_distinct(outputs, inputs, overwrite=overwrite)
     for path in outputs:
         check_output(path, overwrite=overwrite)
 
@@ -55,22 +55,25 @@ def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
     raise OutputError(f"{path}: {what} is written, whatever the name; {advice}")
 
 
-def check_distinct(outputs: Iterable[Path], inputs: Iterable[str | Path | None] = ()) -> None:
+def check_distinct(
+    outputs: Iterable[Path], inputs: Iterable[str | Path | None] = (), *, overwrite: bool = False
+) -> None:
     """Raise if an output is an input or another output, by device and inode, through links.
 
-    An input is also what GDAL reads for one: the sources of a VRT, the file in `GTIFF_DIR:1:FILE`,
-    an archive.  The log file that is being written is no output either.
+    Where outputs are replaced, an input is also what GDAL reads for one: the sources of a VRT, the
+    file in `GTIFF_DIR:1:FILE`, an archive.  The log file that is written now is no output either.
 
     Args:
         outputs: All files that a run writes.
         inputs: All files that it reads; URLs and None are passed over.
+        overwrite: Whether outputs that exist are replaced.
 
     Raises:
         OutputError: Names the output.
     """
     outputs, names = list(outputs), [str(name) for name in inputs if name]
     taken = {files.identity(Path(name)) for name in names if os.path.exists(name)}
-    if any(path.exists() for path in outputs):  # GDAL reads no file that is not there
+    if overwrite and any(path.exists() for path in outputs):
         taken |= {files.identity(Path(name)) for name in files_read(names)}
     logs = {files.identity(Path(name)) for name in _logs()}
     seen: set[tuple[object, ...]] = set()

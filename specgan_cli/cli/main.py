@@ -17,10 +17,10 @@ from typing import Any, NoReturn
 import click
 
 from specgan._version import __version__
-from specgan.errors import SpecganError
 from specgan_cli.cli.logs import passing_over_undecodable, set_up_logging, tell, watching_options
 from specgan_cli.cli.streams import name_stdout
 from specgan_cli.cli.usage import usage_option
+from specgan_cli.errors import explain
 from specgan_cli.redaction import redact_words
 
 COMMANDS = {
@@ -127,24 +127,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if state.get("debug"):
             raise
         _close_stdout()
-        _fail(state, *_explain(error))
-
-
-def _explain(error: Exception) -> tuple[str, int]:
-    """Return what to say of an error, and the exit code; what nobody foresaw asks for a report."""
-    if isinstance(error, SpecganError):
-        return str(error), error.exit_code
-    if isinstance(error, ValueError) and "null byte" in str(error):
-        return "a name in the list or the configuration holds a null character; correct it", 1
-    if isinstance(error, MemoryError):
-        return f"out of memory: {error or 'use a smaller --tile or --batch'}", 1
-    if isinstance(error, OSError) and error.errno is not None:
-        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        return f"{where}{error.strerror or error}", 1
-    return (
-        f"unexpected {type(error).__name__}: {error}; please report this, with what the same "
-        "command says under `specgan --debug`"
-    ), 1
+        _fail(state, *explain(error))
 
 
 def _open_standard_streams() -> None:

@@ -112,8 +112,9 @@ def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
     from specgan_cli.inference.output.tags import shown_command
     from specgan_cli.inference.report import skipped
     from specgan_cli.workflows.upscale import plan_upscale, upscale
+    from specgan_cli.workflows.upscale_paths import is_done
 
-    if given["skip_existing"] and request.output.path.exists():
+    if given["skip_existing"] and is_done(request):
         document = skipped(request)
         _tell_of(document)
     elif given["dry_run"]:
@@ -147,6 +148,7 @@ def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
             requests,
             dry_run=given["dry_run"],
             skip_existing=given["skip_existing"],
+            debug=click.get_current_context().find_root().obj.get("debug", False),
             progress=partial(progress, "tiles"),
         ):
             documents.append(document)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from specgan_cli.errors import SpecganError
+from specgan_cli.errors import explain
 from specgan_cli.inference.job import Job
 from specgan_cli.inference.plan import RunPlan
 from specgan_cli.inference.predictors.runtime import describe_runtime
@@ -167,14 +167,15 @@ def skipped(request: UpscaleRequest) -> dict[str, Any]:
     return {"status": "skipped", **_names(request)}
 
 
-def failure(request: UpscaleRequest, error: SpecganError) -> dict[str, Any]:
+def failure(request: UpscaleRequest, error: Exception) -> dict[str, Any]:
     """Return the document of a scene that failed."""
-    message = redact_words(" ".join(str(error).split()))
+    text, exit_code = explain(error)
+    message = redact_words(" ".join(text.split()))
     return {
         "status": "failed",
         **_names(request),
         "error": message,
-        "exit_code": error.exit_code,
+        "exit_code": exit_code,
     }
 
 

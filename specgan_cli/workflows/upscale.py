@@ -248,6 +248,7 @@ def upscale_all(
     *,
     dry_run: bool = False,
     skip_existing: bool = False,
+    debug: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Upscale several scenes with one set of weights; one that fails does not stop the others.
@@ -256,6 +257,7 @@ def upscale_all(
         requests: One a scene, with the same weights.
         dry_run: Only estimate.
         skip_existing: Leave scenes alone whose output exists.
+        debug: End with what nobody foresaw, so that its traceback is seen.
         progress: Told after each tile of each scene.
 
     Yields:
@@ -268,7 +270,7 @@ def upscale_all(
     check(requests[0])
     load = functools.cache(load_networks)
     for request in requests:
-        if skip_existing and request.output.path.exists():
+        if skip_existing and request.output.path.is_file():
             yield skipped(request)
             continue
         try:
@@ -276,5 +278,8 @@ def upscale_all(
                 yield plan_upscale(request, load=load).to_json()
             else:
                 yield upscale(request, load=load, progress=progress).to_json()
-        except SpecganError as error:
+        except Exception as error:
+            # Of what nobody foresaw too: a nightly run would never come to the scenes after it.
+            if debug and not isinstance(error, SpecganError):
+                raise
             yield failure(request, error)

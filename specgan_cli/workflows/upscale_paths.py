@@ -149,4 +149,15 @@ def check_batch(requests: Sequence[UpscaleRequest]) -> None:
     outputs = [path for request in requests for path in output_paths(request)]
     for folder in {path.parent for path in outputs}:
         check_folder(folder)
-    check_distinct(outputs, [path for request in requests for path in input_paths(request)])
+    inputs = [path for request in requests for path in input_paths(request)]
+    check_distinct(outputs, inputs, overwrite=requests[0].output.overwrite)
+
+
+def is_done(request: UpscaleRequest) -> bool:
+    """Return whether a scene's output is there.
+
+    Raises:
+        OutputError: It is an input.
+    """
+    check_distinct(output_paths(request), input_paths(request))
+    return request.output.path.is_file()

@@ -2,9 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from specgan_cli.inference.report import UpscaleReport
+from specgan_cli.inference.request import UpscaleRequest
+from specgan_cli.workflows import upscale as upscaling
 from support.command import Result, specgan
 from support.tiny_networks import tiny_weights
 
@@ -52,6 +56,28 @@ def test_batch_skips_what_exists(make_raster, out_dir: Path) -> None:
     assert done.code == 0
     assert json.loads(done.stdout)["status"] == "skipped"
     assert (out_dir / "scene_x2.tif").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), MemoryError(), PermissionError(13, "no")])
+def test_batch_goes_on_after_what_nobody_foresaw(
+    make_raster, out_dir: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    scenes = [make_raster(name=f"{name}.tif", shape_yx=(5, 6)) for name in "ab"]
+    whole = upscaling.upscale
+
+    def fails_once(request: UpscaleRequest, **rest: Any) -> UpscaleReport:
+        if "a.tif" in request.inputs.scene:
+            raise error
+        return whole(request, **rest)
+
+    monkeypatch.setattr(upscaling, "upscale", fails_once)
+    done = batch(out_dir, *scenes)
+    assert done.code == 1
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["failed", "done"]
+    assert done.stderr.count("ERROR") == 1
+    assert "Traceback" not in done.stderr
+    with pytest.raises(type(error)):
+        batch(out_dir, *scenes, "--debug", "--overwrite")
 
 
 def test_batch_refuses_two_scenes_with_one_output(

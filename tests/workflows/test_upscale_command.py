@@ -58,6 +58,11 @@ def test_an_output_that_exists_is_skipped_in_one_line(uint8_scene: Path, tmp_pat
     assert (done.code, done.stdout, done.stderr) == (0, "", f"specgan: {out}: skipped\n")
     assert specgan(*words(uint8_scene, out, "--skip-existing", "-q")).stderr == ""
     assert out.read_bytes() == b"precious"
+    done = specgan(*words(uint8_scene, uint8_scene, "--skip-existing"))
+    assert "is an input" in done.stderr
+    (tmp_path / "folder.tif").mkdir()
+    done = specgan(*words(uint8_scene, tmp_path / "folder.tif", "--skip-existing"))
+    assert "is a folder" in done.stderr
 
 
 def test_a_run_ends_with_one_line(uint8_scene: Path, tmp_path: Path) -> None:
