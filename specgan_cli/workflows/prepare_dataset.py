@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -190,6 +191,7 @@ def _manifest(run: Run, results: Sequence[ShardResult], rejected: Sequence[Rejec
     chips = [chip for result in results for chip in result.chips]
     everything = (*rejected, *(entry for result in results for entry in result.rejected))
     if not chips:
+        shutil.rmtree(run.partial, ignore_errors=True)  # nothing in it helps the next run
         raise DatasetError(nothing_left(everything))
     return Manifest(
         scale=run.options.scale,

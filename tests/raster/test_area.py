@@ -153,6 +153,8 @@ def test_rotated_grids_mask_the_pixels_that_lie_there() -> None:
     [
         ("", "is empty; give polygons"),
         ("POINT (1 2)", "holds no polygon"),
+        ("POLYGON EMPTY", "holds no polygon"),
+        ("POLYGON ((1 2, 3 4,, 1 2))", "do not fit together"),
         ("POLYGON ((1 2, 3", "neither WKT nor a file"),
         ("POLYGON ((1 2, 3 4))", "holds no polygon"),
         ("POLYGON ((1 2, 3 x, 5 6, 1 2))", "give polygons as GeoJSON"),

@@ -116,7 +116,9 @@ def _rings(values: Sequence[Sequence[Sequence[float]]], where: str) -> Polygon:
 
 def _of_wkt(match: re.Match[str]) -> tuple[list[Polygon], str | None]:
     crs = f"EPSG:{match[1]}" if match[1] else None
-    return (_wkt(match[4], bool(match[2])) if match[3].upper() == "POLYGON" else []), crs
+    if match[3].upper() != "POLYGON" or match[4].upper() == "EMPTY":
+        return [], crs
+    return _wkt(match[4], bool(match[2])), crs
 
 
 def _wkt(text: str, multi: bool) -> list[Polygon]:
@@ -124,7 +126,10 @@ def _wkt(text: str, multi: bool) -> list[Polygon]:
     points = re.sub(
         r"([^(),\s]+)\s+([^(),\s]+)[^(),]*", lambda m: f"[{float(m[1])!r},{float(m[2])!r}]", text
     )
-    nested = json.loads(points.replace("(", "[").replace(")", "]"))
+    try:
+        nested = json.loads(points.replace("(", "[").replace(")", "]"))
+    except json.JSONDecodeError:
+        raise ValueError("its brackets, commas and numbers do not fit together") from None
     return [
         [[(x, y) for x, y in ring] for ring in each] for each in (nested if multi else [nested])
     ]
