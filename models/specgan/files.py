@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -143,16 +144,17 @@ def target(path: Path) -> Path:
 def identity(path: Path) -> tuple[object, ...]:
     """Return what two names of one file share: device and inode; else the folder's, and the name.
 
-    Links are followed.
+    Links are followed.  Where disks usually take A for a, names of files to come do not tell case.
     """
     try:
         found = path.stat()
         return found.st_dev, found.st_ino
     except OSError:
         real = Path(os.path.realpath(path))
+    name = real.name.casefold() if sys.platform in ("darwin", "win32") else real.name
     with suppress(OSError):
         folder = real.parent.stat()
-        return folder.st_dev, folder.st_ino, real.name
+        return folder.st_dev, folder.st_ino, name
     return (str(real),)
 
 

@@ -104,3 +104,12 @@ def test_what_was_replaced_together_leaves_nothing(tmp_path: Path) -> None:
         files.remove(tmp_path / "absent")
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
     assert (tmp_path / "a").read_text() == "after"
+
+
+@pytest.mark.parametrize(("platform", "same"), [("linux", False), ("darwin", True)])
+def test_names_to_come_tell_case_where_disks_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, same: bool
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    found = files.identity(tmp_path / "Out.tif") == files.identity(tmp_path / "out.TIF")
+    assert found == same
