@@ -79,8 +79,8 @@ def copy_to_cog(name: Path, source: Path, target: Path, co: Mapping[str, str]) -
     Raises:
         OutputError: If the disk is full.
     """
-    options = {"BLOCKSIZE": str(_block_side(source)), **_options(co)}
     try:
+        options = {"BLOCKSIZE": str(_block_side(source)), **_options(co)}
         with _printed_errors_raise():
             rasterio.shutil.copy(source, target, driver="COG", strict=True, **options)
         if not _is_copy(source, target, exact=not is_lossy(options)):

@@ -202,12 +202,14 @@ class RasterWriter:
         path = files.target(self.path)
         with writing(self.path), files.together():
             remove_sidecars(path)
+            # First: a kill in between then leaves only what the next run writes over.
+            journal_of(self.path).unlink(missing_ok=True)
+            if ready != temporary_of(self.path):
+                temporary_of(self.path).unlink(missing_ok=True)
             files.put(ready, path)
             crs = self.description.grid.crs
             if not self._crs_kept and crs is not None:
                 write_crs_sidecar(path, crs)
-            temporary_of(self.path).unlink(missing_ok=True)
-            journal_of(self.path).unlink(missing_ok=True)
 
     @property
     def _image(self) -> Image:

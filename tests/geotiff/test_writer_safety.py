@@ -180,6 +180,22 @@ def test_a_cog_that_does_not_fit_leaves_nothing(
     assert names(tmp_path) == []
 
 
+def test_a_cog_whose_source_cannot_be_opened_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = rasterio.open
+
+    def refused(path: object, *words: Any, **options: Any) -> Any:
+        if str(path).endswith(".partial"):
+            raise rasterio.errors.RasterioIOError(f"{path}: Permission denied")
+        return real(path, *words, **options)
+
+    monkeypatch.setattr(rasterio, "open", refused)
+    with pytest.raises(OutputError, match=r"the COG cannot be made: .*Permission denied"):
+        write_all(tmp_path / "out.tif", of="COG")
+    assert names(tmp_path) == []
+
+
 def test_a_second_writer_of_the_same_output_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "out.tif"
     with writer_of(path) as first:
@@ -265,6 +281,30 @@ def test_without_resume_a_killed_run_is_started_again(tmp_path: Path) -> None:
     with writer_of(path, job="b") as writer:
         assert writer.committed == ()
         writer.write(VALUES, GRID.full_window)
+    assert names(tmp_path) == ["out.tif"]
+
+
+PUT_IN_PLACE = """
+import os, signal, sys
+sys.path[:0] = {paths!r}
+import test_writer_safety as t
+from pathlib import Path
+from specgan import files
+put = files.put
+def killed(*paths):
+    put(*paths)
+    os.kill(os.getpid(), signal.SIGKILL)
+files.put = killed
+t.write_all(Path({path!r}), job="a", of={of!r})
+"""
+
+
+@pytest.mark.parametrize("of", ["GTiff", "COG"])
+def test_a_kill_behind_the_last_rename_leaves_the_output_alone(tmp_path: Path, of: str) -> None:
+    path = tmp_path / "out.tif"
+    script = PUT_IN_PLACE.format(paths=sys.path, path=str(path), of=of)
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert names(tmp_path) == ["out.tif"]
 
 
