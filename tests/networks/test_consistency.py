@@ -215,6 +215,14 @@ def test_keep_above_takes_the_nearest_block() -> None:
     torch.testing.assert_close(above, expected)
 
 
+def test_keep_above_holds_below_zero() -> None:
+    """Worked by hand: the mean -4 of -1, -3, -3, -9 above -5; the three share what is gained."""
+    fine = torch.tensor([[[[-1.0, -3.0], [-3.0, -9.0]]]])
+    above = keep_above(fine, torch.full((1, 1, 1, 1), -4.0), torch.full((1, 1, 1, 1), -5.0))
+    expected = torch.tensor([[[[-1 - 4 / 3, -3 - 4 / 3], [-3 - 4 / 3, -5.0]]]])
+    torch.testing.assert_close(above, expected)
+
+
 def test_keep_above_of_what_is_above_is_the_same(random: torch.Generator) -> None:
     fine, coarse, _ = noisy_octaves(random)
     assert keep_above(fine, coarse, torch.full_like(coarse, -9.0)) is fine
