@@ -143,7 +143,7 @@ def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) 
         OutputError: If the path is remote, exists (without `overwrite`) or is a folder, if its
             folder is missing or read-only, or if its disk has less than `needed` bytes left.
     """
-    if "://" in str(path) or str(path).startswith("/vsi"):
+    if files.is_remote(path):
         where = "the output" if "@" in str(path) else str(path).partition("?")[0]
         raise OutputError(f"{where}: is not a local path; write locally, then copy")
     path = Path(path)

@@ -122,6 +122,12 @@ def sweep(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
+def is_remote(name: str | os.PathLike[str]) -> bool:
+    """Return whether a name is a URL or one of GDAL's /vsi places, and no path of a disk."""
+    text = os.fspath(name)
+    return "://" in text or text.startswith("/vsi")
+
+
 def check_regular(path: str | os.PathLike[str]) -> None:
     """Raise for a pipe, a socket or a device: to read one may wait for ever.
 

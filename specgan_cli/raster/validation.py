@@ -52,7 +52,7 @@ def open_dataset(name: str) -> DatasetReader:
     bound_cache()
     files.check_regular(name)
     name = sentinel2.metadata_of(name)
-    is_plain = "://" not in name and ":" not in name[2:] and not name.startswith("/vsi")
+    is_plain = ":" not in name[2:] and not files.is_remote(name)
     if is_plain and Path(name).is_dir() and not name.lower().endswith((".zarr", ".gdb")):
         raise RasterError(f"{name}: is a folder; give a raster file, or --out-dir for all in it")
     if is_plain and not Path(name).exists():

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+from specgan import files
 from specgan_cli.cubes.open import product_files
 from specgan_cli.errors import OutputError, RasterError
 from specgan_cli.geotiff.partial import check_unlocked
@@ -34,7 +35,7 @@ def expand_scenes(words: Sequence[str]) -> list[str]:
 
 def _expand(word: str) -> list[str]:
     path = Path(word)
-    if "://" in word or word.startswith("/vsi"):
+    if files.is_remote(word):
         return [word]
     if path.is_dir() and path.suffix.lower() not in FOLDERS:
         if found := _rasters(path):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from specgan import files
+
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
 else:
@@ -175,7 +177,7 @@ class LocalPath(ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Turn text into a path."""
-        if "://" in str(value) or str(value).startswith("/vsi"):
+        if files.is_remote(value):
             self.fail(f"{value!r} is not a local path; write locally, then copy", param, ctx)
         return Path(value)
 

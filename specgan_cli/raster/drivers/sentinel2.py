@@ -7,6 +7,7 @@ from pathlib import Path
 import rasterio
 from rasterio.io import DatasetReader
 
+from specgan import files
 from specgan_cli.errors import RasterError
 
 _DRIVER = "SENTINEL2"
@@ -29,7 +30,7 @@ def open_raster(name: str) -> DatasetReader:
 
 def metadata_of(name: str) -> str:
     """Return the metadata file of a SAFE folder, which GDAL opens; any other name as it is."""
-    if name.startswith("/vsi") or "://" in name or not Path(name).is_dir():
+    if files.is_remote(name) or not Path(name).is_dir():
         return name
     found = [path for pattern in _METADATA for path in sorted(Path(name).glob(pattern))]
     return str(found[0]) if found else name
