@@ -147,9 +147,7 @@ def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) 
         where = "the output" if "@" in str(path) else str(path).partition("?")[0]
         raise OutputError(f"{where}: is not a local path; write locally, then copy")
     path = Path(path)
-    folder = files.target(path).parent
-    if files.target(path).is_symlink():
-        raise OutputError(f"{path}: is a link that leads in a circle; remove it")
+    folder = link_target(path).parent
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
     if path.exists() and not path.is_file():
@@ -166,3 +164,15 @@ def check_output(path: str | Path, *, overwrite: bool = False, needed: int = 0) 
             f"{path}: the disk is too full: about {in_bytes(needed)} are needed and "
             f"{in_bytes(free)} are free; choose another disk or a smaller scale"
         )
+
+
+def link_target(path: Path) -> Path:
+    """Return what an output's name leads to through links; one that is no link as it is.
+
+    Raises:
+        OutputError: The links lead in a circle.
+    """
+    found = files.target(path)
+    if found.is_symlink():
+        raise OutputError(f"{path}: is a link that leads in a circle; remove it")
+    return found

@@ -14,6 +14,7 @@ from specgan.serde import parse_json
 from specgan_cli.datasets.manifest import FORMAT, MANIFEST
 from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DISK_FULL, OutputError, SpecganError
+from specgan_cli.outputs import link_target
 
 CONTACT_SHEET = "contact_sheet.png"
 RUN = "run.json"
@@ -32,13 +33,11 @@ class DatasetFolder:
         Raises:
             OutputError: The path is the root, or a link that leads nowhere.
         """
-        path = files.target(path)
+        path = link_target(path)
         if path.name in ("", ".."):
             path = Path(os.path.abspath(path))
         if not path.name:
             raise OutputError(f"{path}: is no place for a dataset; name a folder in it")
-        if path.is_symlink():
-            raise OutputError(f"{path}: is a link that leads in a circle; remove it")
         self.path = path
         self._overwrite = overwrite
         self.partial = path.with_name(f".{path.name}.partial")
