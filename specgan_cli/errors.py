@@ -32,6 +32,7 @@ __all__ = [
     "WeightsError",
     "explain",
     "parsing",
+    "reason",
     "writing",
 ]
 
@@ -75,6 +76,12 @@ DAMAGE = (
 """What parsers raise over damaged files."""
 
 
+def reason(error: BaseException) -> str:
+    """Return in one line what an error says beside the file's name, which the message has."""
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
 @contextmanager
 def parsing(path: str | Path, kind: type[SpecganError], advice: str) -> Iterator[None]:
     """Turn what a parser raises over a damaged file into one line that names it.
@@ -92,10 +99,8 @@ def parsing(path: str | Path, kind: type[SpecganError], advice: str) -> Iterator
     except SpecganError:
         raise
     except DAMAGE as error:
-        words = " ".join(str(error).split())
-        if isinstance(error, LookupError):
-            words = f"lacks {words}"
-        raise kind(f"{path} is damaged ({words or type(error).__name__}); {advice}") from error
+        lacks = "lacks " if isinstance(error, LookupError) else ""
+        raise kind(f"{path} is damaged ({lacks}{reason(error)}); {advice}") from error
 
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -114,11 +119,10 @@ def writing(path: Path) -> Iterator[None]:
     except OutputError:
         raise
     except OSError as error:
-        what = error.strerror or str(error)
         advice = "choose another output"
         if error.errno in DISK_FULL:
             advice = "free some space, or choose another disk or a smaller scale"
-        raise OutputError(f"{path}: cannot be written: {what}; {advice}") from error
+        raise OutputError(f"{path}: cannot be written: {reason(error)}; {advice}") from error
 
 
 def explain(error: Exception) -> tuple[str, int]:

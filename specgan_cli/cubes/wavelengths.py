@@ -18,7 +18,7 @@ import numpy as np
 from specgan import files
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan_cli.cubes.envi_header import envi_list, sidecar_header
-from specgan_cli.errors import MismatchError, RasterError
+from specgan_cli.errors import MismatchError, RasterError, reason
 from specgan_cli.raster.drivers.units import WITH_UNIT, found_bands
 from specgan_cli.types import Mask
 
@@ -96,7 +96,7 @@ def read_wavelengths(path: str | Path) -> Bands:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             lines = [line for line in stream if line.strip() and not line.startswith("#")]
     except (OSError, UnicodeDecodeError) as error:
-        raise RasterError(f"{path}: cannot read the wavelengths ({error})") from error
+        raise RasterError(f"{path}: cannot read the wavelengths ({reason(error)})") from error
     dialect = _dialect(lines)
     try:
         rows = [[cell.strip() for cell in row] for row in csv.reader(lines, dialect)]

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.serde import from_plain, parse_json, to_plain
 from specgan_cli.datasets.degradation import Degradation
-from specgan_cli.errors import DatasetError
+from specgan_cli.errors import DatasetError, reason
 
 FORMAT = "specgan-dataset"
 VERSION = 1
@@ -159,7 +159,9 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} is no dataset: it has no {MANIFEST}; make one with `specgan prepare`"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); prepare the dataset again") from None
+        raise DatasetError(
+            f"{path} cannot be read ({reason(error)}); prepare the dataset again"
+        ) from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DatasetError(f"{path} is not a {FORMAT} file; name a folder made by specgan prepare")
     if document.get("version") != VERSION:

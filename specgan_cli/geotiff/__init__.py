@@ -49,6 +49,6 @@ none of the rest; odc-geo's writer of COGs is larger than this package and does 
 The order of the modules, from the pixels to the disk: `writer` takes windows and is what other
 packages use; `description` and `options` are what it is told; `blocks` cuts windows along the block
 grid; `image` marks missing pixels and makes overviews; `encoder` has GDAL compress blocks and
-describe the file; `directory` lays out the head; `partial` appends; `output` checks the path before
-anything is computed.
+describe the file; `directory` lays out the head; `partial` appends; `output` foresees the size and
+keeps the files beside an output; `cog` copies what is finished.
 """

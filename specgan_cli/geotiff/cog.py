@@ -19,7 +19,7 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
-from specgan_cli.errors import OutputError
+from specgan_cli.errors import OutputError, reason
 from specgan_cli.geotiff.creation_options import LOSSLESS, is_lossy, strict_options
 from specgan_cli.threads import used_threads
 from specgan_cli.types import Pixels
@@ -58,7 +58,7 @@ def check_cog_options(co: Mapping[str, str], count: int, dtype: str) -> None:
             rasterio.shutil.copy(source.name, target.name, driver="COG", **options)
             same = _is_copy(Path(source.name), Path(target.name), exact=not is_lossy(options))
         except (RasterioError, CPLE_BaseError) as error:
-            raise OutputError(f"--co: {_words(error)}") from error
+            raise OutputError(f"--co: {reason(error)}") from error
     if not same:
         shown = " ".join(f"{key}={value}" for key, value in co.items())
         raise OutputError(
@@ -87,7 +87,7 @@ def copy_to_cog(name: Path, source: Path, target: Path, co: Mapping[str, str]) -
             raise OSError("it is damaged; is the disk full, or failing?")
     except (RasterioError, CPLE_BaseError, OSError, SystemError) as error:
         target.unlink(missing_ok=True)
-        raise OutputError(f"{name}: the COG cannot be made: {_words(error)}") from error
+        raise OutputError(f"{name}: the COG cannot be made: {reason(error)}") from error
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -174,10 +174,6 @@ def _options(co: Mapping[str, str]) -> dict[str, str]:
     if options["COMPRESS"].upper() in LOSSLESS:
         options.setdefault("PREDICTOR", "YES")
     return options
-
-
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split())
 
 
 @contextmanager

@@ -14,8 +14,8 @@ weights `NAME`.
 from dataclasses import dataclass
 
 from specgan.checkpoints import resolve
-from specgan.errors import WeightsError
 from specgan.serde import from_plain, parse_json
+from specgan_cli.errors import WeightsError, reason
 
 SUFFIX = "-uncertainty.json"
 
@@ -76,6 +76,7 @@ def read_calibration(weights: str, sha256: str) -> Calibration | None:
         return None
     except (OSError, ValueError) as error:
         raise WeightsError(
-            f"{path}: no calibration ({error}); make it again with benchmarks/calibration.py"
+            f"{path}: no calibration ({reason(error)}); make it again with "
+            "benchmarks/calibration.py"
         ) from error
     return calibration if calibration.weights_sha256 == sha256 else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from specgan import files
 from specgan_cli.cubes.open import product_files
-from specgan_cli.errors import OutputError, RasterError
+from specgan_cli.errors import OutputError, RasterError, reason
 from specgan_cli.geotiff.partial import check_unlocked
 from specgan_cli.inference.request import SIDECARS, OutputOptions, UpscaleRequest
 from specgan_cli.outputs import TIFF, check_distinct, check_ending, check_outputs
@@ -71,7 +71,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RasterError(f"{path}: cannot be read as a list of scenes: {error}") from error
+        raise RasterError(f"{path}: cannot be read as a list of scenes: {reason(error)}") from error
 
 
 def output_paths(request: UpscaleRequest) -> list[Path]:

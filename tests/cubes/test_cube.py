@@ -211,6 +211,12 @@ def test_tables_that_are_none_are_refused_with_what_to_give(tmp_path, text):
         read_wavelengths(table)
 
 
+def test_a_missing_table_is_named_once(tmp_path):
+    with pytest.raises(RasterError) as raised:
+        read_wavelengths(tmp_path / "none.csv")
+    assert str(raised.value).count("none.csv") == 1
+
+
 def test_bad_bands_are_named_by_number_or_wavelength():
     bands = Bands.from_wavelengths([400.0, 500.0, 600.0, 700.0, 800.0])
     flags = parse_bad_bands("1-2, 650-750nm", bands)

@@ -56,7 +56,8 @@ def test_folders_of_equal_names_are_paired(tmp_path: Path, wavelengths: Path) ->
     ("text", "message"),
     [
         ("image\na.tif\n", "no column `rgb`"),
-        ("rgb\nmissing.tif\n", "1 files of the lists are missing"),
+        ("rgb\nmissing.tif\n", "1 file of the lists is missing: missing.tif"),
+        ("rgb\na.tif\nb.tif\n", "2 files of the lists are missing: a.tif, b.tif"),
         ("rgb\nrgb/s00.tif\nrgb/s00.tif\n", "named twice"),
         ("rgb,split\nrgb/s00.tif,never\n", "line 2: split 'never'"),
         ("rgb,gsd\nrgb/s00.tif,-1\n", "line 2: gsd"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from specgan import files
 from specgan_cli.cubes.wavelengths import inline_bands
 from specgan_cli.datasets.manifest import HSI_KINDS, SPLITS, HsiKind, Split
-from specgan_cli.errors import DatasetError
+from specgan_cli.errors import DatasetError, reason
 from specgan_cli.raster.bands import BandSpec, band_of
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _read_csv(path: Path, root: Path | None) -> list[ImagePair]:
             reader.fieldnames = columns
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} cannot be read as a CSV list ({error})") from None
+        raise DatasetError(f"{path} cannot be read as a CSV list ({reason(error)})") from None
     if "rgb" not in columns:
         raise DatasetError(
             f"{path} has no column `rgb`; its first line must name columns of: {', '.join(COLUMNS)}"
@@ -253,9 +253,10 @@ def _check_files(pairs: Iterable[ImagePair]) -> None:
         missing += [name for name in names if name and not _exists(pair.path(name))]
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        files_are = "file of the lists is" if len(missing) == 1 else "files of the lists are"
         raise DatasetError(
-            f"{len(missing)} files of the lists are missing: {shown}; names are relative to the "
-            "list, or to --root"
+            f"{len(missing)} {files_are} missing: {shown}; names are relative to the list, or to "
+            "--root"
         )
 
 
