@@ -120,9 +120,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if isinstance(error.__cause__ or error, Terminated):  # click makes it an Abort
             _fail(state, "terminated", 143)
         _fail(state, "interrupted", 130)
-    except BrokenPipeError:
+    except BrokenPipeError:  # nobody reads on, as behind `| head`: click's code, and as quiet
         _close_stdout()
-        sys.exit(0)
+        sys.exit(1)
     except Exception as error:
         if state.get("debug"):
             raise
