@@ -6,6 +6,7 @@ What is asked about a file (`names`, `read_header`, `sha256`) is answered withou
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,7 @@ def save(
 
     path = Path(path)
     if not header.version:
-        header = Header(**{**vars(header), "version": __version__})
+        header = replace(header, version=__version__)
     text = header.to_json()
     tensors = {key: _plain(key, value, dtype) for key, value in network.state_dict().items()}
     try:

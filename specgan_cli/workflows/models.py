@@ -131,7 +131,8 @@ def import_weights(request: ImportRequest) -> dict[str, Any]:
 
     from specgan.published.importer import import_published, read_checkpoint
 
-    imported = import_published(read_checkpoint(request.source), _source(request.source))
+    source = f"{request.source.name} sha256:{files.sha256(request.source)}"
+    imported = import_published(read_checkpoint(request.source), source)
     dtype = torch.float16 if request.half else None
     checkpoints.save(request.output, imported.network, imported.header, dtype=dtype)
     network = show_weights(str(request.output))
@@ -180,12 +181,3 @@ def export_weights(request: ExportRequest) -> dict[str, Any]:
     with writing(path):
         files.write(path, convert(graph.eval(), metadata))
     return {"path": str(path), "inputs": list(graph.inputs), "metadata": metadata}
-
-
-def _source(path: Path) -> str:
-    """Return the name and the SHA-256 of a file that may not be there."""
-    try:
-        digest = files.sha256(path)
-    except OSError:
-        return path.name
-    return f"{path.name} sha256:{digest}"

@@ -32,7 +32,7 @@ from specgan_cli.datasets.building.report import (
     plan_report,
 )
 from specgan_cli.datasets.building.source import SourceImage, Storage
-from specgan_cli.datasets.dataset import Dataset, check
+from specgan_cli.datasets.dataset import Dataset
 from specgan_cli.datasets.manifest import Manifest, Rejected
 from specgan_cli.errors import DatasetError, parsing
 from specgan_cli.pictures.contact_sheet import contact_sheet
@@ -42,7 +42,7 @@ from specgan_cli.workers import Workers
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, what is done and what there is to do."""
 
-__all__ = ["DatasetOptions", "DatasetSummary", "check", "prepare_dataset"]
+__all__ = ["DatasetOptions", "DatasetSummary", "prepare_dataset"]
 
 
 def prepare_dataset(
