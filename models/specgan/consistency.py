@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from specgan.errors import ShapeError
+from specgan.layers import pad_mirrored
 
 # Coarse pixels that `smooth_upsample` uses up on every side.
 REACH = 2
@@ -185,24 +186,16 @@ def _bilinear_taps(factor: int) -> Tensor:
 
 
 def _exact_upsample(coarse: Tensor, factor: int) -> Tensor:
-    """Apply U (A U)^-1 by separable filters."""
+    """Apply U (A U)^-1 by separable filters.
+
+    A U repeats one edge pixel; the inverse filter, whose taps never end, undoes just that when the
+    image goes on mirrored.
+    """
     taps = _bilinear_taps(factor).to(coarse)
-    reach = _EXACT_RADIUS + 1
     for axis in (-1, -2):
-        moved = coarse.movedim(axis, -1)
-        padded = moved.index_select(-1, _symmetric(moved.shape[-1], reach, coarse.device))
-        line = padded.reshape(-1, 1, padded.shape[-1])
+        moved = pad_mirrored(coarse, _EXACT_RADIUS + 1, [axis]).movedim(axis, -1)
+        line = moved.reshape(-1, 1, moved.shape[-1])
         phases = F.conv1d(line, taps.unsqueeze(1))
         fine = phases.movedim(1, 2).reshape(*moved.shape[:-1], -1)
         coarse = fine.movedim(-1, axis)
     return coarse
-
-
-def _symmetric(length: int, reach: int, device: torch.device) -> Tensor:
-    """Return indices that extend an axis by `reach` on both sides as cba|abc|cba.
-
-    A U repeats one edge pixel; the inverse filter, whose taps never end, undoes just that when the
-    image goes on in this way.
-    """
-    position = torch.arange(-reach, length + reach, device=device) % (2 * length)
-    return torch.minimum(position, 2 * length - 1 - position)

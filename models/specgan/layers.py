@@ -6,6 +6,7 @@ section 2.2, written as scaling of the input and the output around one shared co
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -223,9 +224,9 @@ def pad_edge(image: Tensor, margin: int) -> Tensor:
     return torch.cat([image[..., :1]] * margin + [image] + [image[..., -1:]] * margin, 3)
 
 
-def pad_mirrored(image: Tensor, margin: int) -> Tensor:
-    """Extend N x C x H x W by `margin` pixels on every side, as `specgan.edges` says."""
-    for axis in (2, 3) if margin else ():
+def pad_mirrored(image: Tensor, margin: int, axes: Sequence[int] = (2, 3)) -> Tensor:
+    """Extend N x C x H x W by `margin` pixels on both sides of axes, as `specgan.edges` says."""
+    for axis in axes if margin else ():
         size = image.shape[axis]
         folded = torch.arange(-margin, size + margin, device=image.device) % (2 * size)
         image = image.index_select(axis, torch.minimum(folded, 2 * size - 1 - folded))

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from specgan.layers import leaky
+from specgan.layers import SLOPE, leaky
 
 MASK_CHANNELS = 2
 """Constant planes that tell the shared layers which branch they are asked for."""
@@ -21,7 +21,7 @@ def conv3_stack(*channels: int) -> nn.Sequential:
     stack = nn.Sequential()
     for i, (before, after) in enumerate(pairwise(channels)):
         if i:
-            stack.append(nn.LeakyReLU(0.2))
+            stack.append(nn.LeakyReLU(SLOPE))
         stack.append(conv3(before, after))
     return stack
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from specgan.errors import ShapeError
 from specgan.header import Header
-from specgan.layers import bilinear_up, check_tensors
+from specgan.layers import SLOPE, bilinear_up, check_tensors
 from specgan.published.bank import OUT_SIZE, PublishedBank, bank_channels
 from specgan.published.fusion import PublishedFusion, conv3
 from specgan.sizes import check_size
@@ -44,9 +44,9 @@ def encoder_block(features: int) -> nn.Sequential:
     """Return the halving block of the style encoder."""
     return nn.Sequential(
         nn.Conv2d(features, features, 3, stride=2, padding=1),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(SLOPE),
         conv3(features, features),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(SLOPE),
     )
 
 
@@ -54,7 +54,7 @@ def latent_block(features: int, latents: int) -> nn.Sequential:
     """Return the block that turns the 4 x 4 features into the latent codes."""
     return nn.Sequential(
         conv3(features, features),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(SLOPE),
         nn.Flatten(),
         nn.Linear(16 * features, latents * features),
     )
@@ -64,18 +64,18 @@ def decoder_block(in_channels: int, out_channels: int) -> nn.Sequential:
     """Return a doubling block of the decoder."""
     return nn.Sequential(
         conv3(in_channels, out_channels),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(SLOPE),
         BilinearConv(channels=out_channels),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(SLOPE),
         conv3(out_channels, out_channels),
-        nn.LeakyReLU(0.2),
+        nn.LeakyReLU(SLOPE),
     )
 
 
 def image_block(in_channels: int, channels: int) -> nn.Sequential:
     """Return the decoder's last block, which ends in a leaky ReLU on three channels."""
     return nn.Sequential(
-        conv3(in_channels, channels), nn.LeakyReLU(0.2), conv3(channels, 3), nn.LeakyReLU(0.2)
+        conv3(in_channels, channels), nn.LeakyReLU(SLOPE), conv3(channels, 3), nn.LeakyReLU(SLOPE)
     )
 
 
@@ -134,7 +134,7 @@ class PublishedNetwork(nn.Module):
         self.encoder.append(latent_block(features, self.latents))
         self.bank = PublishedBank(features=features, in_size=self.in_size)
         self.decoder = self._make_decoder(features)
-        self.image = nn.Sequential(conv3(6, 3), nn.LeakyReLU(0.2), conv3(3, 3), nn.Tanh())
+        self.image = nn.Sequential(conv3(6, 3), nn.LeakyReLU(SLOPE), conv3(3, 3), nn.Tanh())
 
     def _make_decoder(self, features: int) -> nn.ModuleList:
         sizes = [self.in_size * 2**i for i in range(int(math.log2(self.scale)) + 1)]

@@ -8,7 +8,7 @@ from torch import Tensor
 from specgan.consistency import crop
 from specgan.errors import ShapeError
 from specgan.layers import check_tensors, pad_mirrored
-from specgan.scene.config import OCTAVES
+from specgan.scene.config import OCTAVES, SCALES
 
 Guides = Sequence[tuple[Tensor, Tensor]]
 """For each grid from the LR one on: bands, 0 where unknown, and what is known of them."""
@@ -25,11 +25,10 @@ def octave_count(scale: int | None) -> int:
     Raises:
         ShapeError: If `scale` is not 2, 4, 8, 16 or 32.
     """
-    scales = [2**k for k in range(1, OCTAVES + 1)]
     if scale is None:
         return OCTAVES
-    if scale not in scales:
-        raise ShapeError(f"scale is {scale}, expected one of {', '.join(map(str, scales))}")
+    if scale not in SCALES:
+        raise ShapeError(f"scale is {scale}, expected one of {', '.join(map(str, SCALES))}")
     return scale.bit_length() - 1
 
 
@@ -67,6 +66,14 @@ def origin_pairs(
 def fit(image: Tensor, held: int, wanted: int) -> Tensor:
     """Bring an image that carries `held` pixels of context to `wanted`, mirroring its edges."""
     return crop(image, held - wanted) if held >= wanted else pad_mirrored(image, wanted - held)
+
+
+def fit_guides(guides: Guides, held: int, wanted: int) -> list[tuple[Tensor, Tensor]]:
+    """Bring the guide on every grid to the context that `fit` would give on the LR grid."""
+    return [
+        (fit(bands, held << level, wanted << level), fit(known, held << level, wanted << level))
+        for level, (bands, known) in enumerate(guides)
+    ]
 
 
 def check_rgb(rgb: Tensor) -> None:

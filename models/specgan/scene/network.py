@@ -22,6 +22,7 @@ from specgan.scene.inputs import (
     check_guides,
     check_rgb,
     fit,
+    fit_guides,
     gsd_tensor,
     octave_count,
     origin_pairs,
@@ -166,13 +167,7 @@ class SceneNetwork(nn.Module):
         if seed is not None:
             noises = octave_noises(seed, origins, shape_yx, margins.noise, device=rgb.device)
         rgb = fit(rgb, held, margins.halo)
-        guides = [
-            (
-                fit(hsi_level, held << level, margins.halo << level),
-                fit(known, held << level, margins.halo << level),
-            )
-            for level, (hsi_level, known) in enumerate(guides)
-        ]
+        guides = fit_guides(guides, held, margins.halo)
         return self.compute(rgb, guides, metres, noises, margins)
 
     def compute(
