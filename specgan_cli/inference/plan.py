@@ -1,4 +1,4 @@
-"""What a run will make and cost: size, tiles, memory, time, disk."""
+"""What a run will make and take: size, tiles, memory."""
 
 import math
 from dataclasses import dataclass, replace

@@ -157,7 +157,8 @@ class OutputOptions:
     """Raster of what the output should look like, which the preview shows too."""
 
     uncertainty: Path | None = None
-    """Raster for the spread over seeds."""
+    """Raster for the standard deviation of the error; of the spread over seeds where the error of
+    the weights was never measured."""
 
     samples: int = 4
     """Seeds that the spread is taken over."""

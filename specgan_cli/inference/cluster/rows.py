@@ -7,7 +7,6 @@ or they stay, and a VRT shows them as one.
 
 import functools
 import importlib
-import importlib.util
 import logging
 import re
 from collections.abc import Iterator, Sequence
