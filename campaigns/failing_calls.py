@@ -74,7 +74,7 @@ def _fail(job: "inputs.Job", call: str, folder: Path, most: int, tally: Tally) -
         ended, found = _once(job, folder, failing)
         how = f"{errno.errorcode[int(number)]}{' and on' if on else ''}"
         case = f"{job.name} {call} {nth} of {total}: {how}"
-        tally.add(case, ended, _wrong(job, ended, whole, result, found, folder, before))
+        tally.add(case, ended, _wrong(job, ended, result, found, folder, before))
     del inputs
 
 
@@ -99,7 +99,6 @@ def _once(job: "inputs.Job", folder: Path, faults: dict[str, str]) -> tuple[Ende
 def _wrong(
     job: "inputs.Job",  # noqa: F821
     ended: Ended,
-    whole: Ended,
     wanted: object,
     found: object,
     folder: Path,

@@ -41,7 +41,10 @@ def ground_field(pair: MatchPair, motion: Motion) -> DisplacementField | None:
     y, x = np.meshgrid(top - (top - bottom) * t[0], left + (right - left) * t[1], indexing="ij")
     dx, dy = _cube_displacement(pair, motion, x, y)
     shift = ground_shift(pair, motion)
-    rows, cols = (np.linalg.pinv(bspline_basis(*pair_)) for pair_ in zip(t, nodes, strict=True))
+    rows, cols = (
+        np.linalg.pinv(bspline_basis(positions, count))
+        for positions, count in zip(t, nodes, strict=True)
+    )
     nodes_x, nodes_y = (
         rows @ (part - whole) @ cols.T for part, whole in zip((dx, dy), shift, strict=True)
     )

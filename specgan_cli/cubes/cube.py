@@ -25,7 +25,7 @@ from specgan_cli.cubes.spectral import water_bands
 from specgan_cli.cubes.wavelengths import parse_bad_bands, read_wavelengths
 from specgan_cli.errors import RasterError, ShapeError
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.masks import equals
+from specgan_cli.raster.masks import SENTINELS, equals
 from specgan_cli.raster.missing import given_nodata, spread_windows
 from specgan_cli.raster.validation import reading
 from specgan_cli.redaction import redact
@@ -35,7 +35,7 @@ __all__ = ["Cube"]
 
 logger = logging.getLogger(__name__)
 
-_UNTAGGED_NODATA = (-9999.0, -32768.0, float(np.finfo(np.float32).min), 9.969209968386869e36)
+_UNTAGGED_NODATA = (*SENTINELS, 9.969209968386869e36)
 """Values that are nodata in cubes which declare none (NEON, EnMAP, ENVI, netCDF as shipped)."""
 _LOOKED_NM = (350.0, 1350.0)
 """Wavelengths between which bands are used."""

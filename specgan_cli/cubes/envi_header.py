@@ -8,12 +8,12 @@ import re
 from typing import Any
 
 from specgan_cli.cubes.archive import names_beside, read_text
+from specgan_cli.raster.drivers.units import NUMBER
 
 __all__ = ["envi_list", "sidecar_header"]
 
 logger = logging.getLogger(__name__)
 
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _ITEM = re.compile(r"^\s*([^=\n{}]+?)[ \t]*=[ \t]*(\{[^}]*\}|[^\n]*)", re.MULTILINE)
 _TYPES = {
     "1": "uint8",
@@ -31,7 +31,7 @@ _TYPES = {
 
 def envi_list(text: str) -> list[float]:
     """The numbers of an ENVI header value such as ``{450.1, 455.2}``."""
-    return [float(number) for number in _NUMBER.findall(text)]
+    return [float(number) for number in NUMBER.findall(text)]
 
 
 def sidecar_header(dataset: Any) -> dict[str, str]:

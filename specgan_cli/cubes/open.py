@@ -47,9 +47,9 @@ def open_sensor(name: str) -> CubeStore | None:
         RasterError: It is one of them and damaged.
         MissingExtraError: It may be one of them, and `h5py` is not installed.
     """
-    files = enmap_files(name)
-    if files is not None:
-        return EnmapStore(*files)
+    product = enmap_files(name)
+    if product is not None:
+        return EnmapStore(*product)
     if not _is_hdf5(name):
         return None
     h5py = _h5py(name)

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 from rasterio.enums import ColorInterp
 
+from specgan_cli.raster.bands import RGB
 from specgan_cli.raster.grid import Grid
 from specgan_cli.raster.masks import MaskKind
 
 ALPHA_DTYPES = ("uint8", "uint16")
 """Types in which GDAL takes an alpha band for a mask; others get an internal mask."""
-
-RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rasterio.io import DatasetWriter, MemoryFile
 
 from specgan_cli.errors import OutputError
 from specgan_cli.geotiff.creation_options import creation_options, strict_options
-from specgan_cli.geotiff.description import RGB, Description
+from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.directory import (
     BLOCK_COUNTS,
     BLOCK_OFFSETS,
@@ -25,6 +25,7 @@ from specgan_cli.geotiff.directory import (
     read_directories,
 )
 from specgan_cli.geotiff.options import WriteOptions
+from specgan_cli.raster.bands import RGB
 from specgan_cli.raster.drivers.cache import bound_cache
 from specgan_cli.raster.grid import Grid
 from specgan_cli.threads import used_threads

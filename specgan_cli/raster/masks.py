@@ -8,6 +8,9 @@ import numpy as np
 
 from specgan_cli.types import Mask, Pixels
 
+SENTINELS = (-9999.0, -32768.0, float(np.finfo(np.float32).min))
+"""Values that writers store for no measurement, tagged or not."""
+
 _IMPOSSIBLE = 1e15
 """No band of an image goes beyond."""
 _VAST, _NEARLY = 1e30, 0.999

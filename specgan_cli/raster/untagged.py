@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from specgan_cli.raster.grid import Window
-from specgan_cli.raster.masks import equals, fits
+from specgan_cli.raster.masks import SENTINELS, equals, fits
 from specgan_cli.raster.scene import Scene
 from specgan_cli.types import Pixels
 
@@ -13,10 +13,8 @@ logger = logging.getLogger(__name__)
 
 _CORNER = 3
 """Pixels along each axis of the corners that are looked at for a collar."""
-_SENTINELS = (-9999.0, -32768.0, float(np.finfo(np.float32).min))
-"""Values that writers store for no measurement, tagged or not."""
 _SENTINEL_SHARE, _COLLAR_SHARE = 1e-4, 0.01
-"""Share of pixels from which they, and the colour of a corner, are worth a warning."""
+"""Share of pixels from which `SENTINELS`, and the colour of a corner, are worth a warning."""
 
 
 def corner_colours(scene: Scene) -> list[Pixels]:
@@ -44,14 +42,14 @@ def warn_of_untagged(scene: Scene) -> None:
     ends = {0.0, float(np.iinfo(dtype).max)} if dtype.kind in "iu" else {0.0}
     corners = [float(c[0]) for c in corner_colours(scene) if len(set(c.tolist())) == 1]
     flat = [value for value in corners if value in ends]
-    if not flat and not any(fits(value, dtype) for value in _SENTINELS):
+    if not flat and not any(fits(value, dtype) for value in SENTINELS):
         return
     sample = scene.sample()
     if not sample.size:
         return
     shares = {
         value: float(np.mean(hits.any(axis=0)))
-        for value in _SENTINELS
+        for value in SENTINELS
         if (hits := equals(sample, value)) is not None
     }
     shares |= {value: float((sample == value).all(axis=0).mean()) for value in flat}

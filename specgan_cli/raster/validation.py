@@ -1,6 +1,5 @@
 """Opening rasters: what makes one a scene, and what to say of one that is not."""
 
-import logging
 import math
 import shlex
 import tarfile
@@ -26,8 +25,6 @@ from specgan_cli.raster.drivers.cache import bound_cache
 from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.drivers.texts import check_texts
 from specgan_cli.redaction import redact
-
-logger = logging.getLogger(__name__)
 
 Read = Callable[[DatasetReader], list[NDArray[Any]]]
 """Reads arrays from an open raster."""

@@ -1,7 +1,6 @@
 """The folder of a run: configuration, environment, metrics, pictures, checkpoints, weights."""
 
 import json
-import logging
 import os
 import platform
 import subprocess
@@ -20,8 +19,6 @@ from specgan_cli.errors import OutputError, TrainingError, parsing
 from specgan_cli.redaction import redact_words
 from specgan_cli.training.checkpoint import write_file
 from specgan_cli.training.config.load import config_from_dict, differences
-
-logger = logging.getLogger(__name__)
 
 IDENTITY_KEYS = ("dataset_sha256", "perceptual", "init")
 """What `config.json` holds beside the configuration."""

@@ -12,6 +12,7 @@ from specgan import checkpoints, files
 from specgan.bands import CANONICAL_BANDS
 from specgan.objectives.perceptual import Backbone, load_backbone
 from specgan_cli.datasets.dataset import Dataset
+from specgan_cli.datasets.manifest import MANIFEST
 from specgan_cli.datasets.shards import shard_path
 from specgan_cli.errors import DatasetError
 from specgan_cli.training.checkpoint import checkpoints as saved_checkpoints
@@ -119,7 +120,7 @@ def run_session(
     backbone = load_backbone(session.perceptual).to(dist.device) if session.perceptual else None
     recipe = make_recipe(config, session.init, len(dataset.bands), backbone, dist)
     folder = RunFolder(session.folder)
-    identity = identity_of(session, dataset)
+    identity = identity_of(session)
     if dist.is_main:
         folder.open(identity, resume=session.resume)
         facts = {"device": str(dist.device), "world": dist.world, "dataset": str(session.dataset)}
@@ -215,11 +216,11 @@ def verify(dataset: Dataset) -> None:
                 )
 
 
-def identity_of(session: Session, dataset: Dataset) -> dict[str, Any]:
+def identity_of(session: Session) -> dict[str, Any]:
     """Return what must not change between the sessions of a run, as plain values."""
     backbone = session.perceptual.name if session.perceptual else None
     return fitting(session).to_dict() | {
-        "dataset_sha256": files.sha256(session.dataset / "dataset.json"),
+        "dataset_sha256": files.sha256(session.dataset / MANIFEST),
         "perceptual": backbone,
         "init": session.init and _sha256_of(session.init),
     }

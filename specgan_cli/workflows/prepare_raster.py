@@ -6,7 +6,6 @@ Whatever can be refused is refused before scipy is imported, which takes longer 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -40,8 +39,6 @@ from specgan_cli.raster.untagged import warn_of_untagged
 from specgan_cli.resampling.model import UNALIGNED, Alignment
 
 __all__ = ["AlignedCubeOptions", "align_cube", "wavelength_metadata"]
-
-logger = logging.getLogger(__name__)
 
 UNITS = 10000.0
 """Stored value of reflectance 1 in int16 cubes."""

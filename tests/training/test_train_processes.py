@@ -16,7 +16,6 @@ from support.datasets import make_training_dataset
 from support.training_configs import STAGES, make_backbone
 
 ROOT = Path(__file__).parents[2]
-TESTS = Path(__file__).parents[1]
 
 BARE = """
 import sys

@@ -30,7 +30,9 @@ __all__ = [
     "NeonStore",
     "PrismaStore",
     "attribute",
+    "bad_bands",
     "crs_of",
+    "is_group",
     "text_of",
 ]
 
@@ -152,7 +154,6 @@ class EmitStore(Hdf5Store):
         a, b, c, d, e, f = (file.attrs["geotransform"][i] for i in (1, 2, 0, 4, 5, 3))
         count = self._data.shape[2]
         self._fill = float(attribute(self._data, "_FillValue", -9999.0))
-        good = parameters["good_wavelengths"][:] if "good_wavelengths" in parameters else None
         self.layout = CubeLayout(
             grid=Grid(
                 crs_of(text_of(file.attrs["spatial_ref"])),
@@ -160,7 +161,7 @@ class EmitStore(Hdf5Store):
                 self._rows.shape,
             ),
             count=count,
-            bad=(False,) * count if good is None else tuple((np.asarray(good) == 0).tolist()),
+            bad=bad_bands(parameters, count),
             gains=(1.0,) * count,
             offsets=None,
             nodata=(self._fill,) * count,
@@ -183,7 +184,7 @@ class EmitStore(Hdf5Store):
 
 
 def _is_neon(file: Any) -> bool:
-    return any("Reflectance/Reflectance_Data" in file[key] for key in file if _is_group(file[key]))
+    return any("Reflectance/Reflectance_Data" in file[key] for key in file if is_group(file[key]))
 
 
 def _is_prisma(file: Any) -> bool:
@@ -202,12 +203,13 @@ LAYOUTS: tuple[tuple[Callable[[Any], bool], Callable[[str, Any], CubeStore]], ..
 """How to know each product, and its reader."""
 
 
-def _is_group(node: Any) -> bool:
+def is_group(node: Any) -> bool:
+    """Return whether a node holds others; what is not there holds none."""
     return hasattr(node, "keys")
 
 
 def _neon_group(file: Any) -> Any:
-    site = next(key for key in file if _is_group(file[key]) and "Reflectance" in file[key])
+    site = next(key for key in file if is_group(file[key]) and "Reflectance" in file[key])
     return file[site]["Reflectance"]
 
 
@@ -221,6 +223,14 @@ def attribute(node: Any, name: str, default: float) -> float:
     """Return an attribute of one number, or a default."""
     value = node.attrs.get(name, default)
     return float(np.asarray(value).reshape(-1)[0])
+
+
+def bad_bands(group: Any, count: int) -> tuple[bool, ...]:
+    """Return which bands `good_wavelengths` in a group calls bad; none without it."""
+    good = group.get("good_wavelengths")
+    if good is None or good.shape != (count,):
+        return (False,) * count
+    return tuple((np.asarray(good[:]) == 0).tolist())
 
 
 def crs_of(text: str) -> CRS:

@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 
 from specgan.bands import Bands
 from specgan_cli.cubes.layout import CubeLayout
-from specgan_cli.cubes.products.hdf5 import Hdf5Store, attribute, crs_of, text_of
+from specgan_cli.cubes.products.hdf5 import Hdf5Store, attribute, bad_bands, crs_of, text_of
 from specgan_cli.raster.drivers.units import found_bands
 from specgan_cli.raster.grid import Grid, Window
 
@@ -58,7 +58,7 @@ class NetcdfStore(Hdf5Store):
         self.layout = CubeLayout(
             grid=Grid(_crs(file, variable), _transform(cols[:], rows[:]), (len(rows), len(cols))),
             count=count,
-            bad=_bad(file, count),
+            bad=bad_bands(file, count),
             gains=(attribute(data, "scale_factor", 1.0),) * count if scaled else None,
             offsets=(attribute(data, "add_offset", 0.0),) * count,
             nodata=(None if np.isnan(fill) else fill,) * count,
@@ -119,10 +119,3 @@ def _transform(x: NDArray[Any], y: NDArray[Any]) -> Affine:
         if not np.allclose(np.diff(axis.astype(np.float64)), step, rtol=1e-2):
             raise ValueError("its coordinates are not evenly spaced")
     return Affine(width, 0, float(x[0]) - width / 2, 0, height, float(y[0]) - height / 2)
-
-
-def _bad(file: Any, count: int) -> tuple[bool, ...]:
-    good = file.get("good_wavelengths")
-    if good is None or good.shape != (count,):
-        return (False,) * count
-    return tuple((np.asarray(good[:]) == 0).tolist())

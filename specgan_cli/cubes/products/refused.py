@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from specgan_cli.cubes.products.hdf5 import is_group
 from specgan_cli.errors import RasterError
 
 __all__ = ["refuse"]
@@ -16,7 +17,7 @@ def refuse(name: str, file: Any) -> None:
         RasterError: It is one of them.
     """
     swaths = file.get("HDFEOS/SWATHS")
-    names = list(swaths) if _is_group(swaths) else []
+    names = list(swaths) if is_group(swaths) else []
     prisma = next((each[4:].partition("_")[0] for each in names if each.startswith("PRS_L")), None)
     if prisma == "L2C":
         raise RasterError(
@@ -31,7 +32,7 @@ def refuse(name: str, file: Any) -> None:
         raise RasterError(
             f"{name}: EMIT L1B is radiance; use the L2A reflectance product (EMIT_L2A_RFL_...)"
         )
-    if _is_group(swaths) and (found := _largest(swaths)) is not None:
+    if is_group(swaths) and (found := _largest(swaths)) is not None:
         raise RasterError(
             f"{name}: holds {found} in the sensor's geometry, not on the ground; use the "
             "orthorectified product, as GeoTIFF where there is one"
@@ -48,7 +49,3 @@ def _largest(group: Any) -> str | None:
 
     group.visititems(look)
     return max(found)[1] if found else None
-
-
-def _is_group(node: Any) -> bool:
-    return hasattr(node, "keys")

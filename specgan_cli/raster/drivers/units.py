@@ -10,7 +10,7 @@ import numpy as np
 
 from specgan_cli.errors import RasterError
 
-__all__ = ["WITH_UNIT", "found_bands", "one_to_nanometres", "to_nanometres"]
+__all__ = ["NUMBER", "WITH_UNIT", "found_bands", "one_to_nanometres", "to_nanometres"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ _LENGTHS = (
 
 _FREQUENCIES = (("thz", 1e12), ("ghz", 1e9), ("mhz", 1e6), ("hz", 1.0))
 _WAVENUMBERS = ("cm-1", "cm^-1", "1/cm", "cm**-1", "wavenumber", "wave number", "kayser")
+
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+"""A number in a text."""
 
 WITH_UNIT = re.compile(r"(\d+\.?\d*|\.\d+)\s*(nm\b|nanomet|um\b|µm|μm|microm)", re.IGNORECASE)
 """A wavelength with its unit in a text, such as a description."""

@@ -1,12 +1,10 @@
 """Wavelengths that a raster's bands are tagged with, where they help to find its colours."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from specgan_cli.raster.drivers.units import WITH_UNIT, one_to_nanometres
+from specgan_cli.raster.drivers.units import NUMBER, WITH_UNIT, one_to_nanometres
 
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _KEYS = ("wavelength", "central_wavelength", "center_wavelength", "centre_wavelength")
 _LIGHT = (100.0, 30000.0)
 """Nanometres between which a number is believed to be a wavelength."""
@@ -21,7 +19,7 @@ def centres_nm(dataset: Any) -> list[float | None]:
         dataset: A `rasterio.DatasetReader`.
     """
     envi = dataset.tags(ns="ENVI")
-    listed = _NUMBER.findall(envi.get("wavelength", ""))
+    listed = NUMBER.findall(envi.get("wavelength", ""))
     if len(listed) != dataset.count:
         listed = [None] * dataset.count
     found = []
@@ -44,7 +42,7 @@ def to_nm(text: str | None, units: str | None = None) -> float | None:
         text: A number, perhaps with its unit behind it.
         units: What the file calls the unit; without one, the number's size decides.
     """
-    match = _NUMBER.match((text or "").strip())
+    match = NUMBER.match((text or "").strip())
     if match is None:
         return None
     unit = (text or "").strip()[match.end() :].strip() or units or ""
