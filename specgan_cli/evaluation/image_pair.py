@@ -16,7 +16,7 @@ OUTPUT = "output"
 """Name of a raster that is measured, among the methods of a report."""
 
 HALO = 80
-"""F64 of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
+"""Pixels of context around a tile's core that the widest window (MS-SSIM, five scales) needs."""
 
 ALIGNMENT = 16
 """Tile cores start at multiples of this, so that the halved scales of MS-SSIM agree."""

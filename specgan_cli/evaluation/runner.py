@@ -27,9 +27,6 @@ REFERENCE = "reference"
 FeatureCallback = Callable[[EvalChip, str, Features], None]
 """Called with a chip, a method's name (or REFERENCE) and what the backbone sees."""
 
-OutputCallback = Callable[[EvalChip, str, list[F64]], None]
-"""Called with every chip, method name and outputs (x2, x4, ... or the last alone)."""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -162,7 +159,6 @@ def run(
     units: Units,
     *,
     judges: Judges = NO_JUDGES,
-    watch: OutputCallback | None = None,
     observe: FeatureCallback | None = None,
 ) -> Evaluation:
     """Measure every method on every chip; chips are read one at a time.
@@ -173,7 +169,6 @@ def run(
         names: Metrics, from `catalogue.check_names`.
         units: Units and factor of the chips.
         judges: For the perceptual metrics; without one they are NaN.
-        watch: Called with every output, for pictures and progress.
         observe: Called with the features of every output, and in the reference (REFERENCE).
     """
     result = Evaluation(units, names, tuple(method.name for method in methods))
@@ -193,8 +188,6 @@ def run(
                 continue
             tile = chip.compare(octaves[-1])
             _add_steps(add(result, subject, method.name, tile, judges, seen, told), chip, octaves)
-            if watch is not None:
-                watch(chip, method.name, octaves)
     return result
 
 

@@ -21,7 +21,7 @@ from specgan_cli.redaction import redact
 from specgan_cli.types import F64, Mask, Pixels
 
 SNAP = 1e-3
-"""F64: offsets nearer than this to whole ones are taken for whole."""
+"""Pixels: offsets nearer than this to whole ones are taken for whole."""
 
 
 @dataclass

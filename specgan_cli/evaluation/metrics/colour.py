@@ -65,7 +65,7 @@ SPECK = 8.0
 """Distance in the a*b* plane from the median around it that makes a pixel a speck."""
 
 SPECK_WINDOW = 5
-"""F64: side of the median's window."""
+"""Pixels: side of the median's window."""
 
 _XYZ = np.array(
     [

@@ -70,7 +70,7 @@ class Edges:
 
 
 WINDOW = 7
-"""F64: side of the window of the local standard deviation."""
+"""Pixels: side of the window of the local standard deviation."""
 
 FLAT, STRONG = 0.25, 0.9
 """Quantiles of the reference's local standard deviation: flattest quarter, strongest tenth."""

@@ -37,7 +37,7 @@ class Fidelity:
     angle: float = 0.0
     """Sum of spectral angles, radians."""
     angles: int = 0
-    """F64 with an angle."""
+    """Pixels with an angle."""
 
     def update(self, tile: Tile) -> None:
         """Add the core of a tile."""
@@ -89,7 +89,7 @@ class Fidelity:
 def spectral_angles(first: F64, second: F64) -> F64:
     """Return the angle between the spectra of two C x N arrays, radians, one for every pixel.
 
-    F64 that are 0 in every band of either image have no direction and are left out.  The angle
+    Pixels that are 0 in every band of either image have no direction and are left out.  The angle
     is 2 atan2(|u - v|, |u + v|) of the unit vectors, which keeps its accuracy near 0, where the
     arc cosine loses half of the digits.
     """

@@ -15,7 +15,7 @@ class Steps:
     """Mean absolute steps between neighbours by their place in the cell of a regular grid."""
 
     period: int
-    """F64 along a cell; position 0 is the step across the line between two cells."""
+    """Pixels along a cell; position 0 is the step across the line between two cells."""
     sums: F64 = field(default_factory=lambda: np.zeros((2, 0)))
     """2 x period: sum of the steps down and to the right, by position."""
     counts: F64 = field(default_factory=lambda: np.zeros((2, 0)))

@@ -15,7 +15,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Grey of red, green and blue (ITU-R BT.601)."""
 
 SIGMA = 1.5
-"""F64: Gaussian before the gradient."""
+"""Pixels: Gaussian before the gradient."""
 
 LOW, HIGH = 25.0, 50.0
 """Hysteresis of the Sobel magnitude, grey levels of 8 bits (a slope of 1 a pixel has 8)."""
@@ -30,10 +30,10 @@ TOLERANCE = 0.4
 """Radians: most between a segment's normal and the gradients of its pixels."""
 
 LENGTH = 28
-"""F64: shortest segment."""
+"""Pixels: shortest segment."""
 
 GAP = 2
-"""F64: most that may be missing between two pixels of a segment."""
+"""Pixels: most that may be missing between two pixels of a segment."""
 
 _EIGHT = np.ones((3, 3), bool)
 

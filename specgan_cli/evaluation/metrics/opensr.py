@@ -50,7 +50,7 @@ def correctness(lr_up: F64, sr: F64, reference: F64, valid: Mask) -> dict[str, f
     With d(a, b) the normalised difference, d_im = d(SR, HR) / d(LR, HR), d_om = d(SR, LR) /
     d(LR, HR) and H = d_im + d_om - 1: improvement is d_im + d_om (1 - exp(-g H)), omission
     d_om + d_im (1 - exp(-g H)), hallucination exp(-g d_im d_om); a softmin over the three gives
-    shares that sum to 1.  F64 where all three distances are below the 75 % quantile of
+    shares that sum to 1.  Pixels where all three distances are below the 75 % quantile of
     d(LR, HR) are left out.
 
     Args:

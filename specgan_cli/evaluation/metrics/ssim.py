@@ -32,7 +32,7 @@ class Windows:
     """Means of SSIM, MS-SSIM and UQI over the windows that hold valid pixels only.
 
     A window belongs to the tile whose core holds its centre, so that tiles with the halo of
-    `tiles.HALO` give the sums of the whole image.
+    `image_pair.HALO` give the sums of the whole image.
     """
 
     data_range: float
