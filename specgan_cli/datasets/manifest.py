@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from specgan.bands import CANONICAL_BANDS, Bands
 from specgan.serde import from_plain, parse_json, to_plain
 from specgan_cli.datasets.degradation import Degradation
 from specgan_cli.errors import DatasetError, reason
+from specgan_cli.types import Mask
 
 FORMAT = "specgan-dataset"
 VERSION = 1
@@ -55,6 +58,12 @@ class ChipRecord:
     hsi_known: tuple[int, ...] | None = None
     """Bands, from 0, that the cube measures; the others hold the nearest one's values. None for
     all."""
+
+    def known_bands(self, count: int) -> Mask:
+        """Return which of `count` bands the cube measures: bands x 1 x 1."""
+        known = np.full(count, self.hsi_known is None)
+        known[list(self.hsi_known or ())] = True
+        return known[:, None, None]
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class Network:
             values = standardise(grid.values, header.hsi_mean, header.hsi_std)
             shape_yx = (chip.lr.shape[1] << level, chip.lr.shape[2] << level)
             values = _fit(values, shape_yx)
-            known = known_bands(source)
+            known = source.record.known_bands(len(values))
             if self.variant == "three bands":
                 known &= visible_bands(header.bands.wavelengths_nm)
             valid = _fit(known & grid.valid, shape_yx)
@@ -144,15 +144,6 @@ class Network:
             hsi.append(cube[None].to(self.device))
             masks.append(mask[None].to(self.device))
         return hsi, masks
-
-
-def known_bands(chip: EvalChip) -> Mask:
-    """Return which bands a chip's cube measures: bands x 1 x 1."""
-    known = np.ones(len(chip.cube[0].values), bool)
-    if chip.record.hsi_known is not None:
-        known[:] = False
-        known[list(chip.record.hsi_known)] = True
-    return known[:, None, None]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from specgan_cli import measures
 from specgan_cli.datasets.dataset import ChipRecord
 from specgan_cli.training.data.batch import Batch
 from specgan_cli.training.data.crop import CropWindow, SampleReader, read_crop
+from specgan_cli.training.data.sampler import stacked
 from specgan_cli.training.recipes.losses import enlarged
 from specgan_cli.types import F64, Mask
 
@@ -137,18 +138,7 @@ class Validator:
         )
         window = CropWindow(row, column, (shape_yx[0], shape_yx[1]), self.factor)
         sample = read_crop(self.reader, record, window, octave, np.random.default_rng(0))
-        return Batch(
-            lr_rgb=torch.from_numpy(sample.lr_rgb)[None],
-            hsi=tuple(torch.from_numpy(image)[None] for image in sample.hsi),
-            hsi_mask=tuple(torch.from_numpy(image)[None] for image in sample.hsi_mask),
-            gsd=torch.tensor([sample.gsd], dtype=torch.float32),
-            truths=tuple(torch.from_numpy(image)[None] for image in sample.truths),
-            masks=tuple(torch.from_numpy(image)[None] for image in sample.masks),
-            draws=torch.zeros(1, 2),
-            factor=self.factor,
-            seed=0,
-            origin_yx=(0, 0),
-        )
+        return stacked([sample], np.zeros((1, 2), np.float32), self.factor)
 
 
 def measure(output: Tensor, truth: Tensor, mask: Tensor) -> dict[str, float]:

@@ -227,7 +227,8 @@ def _cubes(
     last: int,
 ) -> tuple[tuple[F32, ...], tuple[F32, ...]]:
     """Return the cube and its mask on the LR grid and on the finer ones that it resolves."""
-    hsi, hsi_mask, bands = [], [], _known_bands(record, len(reader.standardization.mean))
+    hsi, hsi_mask = [], []
+    bands = record.known_bands(len(reader.standardization.mean)).astype(np.float32)
     lr_shape = (spans[0].length // factor, spans[1].length // factor)
     for level in range(resolved_levels(sample.hsi_factor, factor, last) + 1):
         shape_yx = (lr_shape[0] << level, lr_shape[1] << level)
@@ -252,15 +253,6 @@ def _filled(lr_rgb: F32, lr_mask: NDArray[np.uint8]) -> F32:
         return lr_rgb
     mean = lr_rgb[:, lr_mask > 0].mean(axis=1)
     return np.where(lr_mask[None] > 0, lr_rgb, mean[:, None, None]).astype(np.float32)
-
-
-def _known_bands(record: ChipRecord, count: int) -> F32:
-    """Return 1 for the bands that a chip's cube measures and 0 for others: count x 1 x 1."""
-    known = np.ones(count, np.float32)
-    if record.hsi_known is not None:
-        known[:] = 0
-        known[list(record.hsi_known)] = 1
-    return known[:, None, None]
 
 
 def _cube(

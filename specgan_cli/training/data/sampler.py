@@ -81,7 +81,7 @@ class Sampler:
             sample = read_crop(self.reader, record, window, kind.octaves, rng)
             crops.append(augmented(sample, spec, self.config, rng))
         draws = np.stack([rng.random(2, np.float32) for rng in generators])
-        return _stack(crops, draws, kind.factor, seed, origin, spec.halo)
+        return stacked(crops, draws, kind.factor, seed, origin, spec.halo)
 
     def _choose(
         self, spec: SamplingSpec, world: int, rng: np.random.Generator
@@ -181,14 +181,24 @@ def _buckets(
     ]
 
 
-def _stack(
+def stacked(
     crops: Sequence[CroppedSample],
     draws: F32,
     factor: int,
-    seed: int,
-    origin_yx: tuple[int, int],
-    halo: int,
+    seed: int = 0,
+    origin_yx: tuple[int, int] = (0, 0),
+    halo: int = 0,
 ) -> Batch:
+    """Put samples of one shape together.
+
+    Args:
+        crops: The samples.
+        draws: N x 2 uniform numbers, for the perceptual backbone's lattice.
+        factor: Factor between LR and the stored truth.
+        seed: Of the network's noise.
+        origin_yx: Absolute LR row and column of the crops' first pixels.
+        halo: LR pixels of surroundings on every side.
+    """
     octaves = range(len(crops[0].truths))
     grids = range(max(len(c.hsi) for c in crops))
     return Batch(

@@ -10,7 +10,7 @@ from specgan import checkpoints
 from specgan.objectives.perceptual import Backbone
 from specgan.scene.config import PRESETS, SceneConfig
 from specgan.scene.network import SceneNetwork
-from specgan_cli.errors import DAMAGE, TrainingError
+from specgan_cli.errors import DAMAGE, TrainingError, reason
 from specgan_cli.training.checkpoint import newest_state
 from specgan_cli.training.config.schema import TrainConfig
 from specgan_cli.training.processes import DistributedContext
@@ -54,7 +54,7 @@ def make_recipe(
         except (KeyError, RuntimeError) as error:
             raise TrainingError(
                 f"--init {init} is a run of another recipe, size or discriminator; give the same, "
-                f"or its weights file ({' '.join(str(error).split())[:100]})"
+                f"or its weights file ({reason(error)[:100]})"
             ) from error
     return recipe
 
@@ -87,9 +87,9 @@ def _make_scene_recipe(
     try:
         network = SceneNetwork(**dataclasses.asdict(wanted)).to(dist.device)
     except DAMAGE as error:  # sizes that torch cannot take, or this machine cannot hold
-        words = " ".join(str(error).split())[:200]
         raise TrainingError(
-            f"network.options: no network can be built of them ({words}); give smaller sizes"
+            f"network.options: no network can be built of them ({reason(error)[:200]}); give "
+            "smaller sizes"
         ) from error
     if init:
         found = checkpoints.load(init)

@@ -20,7 +20,7 @@ from specgan.objectives.perceptual import Backbone
 from specgan.published.discriminator import PublishedDiscriminator
 from specgan.published.network import PublishedNetwork
 from specgan_cli.datasets.manifest import Statistics
-from specgan_cli.errors import DAMAGE, TrainingError
+from specgan_cli.errors import DAMAGE, TrainingError, reason
 from specgan_cli.training.config.schema import PublishedConfig, TrainConfig
 from specgan_cli.training.data.batch import Batch, Kind, SamplingSpec
 from specgan_cli.training.data.crop import Standardization
@@ -227,7 +227,7 @@ def make_published_recipe(
     try:
         network = PublishedNetwork(scale=config.network.scale, **options)
     except DAMAGE as error:  # sizes that make no network, or one that this machine cannot hold
-        raise TrainingError(f"network.options: {' '.join(str(error).split())[:200]}") from error
+        raise TrainingError(f"network.options: {reason(error)[:200]}") from error
     if init:
         found = checkpoints.load(init)
         try:
