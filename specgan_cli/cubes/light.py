@@ -10,7 +10,7 @@ from typing import Any, Self
 from rasterio.enums import ColorInterp
 
 from specgan_cli.cubes.envi_header import envi_list
-from specgan_cli.raster.bands import says_light
+from specgan_cli.raster.bands import light_bands
 
 __all__ = ["LightBands", "stored_bad"]
 
@@ -42,13 +42,9 @@ class LightBands:
         """
         if count == dataset.count:
             return cls(dataset, tuple(dataset.indexes))
-        numbers = [
-            band
-            for band, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
-            if colour != ColorInterp.alpha or says_light(dataset, band) is not None
-        ]
+        numbers = light_bands(dataset)
         tagged = [band for band in numbers if _has_wavelength(dataset.tags(band))]
-        return cls(dataset, tuple(tagged if 2 * len(tagged) > len(numbers) else numbers))
+        return cls(dataset, tuple(tagged) if 2 * len(tagged) > len(numbers) else numbers)
 
     @property
     def name(self) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from affine import Affine
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.raster.bands import BandSpec, choose_bands
+from specgan_cli.raster.bands import BandSpec, choose_bands, light_bands
 from specgan_cli.raster.drivers.rereading import Rereading
 from specgan_cli.raster.grid import Grid, Window
 from specgan_cli.raster.missing import MissingRule, missing_rule
@@ -130,13 +130,9 @@ def open_source(
     dataset = open_dataset(name)
     try:
         with reading(name):
-            plain = [
-                number
-                for number, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
-                if colour != ColorInterp.alpha
-            ]
+            plain = light_bands(dataset)
             few = bands is None and len(plain) < 3
-            chosen = tuple(plain) if few else choose_bands(dataset, name, bands)
+            chosen = plain if few else choose_bands(dataset, name, bands)
             missing = missing_rule(dataset, name, chosen, src_nodata)
             rereading = Rereading(redact(name), dataset, lambda: open_dataset(name))
     except BaseException:

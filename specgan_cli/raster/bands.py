@@ -106,6 +106,16 @@ def says_light(dataset: DatasetReader, band: int) -> str | None:
     return None if centre is None else f"{centre:g} nm"
 
 
+def light_bands(dataset: DatasetReader) -> tuple[int, ...]:
+    """Return the bands that are not alpha; one that is described as light is none."""
+    colours = zip(dataset.indexes, dataset.colorinterp, strict=True)
+    return tuple(
+        band
+        for band, colour in colours
+        if colour != ColorInterp.alpha or says_light(dataset, band) is not None
+    )
+
+
 def _by_colour(dataset: DatasetReader) -> tuple[int, ...] | None:
     colours = dataset.colorinterp
     if not all(colour in colours for colour in RGB):
@@ -171,17 +181,16 @@ def _numbered(names: Sequence[Sequence[str]]) -> list[str | None]:
 
 
 def _first(dataset: DatasetReader, shown: str) -> tuple[int, ...]:
-    colours = dataset.colorinterp
-    others = [i for i, colour in enumerate(colours, 1) if colour != ColorInterp.alpha]
+    others = light_bands(dataset)
     if len(others) < 3:
-        if ColorInterp.palette in colours:
+        if ColorInterp.palette in dataset.colorinterp:
             expanded = shlex.quote(f"{Path(shown).stem}_rgb.tif")
             raise RasterError(
                 f"{shown}: has a palette; expand it first: gdal_translate -expand rgb "
                 f"{shlex.quote(shown)} {expanded}"
             )
         raise RasterError(f"{shown}: {_too_few(len(others))}")
-    return tuple(others[:3])
+    return others[:3]
 
 
 def _is_rgba(dataset: DatasetReader) -> bool:

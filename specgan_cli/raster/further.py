@@ -6,7 +6,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from specgan_cli.errors import RasterError
-from specgan_cli.raster.bands import band_number
+from specgan_cli.raster.bands import band_number, light_bands
 from specgan_cli.redaction import redact
 
 
@@ -45,11 +45,14 @@ def choose_further(
         return ()
     shown = redact(name)
     if also == "all":
-        colours = enumerate(dataset.colorinterp, 1)
-        rest = [i for i, colour in colours if i not in rgb and colour != ColorInterp.alpha]
+        rest = [band for band in light_bands(dataset) if band not in rgb]
         found = [FurtherBand(number, _called(dataset, number)) for number in rest]
         if not found:
-            raise RasterError(f"{shown}: has no band beyond red, green and blue; leave --also out")
+            alpha = [str(band) for band in dataset.indexes if band not in rgb]
+            but = f" but alpha; if it is a colour: --also nir={alpha[0]}" if alpha else ""
+            raise RasterError(
+                f"{shown}: has no band beyond red, green and blue{but or '; leave --also out'}"
+            )
     else:
         found = [_parse(dataset, shown, word.strip(), rgb) for word in also.split(",")]
     dtype = dataset.dtypes[rgb[0] - 1]

@@ -8,10 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, MemoryFile
 
 from specgan_cli.errors import MismatchError
+from specgan_cli.raster.bands import light_bands
 from specgan_cli.raster.drivers.sentinel2 import scale_of
 from specgan_cli.raster.drivers.vrt import VRT_TYPES
 from specgan_cli.raster.validation import open_dataset
@@ -79,10 +79,9 @@ def _vrt(paths: Sequence[str], datasets: Sequence[DatasetReader]) -> ElementTree
         ElementTree.SubElement(root, "GeoTransform").text = numbers
     number = 0
     for path, dataset in zip(paths, datasets, strict=True):
-        for band in dataset.indexes:
-            if dataset.colorinterp[band - 1] != ColorInterp.alpha:
-                number += 1
-                _add_band(root, number, _absolute(dataset.name), dataset, band, _label(path))
+        for band in light_bands(dataset):
+            number += 1
+            _add_band(root, number, _absolute(dataset.name), dataset, band, _label(path))
     return root
 
 

@@ -209,3 +209,18 @@ def test_bands_that_cannot_come_out_are_named(scene: Path, also: str, message: s
 def test_a_scene_of_three_bands_has_no_further_ones(uint8_scene: Path) -> None:
     done = run(uint8_scene, "--bands", "all")
     assert (done.code, "has no band beyond red, green and blue" in done.stderr) == (1, True)
+
+
+def test_near_infrared_that_is_flagged_alpha_is_one_of_all(make_raster) -> None:
+    values = ground()
+    values[3, 2, 3] = 0
+    scene = make_raster(values, photometric="RGB", alpha="YES")
+    done = run(scene, "--bands", "all")
+    told = "has no band beyond red, green and blue but alpha; if it is a colour: --also nir=4"
+    assert (done.code, told in done.stderr) == (1, True), done.stderr
+    with rasterio.open(scene, "r+") as dataset:
+        dataset.set_band_description(4, "nir")
+    fine = upscale(scene, "--also", "all")
+    assert np.array_equal(means(fine), values)
+    with rasterio.open(scene.with_name("out.tif")) as dataset:
+        assert dataset.dataset_mask().all()
