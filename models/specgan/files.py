@@ -1,6 +1,7 @@
 """Files that appear complete or not at all, even after a power cut; digests; locks."""
 
 import errno
+import glob
 import hashlib
 import logging
 import os
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _TOKEN_BYTES = 8
 """Of the random part of temporary names."""
+_TOKEN = "[0-9a-f]" * 2 * _TOKEN_BYTES
+"""The pattern of that part."""
 
 _replaced: ContextVar[list[tuple[Path, Path | None]] | None] = ContextVar("replaced", default=None)
 """What took its place since `together` began: each file, and what it was before."""
@@ -55,6 +58,7 @@ def together() -> Iterator[None]:
 
     After an error new files are gone, and those that were replaced or removed are back.  A file
     system without hard links brings none back.  Blocks may lie in each other: the outermost counts.
+    What killed runs kept of the files that were replaced goes with what they were.
     """
     if _replaced.get() is not None:
         yield
@@ -68,12 +72,23 @@ def together() -> Iterator[None]:
             with suppress(OSError):
                 path.unlink(missing_ok=True) if before is None else before.replace(path)
         raise
+    else:
+        for path, before in done:
+            if before is not None:
+                _sweep_before(path)
     finally:
         _replaced.reset(token)
         for _, before in done:
             if before is not None:
                 with suppress(OSError):
                     before.unlink(missing_ok=True)
+
+
+def _sweep_before(path: Path) -> None:
+    """Remove every second name that `_keep` gave to what a file was, also in runs that died."""
+    with suppress(OSError):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.{_TOKEN}.before"):
+            left.unlink()
 
 
 def remove(path: Path) -> None:
@@ -118,7 +133,7 @@ def sweep(folder: Path) -> None:
     Raises:
         OSError: A temporary file of `replacing` cannot be removed.
     """
-    for left in folder.rglob(f".*.{'[0-9a-f]' * 2 * _TOKEN_BYTES}.partial"):
+    for left in folder.rglob(f".*.{_TOKEN}.partial"):
         left.unlink(missing_ok=True)
 
 

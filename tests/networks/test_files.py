@@ -106,6 +106,19 @@ def test_what_was_replaced_together_leaves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "after"
 
 
+def test_what_a_killed_run_kept_goes_when_its_file_is_replaced(tmp_path: Path) -> None:
+    token = "0123456789abcdef"
+    for name in ("[a]", f".[a].{token}.before", f".a.{token}.before", ".[a].mine.before"):
+        (tmp_path / name).write_text("before")
+    with pytest.raises(OSError), files.together():
+        files.write(tmp_path / "[a]", "after")
+        raise OSError
+    assert len(os.listdir(tmp_path)) == 4
+    with files.together():
+        files.write(tmp_path / "[a]", "after")
+    assert sorted(os.listdir(tmp_path)) == [".[a].mine.before", f".a.{token}.before", "[a]"]
+
+
 @pytest.mark.parametrize(("platform", "same"), [("linux", False), ("darwin", True)])
 def test_names_to_come_tell_case_where_disks_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, same: bool
