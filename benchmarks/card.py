@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from specgan_cli.evaluation.baselines import BASELINES
 from specgan_cli.evaluation.bootstrap import Interval, mean_interval
 
-BASELINES = ("bicubic", "lanczos", "nearest")
 JUDGES = ("perceptual", "aerial")
 STRUCTURE = ("line_share", "flat_roughness", "edge_contrast", "specks")
 LATTICE = ("lattice", "grid_step")

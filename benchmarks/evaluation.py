@@ -1,6 +1,6 @@
 """How fast chips are measured, and whether memory grows with their number.
 
-    PYTHONPATH=tests python benchmarks/evaluation.py --chips 1000
+    python benchmarks/evaluation.py --chips 1000
 
 Invented chips of 256 pixels, every metric without a backbone, bicubic and nearest at x32; with
 --weights and --perceptual the networks and the backbone too.

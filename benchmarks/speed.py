@@ -47,7 +47,6 @@ import contextlib
 import io
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -59,7 +58,7 @@ from typing import Any
 
 import numpy as np
 from affine import Affine
-from startup import COMMANDS, SCENE, cpu_seconds
+from startup import COMMANDS, SCENE, children_seconds, cpu_seconds
 from upscale import make_scene
 
 import displaced_pairs
@@ -68,27 +67,25 @@ Row = tuple[str, str, str]
 """What was measured, what came out, and the target."""
 
 
-def cli(words: list[str], folder: Path, **variables: str) -> tuple[float, float, str]:
+def cli(words: list[str], folder: Path) -> tuple[float, float, str]:
     """Run the command line in a process of its own: processor seconds, wall seconds, stdout."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    before, start = children_seconds(), time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "specgan_cli", *words],
         cwd=folder,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), **variables},
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
         capture_output=True,
         text=True,
         check=True,
     )
-    wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return spent, wall, done.stdout
+    return children_seconds() - before, time.monotonic() - start, done.stdout
 
 
-def graph_runtimes() -> dict[str, tuple[str, str]]:
-    """Return the runtimes beside torch that are installed: their words for `upscale`, by name."""
+def runtimes() -> dict[str, tuple[str, str]]:
+    """Return torch and then what else is installed: the words for `upscale`, by name."""
     from specgan_cli.inference.predictors.runtime import GRAPH_RUNTIMES, computes_bfloat16
 
-    found = {"ONNX Runtime": ("onnx", "float32")}
+    found = {"torch": ("torch", "float32"), "ONNX Runtime": ("onnx", "float32")}
     if GRAPH_RUNTIMES["openvino"].installed:
         found["OpenVINO"] = ("openvino", "float32")
         if computes_bfloat16():
@@ -114,7 +111,7 @@ def runtime(folder: Path, options: argparse.Namespace) -> list[Row]:
 
     torch.set_num_threads(options.threads)
     scene, rows = make_scene(folder / "tile.tif", 128), []
-    names = {"torch": ("torch", "float32"), **graph_runtimes()}
+    names = runtimes()
     for scale in (8, 32):
         calls = []
         for name, dtype in names.values():
@@ -189,7 +186,7 @@ def cores(folder: Path, options: argparse.Namespace) -> list[Row]:
     """Wall time of sixteen tiles on one processor over that on two, starts taken off."""
     make_scene(folder / "cores.tif", 128)
     rows: list[Row] = []
-    for name, (runtime, dtype) in {"torch": ("torch", "float32"), **graph_runtimes()}.items():
+    for name, (runtime, dtype) in runtimes().items():
         words = ["upscale", "cores.tif", "-x", "32", "--tile", "32", "-o", "out.tif", "--overwrite"]
         words += ["--json", "-q", "--runtime", runtime, "--dtype", dtype]
 
@@ -209,7 +206,7 @@ def cores(folder: Path, options: argparse.Namespace) -> list[Row]:
 def memory(folder: Path, options: argparse.Namespace) -> list[Row]:
     """Peak memory of sixteen times the scene over that of the scene, for each runtime."""
     rows: list[Row] = []
-    for name, (runtime, dtype) in {"torch": ("torch", "float32"), **graph_runtimes()}.items():
+    for name, (runtime, dtype) in runtimes().items():
         peaks = []
         for side in (64, 256):
             make_scene(folder / f"m{side}.tif", side)

@@ -35,13 +35,17 @@ COMMANDS = (
 )
 
 
+def children_seconds() -> float:
+    """Return user and system seconds of the child processes that ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def cpu_seconds(words: list[str], folder: str) -> float:
     """Return user and system seconds that a child process took."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = children_seconds()
     subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return round(spent, 3)
+    return round(children_seconds() - before, 3)
 
 
 def main() -> None:

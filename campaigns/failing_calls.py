@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 
 import harness
+import inputs
 from harness import Ended, Tally, names, run, workplace
+from inputs import Job
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 ERRNOS = {
@@ -39,8 +41,6 @@ def main() -> int:
     chosen = parser.parse_args()
     harness.preload()
     harness.warm()
-    import inputs
-
     random.seed(chosen.seed)
     tally = Tally("failing calls")
     with workplace() as folder:
@@ -54,9 +54,7 @@ def main() -> int:
     return tally.close()
 
 
-def _fail(job: "inputs.Job", call: str, folder: Path, most: int, tally: Tally) -> None:  # noqa: F821
-    import inputs
-
+def _fail(job: Job, call: str, folder: Path, most: int, tally: Tally) -> None:
     whole, result = _once(job, folder, {})
     if whole.code != 0:
         raise SystemExit(f"{job.name} fails undisturbed: {whole.stderr}")
@@ -75,12 +73,9 @@ def _fail(job: "inputs.Job", call: str, folder: Path, most: int, tally: Tally) -
         how = f"{errno.errorcode[int(number)]}{' and on' if on else ''}"
         case = f"{job.name} {call} {nth} of {total}: {how}"
         tally.add(case, ended, _wrong(job, ended, result, found, folder, before))
-    del inputs
 
 
-def _once(job: "inputs.Job", folder: Path, faults: dict[str, str]) -> tuple[Ended, object]:  # noqa: F821
-    import inputs
-
+def _once(job: Job, folder: Path, faults: dict[str, str]) -> tuple[Ended, object]:
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
@@ -97,7 +92,7 @@ def _once(job: "inputs.Job", folder: Path, faults: dict[str, str]) -> tuple[Ende
 
 
 def _wrong(
-    job: "inputs.Job",  # noqa: F821
+    job: Job,
     ended: Ended,
     wanted: object,
     found: object,
@@ -117,7 +112,7 @@ def _wrong(
     return f"left over {sorted(left)[:3]}" if left else None
 
 
-def _is_kept(job: "inputs.Job", name: str) -> bool:  # noqa: F821
+def _is_kept(job: Job, name: str) -> bool:
     """Whether a name may stay after a failure: what --resume goes on with."""
     if job.name == "train":
         return True

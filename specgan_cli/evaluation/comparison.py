@@ -86,13 +86,8 @@ def prepare(
         for name, path in paths.items()
     }
     reference, output, lr = opened["reference"], opened["sr"], opened.get("lr")
+    _check_bands(reference, output, lr)
     notes: list[str] = []
-    for other in (output, lr):
-        if other is not None and len(other.bands) != len(reference.bands):
-            raise MismatchError(
-                f"{other.name} has {len(other.bands)} bands and {reference.name} "
-                f"{len(reference.bands)}: give rasters with the same bands"
-            )
     window = _shared(reference, output, lr)
     output = onto(output, reference.grid)
     if output.warped:
@@ -105,6 +100,15 @@ def prepare(
         sr_range = _sr_range(output, reference, (low, high), notes)
     units = Units(low, high, scale)
     return Comparison(output, reference, lr, scale, offset, window, units, sr_range, notes)
+
+
+def _check_bands(reference: GriddedRaster, *others: GriddedRaster | None) -> None:
+    for other in others:
+        if other is not None and len(other.bands) != len(reference.bands):
+            raise MismatchError(
+                f"{other.name} and {reference.name} have {len(other.bands)} and "
+                f"{len(reference.bands)} bands: give rasters with the same bands"
+            )
 
 
 def _shared(reference: GriddedRaster, output: GriddedRaster, lr: GriddedRaster | None) -> Window:

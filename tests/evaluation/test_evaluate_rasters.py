@@ -254,7 +254,7 @@ def test_rasters_of_different_places_are_refused(
 
 def test_different_band_counts_are_refused(folder: Path, images: Images, paths: Paths) -> None:
     one = write(folder / "one.tif", images[1][:1])
-    assert "1 bands" in refused(3, "--sr", one, "--reference", paths[0])
+    assert "have 1 and 3 bands" in refused(3, "--sr", one, "--reference", paths[0])
 
 
 def test_wholly_masked_rasters_are_refused(folder: Path, images: Images, paths: Paths) -> None:
