@@ -13,6 +13,11 @@ BLOCK = 512
 
 _BLOCK_SIDES = ("BLOCKXSIZE", "BLOCKYSIZE", "BLOCKSIZE")
 
+_LOST = ("TFW", "RPB", "RPCTXT", "STREAMABLE_OUTPUT", "COPY_SRC_OVERVIEWS")
+"""Options that would have no effect, because GDAL makes the blocks alone, in memory."""
+
+_OFF = ("NO", "FALSE", "OFF", "0")
+
 LOSSLESS = ("DEFLATE", "ZSTD", "LZW")
 """Compressions that take a predictor."""
 
@@ -31,9 +36,11 @@ def creation_options(dtype: str, block: int, co: Mapping[str, str]) -> dict[str,
         co: The user's creation options; keys in any case.
 
     Raises:
-        OutputError: If an option would make the file untiled or its blocks not square.
+        OutputError: If an option would make the file untiled or its blocks not square, or lose
+            what the output has to say, or would have no effect.
     """
     given = {key.upper(): str(value) for key, value in co.items()}
+    _refuse_losses(given)
     sides = {given.get("BLOCKXSIZE", str(block)), given.get("BLOCKYSIZE", str(block))}
     if sides != {str(block)} or given.get("TILED", "YES").upper() not in ("YES", "TRUE", "ON"):
         raise OutputError(
@@ -55,6 +62,23 @@ def creation_options(dtype: str, block: int, co: Mapping[str, str]) -> dict[str,
     return {key.lower(): value for key, value in options.items()}
 
 
+def _refuse_losses(given: Mapping[str, str]) -> None:
+    for key, value in given.items():
+        named = f"--co {key}={value}"
+        if key == "PROFILE" and value.upper() != "GDALGEOTIFF":
+            raise OutputError(
+                f"{named}: leaves out the place, or scales, names and tags; leave it out, and "
+                "strip the output with gdal_translate if another program needs that"
+            )
+        if key in _LOST and value.upper() not in _OFF:
+            raise OutputError(
+                f"{named}: has no effect, since blocks are written one by one; leave it out, and "
+                f"give it afterwards: gdal_translate -co {key}={value} OUT COPY"
+            )
+        if key == "ENDIANNESS" and value.upper() in ("BIG", "INVERTED"):
+            raise OutputError(f"{named}: outputs are little-endian, as most are; leave it out")
+
+
 def is_lossy(co: Mapping[str, str]) -> bool:
     """Return whether creation options change pixel values, as far as GDAL's pages say.
 
@@ -67,12 +91,11 @@ def is_lossy(co: Mapping[str, str]) -> bool:
         quality = given.get("OVERVIEW_QUALITY", given.get("QUALITY", ""))
         if is_lossy({**given, "COMPRESS": overviews, "QUALITY": quality}):
             return True
-    off = ("NO", "FALSE", "OFF", "0")
     if compress == "WEBP":
-        named = given.get("WEBP_LOSSLESS", "NO") not in off
+        named = given.get("WEBP_LOSSLESS", "NO") not in _OFF
         return not (named or given.get("QUALITY") == "100")
     if compress == "JXL":
-        return given.get("JXL_LOSSLESS", "YES") in off
+        return given.get("JXL_LOSSLESS", "YES") in _OFF
     if compress.startswith("LERC"):
         return any(_is_positive(given.get(key)) for key in ("MAX_Z_ERROR", "MAX_Z_ERROR_OVERVIEW"))
     return compress == "JPEG" or "NBITS" in given or _is_positive(given.get("DISCARD_LSB"))

@@ -1,5 +1,6 @@
 """The block encoder: GDAL compresses blocks in memory, so every creation option works."""
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetWriter, MemoryFile
 
@@ -78,6 +80,36 @@ class Encoding:
         }
 
 
+def check_encoding(encoding: Encoding, co: Mapping[str, str]) -> None:
+    """Try the user's creation options on one block in memory.
+
+    Args:
+        encoding: How the blocks are stored.
+        co: The user's options, for messages.
+
+    Raises:
+        OutputError: If GDAL does not know an option, or cannot store such bands with it.
+    """
+    side = (encoding.block, encoding.block)
+    values = np.zeros((encoding.count, *side), encoding.dtype)
+    try:
+        with strict_options():
+            encode(encoding, values, np.ones(side, bool) if encoding.masked else None)
+    except (RasterioError, CPLE_BaseError, ValueError, TypeError) as error:
+        shown = " ".join(f"{key}={value}" for key, value in co.items())
+        raise OutputError(
+            f"--co {shown}: GDAL cannot store {encoding.count} bands of {encoding.dtype} so: "
+            f"{_words(error)}; choose another, or leave it out"
+        ) from error
+
+
+def _words(error: BaseException) -> str:
+    """Return what GDAL says, without the name of a file in memory."""
+    cause = error.__cause__ or error.__context__
+    said = str(cause if isinstance(cause, CPLE_BaseError) else error)
+    return re.sub(r"^\S*\.tif: ", "", " ".join(said.split())).rstrip(".")
+
+
 def make_head(encoding: Encoding, description: Description, levels: int) -> TiffHeader:
     """Return the head of a GeoTIFF without blocks, with directories for `levels` overviews.
 
@@ -103,7 +135,7 @@ def make_head(encoding: Encoding, description: Description, levels: int) -> Tiff
                     dataset.write_mask(np.zeros((1, 1), bool), window=corner)
             directories, big = read_directories(memory.getbuffer())
     except (RasterioError, ValueError, TypeError) as error:
-        raise OutputError(f"the output cannot be described to GDAL: {error}") from error
+        raise OutputError(f"the output cannot be described to GDAL: {_words(error)}") from error
     kept = [dict(directory) for directory in directories]
     for level in range(1, levels + 1):
         kept += [overview_of(directory, level) for directory in directories]

@@ -12,7 +12,7 @@ from specgan_cli.geotiff.blocks import OpenBlocks, whole_blocks
 from specgan_cli.geotiff.cog import check_cog_options, copy_to_cog
 from specgan_cli.geotiff.creation_options import check_lossless
 from specgan_cli.geotiff.description import Description
-from specgan_cli.geotiff.encoder import Encoding, keeps_crs, make_head
+from specgan_cli.geotiff.encoder import Encoding, check_encoding, keeps_crs, make_head
 from specgan_cli.geotiff.image import Image
 from specgan_cli.geotiff.options import WriteOptions
 from specgan_cli.geotiff.output import expected_bytes, remove_sidecars, write_crs_sidecar
@@ -93,6 +93,8 @@ class RasterWriter:
         check_output(self.path, overwrite=options.overwrite, needed=needed)
         if options.of == "COG":
             check_cog_options(options.co, self.description.all_bands, self.description.dtype)
+        elif options.co:
+            check_encoding(self._encoding, options.co)
         head = make_head(self._encoding, self.description, self.levels)
         self._crs_kept = grid.crs is None or keeps_crs(head, grid)
         plan = (options.job, grid, self.description.mask_kind, self.levels, self._encoding)

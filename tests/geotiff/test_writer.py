@@ -221,6 +221,14 @@ def test_blocks_are_those_of_the_options(tmp_path: Path) -> None:
         ({"BLOCKXSIZE": "100"}, "multiple of 16"),
         ({"BLOCKXSIZE": "64", "BLOCKYSIZE": "32"}, "square"),
         ({"TILED": "NO"}, "tiled"),
+        ({"PROFILE": "BASELINE"}, "place"),
+        ({"PROFILE": "GeoTIFF"}, "tags"),
+        ({"TFW": "YES"}, "no effect.*gdal_translate -co TFW=YES"),
+        ({"RPB": "YES"}, "no effect"),
+        ({"ENDIANNESS": "BIG"}, "little-endian"),
+        ({"COMPRESS": "CCITTFAX4"}, "cannot store 3 bands of uint8 so.*[Bb]its.*; choose another"),
+        ({"PREDICTOR": "7"}, "so: PREDICTOR=7 is not supported; choose"),
+        ({"STREAMABLE_OUTPUT": "YES"}, "no effect"),
     ],
 )
 def test_creation_options_that_cannot_be_are_refused(
