@@ -17,6 +17,7 @@ from specgan import files
 from specgan_cli.errors import DAMAGE, MismatchError, RasterError
 from specgan_cli.raster.drivers.polygons import Polygon, Ring, read_polygons
 from specgan_cli.raster.grid import Grid, Window
+from specgan_cli.raster.longitudes import shifts_onto, turn_of, unwrapped
 from specgan_cli.redaction import redact
 from specgan_cli.types import Mask
 
@@ -44,13 +45,15 @@ class Area:
             MismatchError: It does not lie where the CRS is defined.
         """
         if self.crs is None or self.crs == grid.crs:
-            return Area(self.name, self.polygons, grid.crs)
+            return Area(self.name, _in_turn(self.polygons, grid), grid.crs)
         if grid.crs is None:
             raise MismatchError(f"{self.name}: has a CRS, and the scene has none")
         moved = [[_moved(ring, self.crs, grid.crs) for ring in each] for each in self.polygons]
         if any(abs(value) == float("inf") for value in itertools.chain(*_points(moved))):
             raise MismatchError(f"{self.name}: cannot be brought into the scene's CRS; check its")
-        return Area(self.name, tuple(moved), grid.crs)
+        turn = turn_of(grid.crs, grid.bounds[::2])
+        whole = moved if turn is None else [_rejoined(each, turn) for each in moved]
+        return Area(self.name, _in_turn(whole, grid), grid.crs)
 
     @property
     def extent(self) -> str:
@@ -72,16 +75,19 @@ class Area:
         return mask
 
 
-def box_area(bounds: tuple[float, float, float, float], crs: str | None) -> Area:
+def box_area(bounds: tuple[float, float, float, float], crs: CRS | None) -> Area:
     """Return a rectangle as an area.
 
     Args:
-        bounds: left, bottom, right, top.
-        crs: Their CRS; None for that of the scene.
+        bounds: left, bottom, right, top; of longitudes, left may be greater than right, for a
+            rectangle across the antimeridian.
+        crs: Their CRS.
     """
     left, bottom, right, top = bounds
+    if left > right and (turn := turn_of(crs, (left, right))) is not None:
+        right += turn
     ring = ((left, bottom), (right, bottom), (right, top), (left, top), (left, bottom))
-    return Area(f"--bounds {','.join(f'{x:g}' for x in bounds)}", ((ring,),), parse_crs(crs))
+    return Area(f"--bounds {','.join(f'{x:.10g}' for x in bounds)}", ((ring,),), crs)
 
 
 def read_area(text: str, crs: str | None = None) -> Area:
@@ -169,7 +175,7 @@ def select(
         wanted, asked = Window(row, col, height, width), f"--window {','.join(map(str, window))}"
         there = f"{cols} columns and {rows} rows"
     elif bounds is not None:
-        box = box_area(bounds, crs)
+        box = box_area(bounds, parse_crs(crs) or grid.crs)
         wanted, asked = box.on(grid).window(grid), box.name
         there += _if_degrees(box, grid)
     elif area is not None:
@@ -189,6 +195,33 @@ def _if_degrees(area: Area, grid: Grid) -> str:
     if not small or grid.crs is None or grid.crs.is_geographic or area.crs not in (None, grid.crs):
         return ""
     return "; if these are degrees, say so with --bounds-crs EPSG:4326"
+
+
+def _rejoined(polygon: Polygon, turn: float) -> Polygon:
+    """Return a polygon whose rings go on across the antimeridian, holes within the outer ring."""
+    rings: list[Ring] = []
+    for ring in polygon:
+        xs, ys = zip(*ring, strict=True)
+        lon = unwrapped(xs, turn)
+        if rings:
+            middle = sum(x for x, _ in rings[0]) / len(rings[0])
+            away = turn * round((middle - sum(lon) / len(lon)) / turn)
+            lon = [x + away for x in lon]
+        rings.append(list(zip(lon, ys, strict=True)))
+    return rings
+
+
+def _in_turn(polygons: Sequence[Polygon], grid: Grid) -> tuple[Polygon, ...]:
+    """Return polygons with the longitudes that the grid has, which may be beyond 180."""
+    turn = turn_of(grid.crs, grid.bounds[::2])
+    if turn is None:
+        return tuple(polygons)
+    found: list[Polygon] = []
+    for polygon in polygons:
+        xs = [x for x, _ in polygon[0]]
+        for away in shifts_onto((min(xs), max(xs)), grid.bounds[::2], turn):
+            found.append([[(x + away, y) for x, y in ring] for ring in polygon])
+    return tuple(found)
 
 
 def _points(polygons: Sequence[Polygon]) -> Iterator[tuple[float, float]]:

@@ -19,6 +19,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
 from specgan_cli.errors import MismatchError
+from specgan_cli.raster.longitudes import shifts_onto, turn_of, unwrapped
 
 SNAP = 1e-6
 """Pixels: edges nearer than this to a whole pixel are taken to lie on it."""
@@ -203,11 +204,11 @@ class Grid:
         """Return points along the edge of `other`, in this grid's CRS."""
         rows, cols = other.shape_yx
         ts = [i / (steps - 1) for i in range(steps)]
-        edge = [(t * cols, 0.0) for t in ts] + [(t * cols, float(rows)) for t in ts]
-        edge += [(0.0, t * rows) for t in ts] + [(float(cols), t * rows) for t in ts]
+        edge = [(t * cols, 0.0) for t in ts] + [(float(cols), t * rows) for t in ts]
+        edge += [(cols - t * cols, float(rows)) for t in ts] + [(0.0, rows - t * rows) for t in ts]
         points = [other.transform @ corner for corner in edge]
         if self.crs is None or self.crs == other.crs:
-            return points
+            return self._in_turn(points)
         xs, ys = zip(*points, strict=True)
         try:
             moved_xs, moved_ys = rasterio.warp.transform(other.crs, self.crs, xs, ys)[:2]
@@ -218,11 +219,22 @@ class Grid:
             ) from error
         except (CPLE_BaseError, RasterioError):
             return []
-        return [
+        moved = [
             (x, y)
             for x, y in zip(moved_xs, moved_ys, strict=True)
             if math.isfinite(x) and math.isfinite(y)
         ]
+        return self._in_turn(moved)
+
+    def _in_turn(self, outline: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Return an outline with the longitudes that this grid has; unchanged on other CRSs."""
+        turn = turn_of(self.crs, self.bounds[::2])
+        if turn is None or not outline:
+            return outline
+        xs, ys = zip(*outline, strict=True)
+        lon = unwrapped(xs, turn)
+        shifts = shifts_onto((min(lon), max(lon)), self.bounds[::2], turn)
+        return [(x + away, y) for away in shifts for x, y in zip(lon, ys, strict=True)]
 
     def _measured_gsd(self, nominal: float | None) -> float:
         """Return the geodesic pixel size at the centre, or `nominal` where the two agree."""

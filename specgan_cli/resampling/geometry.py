@@ -12,6 +12,7 @@ from rasterio.crs import CRS
 
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid
+from specgan_cli.raster.longitudes import nearest, shifts_onto, turn_of
 from specgan_cli.resampling.field import DisplacementField
 from specgan_cli.types import F64
 
@@ -52,6 +53,7 @@ class PixelMap:
         self.target, self.source = target, source
         self.shift_crs, self.field = shift_crs, field
         self._same_crs = target.crs == source.crs
+        self._turn = turn_of(source.crs, source.bounds[::2])
 
     @property
     def affine(self) -> Affine | None:
@@ -59,6 +61,9 @@ class PixelMap:
         if not self._same_crs or self.field is not None:
             return None
         x, y = self.shift_crs
+        if self._turn is not None:
+            ranges = (self.target.bounds[::2], self.source.bounds[::2])
+            x -= min(shifts_onto(*ranges, self._turn), key=abs)
         moved: Affine = Affine.translation(-x, -y) @ self.target.transform
         linear: Affine = ~self.source.transform @ moved
         return linear
@@ -76,6 +81,8 @@ class PixelMap:
             x, y = self.field.undo(x, y)
         if not self._same_crs:
             x, y = _transform(self.target.crs, self.source.crs, x, y)
+        if self._turn is not None:
+            x = nearest(x, sum(self.source.bounds[::2]) / 2, self._turn)
         c, r = _apply(~self.source.transform, x, y)
         return r, c
 
