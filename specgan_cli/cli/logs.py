@@ -142,6 +142,9 @@ def set_up_logging(state: Mapping[str, Any]) -> None:
     logging.basicConfig(level=lowest, handlers=handlers, force=True)
     logging.captureWarnings(True)
     logging.getLogger("rasterio").setLevel(logging.DEBUG if verbose > 1 else logging.CRITICAL)
+    if verbose <= 1:
+        # GDAL writes to stderr whatever it says outside of rasterio's environments.
+        os.environ.setdefault("CPL_LOG", os.devnull)
 
 
 def _watch(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -16,6 +16,7 @@ from specgan_cli.cli.logs import NOTICE, tell
 from specgan_cli.cli.options.cubes import add_cube_options, align_options, cube_options
 from specgan_cli.cli.options.upscale import add_upscale_options
 from specgan_cli.cli.streams import check_streams, streamed
+from specgan_cli.errors import SpecganError
 
 if TYPE_CHECKING:
     from specgan_cli.inference.request import UpscaleRequest
@@ -109,9 +110,8 @@ def check_usage(given: dict[str, Any]) -> None:
 
 def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
     """Upscale one scene, or say what that would take."""
-    from specgan_cli.inference.output.tags import shown_command
     from specgan_cli.inference.report import skipped
-    from specgan_cli.workflows.upscale import plan_upscale, upscale
+    from specgan_cli.workflows.upscale import plan_upscale
     from specgan_cli.workflows.upscale_paths import is_done
 
     if given["skip_existing"] and is_done(request):
@@ -123,14 +123,31 @@ def one_scene(request: "UpscaleRequest", given: dict[str, Any]) -> None:
         if not given["as_json"]:
             say(estimate.describe())
     else:
-        command = shown_command(request.command_line)
-        tell(logging.INFO, "start", command, version=__version__)
-        with Progress("tile") as progress:
-            report = upscale(request, progress=partial(progress, "tiles"))
-        document = report.to_json()
-        tell(NOTICE, "done", report.describe(), **document)
+        document = _upscaled(request, given)
     if given["as_json"]:
         write_json(document)
+
+
+def _upscaled(request: "UpscaleRequest", given: dict[str, Any]) -> dict[str, Any]:
+    """Upscale one scene, and return its document."""
+    from specgan_cli.inference.output.tags import shown_command
+    from specgan_cli.inference.report import skipped
+    from specgan_cli.workflows.upscale import upscale
+    from specgan_cli.workflows.upscale_paths import made_meanwhile
+
+    tell(logging.INFO, "start", shown_command(request.command_line), version=__version__)
+    try:
+        with Progress("tile") as progress:
+            report = upscale(request, progress=partial(progress, "tiles"))
+    except SpecganError as error:
+        if not (given["skip_existing"] and made_meanwhile(request, error)):
+            raise
+        document = skipped(request)
+        _tell_of(document)
+    else:
+        document = report.to_json()
+        tell(NOTICE, "done", report.describe(), **document)
+    return document
 
 
 def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
@@ -164,7 +181,8 @@ def many_scenes(template: "UpscaleRequest", given: dict[str, Any]) -> None:
 
 def _tell_of(document: dict[str, Any]) -> None:
     """Say in a line what became of a scene."""
-    text = f"{document['output']}: {document.get('error', document['status'])}"
+    name, what = document["output"], document.get("error", document["status"])
+    text = what if what.startswith(f"{name}: ") else f"{name}: {what}"
     level = logging.ERROR if document["status"] == "failed" else NOTICE
     tell(level, document["status"], text, **document)
 

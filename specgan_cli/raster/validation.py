@@ -65,6 +65,8 @@ def open_dataset(name: str) -> DatasetReader:
         except (RasterioError, ValueError) as error:
             inside = archived(name) if is_plain else None
             reason = f"is an archive; give a raster in it: {inside}"
+            if redact(name) == "-":
+                reason = "is an archive; unpack it, and pipe a raster of it"
             if inside is None:
                 reason = f"cannot be opened as a raster: {reason_of(error)}"
             raise RasterError(f"{redact(name)}: {reason}") from error

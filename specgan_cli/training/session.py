@@ -113,6 +113,7 @@ def run_session(
         SpecganError: The inputs are not usable, or training cannot go on.
     """
     config = fitting(session)
+    _tell_of_missing_judge(session)
     dataset = open_dataset(session.dataset, config)
     if dist.is_main and not session.resume:
         verify(dataset)
@@ -168,12 +169,18 @@ def fitting(session: Session) -> TrainConfig:
     """Return the configuration; the default plan without a backbone is its first stage alone."""
     config = session.config
     if session.perceptual is None and config.stages == DEFAULT_STAGES:
-        logger.info("no --perceptual: the stage for texture, which needs a backbone, is left out")
         return replace(config, stages=DEFAULT_STAGES[:1])
     if session.perceptual is None and config.stages == (FINETUNE_STAGE,):
-        logger.warning("no --perceptual: fine-tuned for differences in place, so texture fades")
         return replace(config, stages=(PLAIN_STAGE,))
     return config
+
+
+def _tell_of_missing_judge(session: Session) -> None:
+    """Say what `fitting` left out because no backbone is named."""
+    if session.perceptual is None and session.config.stages == DEFAULT_STAGES:
+        logger.info("no --perceptual: the stage for texture, which needs a backbone, is left out")
+    if session.perceptual is None and session.config.stages == (FINETUNE_STAGE,):
+        logger.warning("no --perceptual: fine-tuned for differences in place, so texture fades")
 
 
 def open_dataset(path: Path, config: TrainConfig) -> Dataset:

@@ -43,7 +43,7 @@ from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
 from specgan_cli.raster.arrays import GeoArray
 from specgan_cli.raster.drivers.vrt import write_vrt
 from specgan_cli.types import Progress
-from specgan_cli.workflows.upscale_paths import check_batch, check_request
+from specgan_cli.workflows.upscale_paths import check_batch, check_request, made_meanwhile
 
 if TYPE_CHECKING:
     from specgan_cli.inference.estimate import Estimate
@@ -279,6 +279,9 @@ def upscale_all(
             else:
                 yield upscale(request, load=load, progress=progress).to_json()
         except Exception as error:
+            if skip_existing and made_meanwhile(request, error):
+                yield skipped(request)
+                continue
             # Of what nobody foresaw too: a nightly run would never come to the scenes after it.
             if debug and not isinstance(error, SpecganError):
                 raise

@@ -162,3 +162,11 @@ def is_done(request: UpscaleRequest) -> bool:
     """
     check_distinct(output_paths(request), input_paths(request))
     return request.output.path.is_file()
+
+
+def made_meanwhile(request: UpscaleRequest, error: Exception) -> bool:
+    """Return whether a scene whose output was not there failed because now it is.
+
+    Several processes may share one list of scenes.
+    """
+    return isinstance(error, OutputError) and request.output.path.is_file()

@@ -42,6 +42,13 @@ def finetune(dataset: Path, folder: Path, *words: object, steps: int = 1) -> Res
     )  # fmt: skip
 
 
+def test_a_missing_judge_is_said_once(dataset: Path, tmp_path: Path) -> None:
+    words = ("train", dataset, "-o", tmp_path / "run", "--finetune", tiny_weights())
+    short = ("--set", "validation.chips=1", "--set", "data.workers=1", "--device", "cpu")
+    done = specgan(*words, *short, "--max-steps", 1)
+    assert (done.code, done.stderr.count("so texture fades")) == (0, 1), done.stderr
+
+
 def test_the_recipe_is_the_default(tmp_path: Path) -> None:
     config = load_config(RECIPES / "finetune.toml")
     assert config.stages == (STAGE,)

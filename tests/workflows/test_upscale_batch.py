@@ -146,3 +146,26 @@ def test_batch_refuses_what_stands_for_no_scene(tmp_path: Path, word: str, said:
     assert done.code == 1
     assert said in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_another_process_made_meanwhile_is_skipped(
+    make_raster, out_dir: Path, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    scene, out = make_raster(shape_yx=(5, 6)), out_dir / "scene_x2.tif"
+    whole = upscaling.upscale
+
+    def too_late(request: UpscaleRequest, **rest: Any) -> UpscaleReport:
+        out.write_bytes(b"precious")
+        return whole(request, **rest)
+
+    monkeypatch.setattr(upscaling, "upscale", too_late)
+    words = ("upscale", scene, "-x", 2, "--weights", tiny_weights())
+    where = ("-o", out) if alone else ("--out-dir", out_dir)
+    out_dir.mkdir(exist_ok=True)
+    done = specgan(*words, *where, "--skip-existing")
+    assert (done.code, out.read_bytes()) == (0, b"precious"), done.stderr
+    assert f"{out}: skipped" in done.stderr
+    out.unlink()
+    done = specgan(*words, *where)
+    assert (done.code, done.stderr.count(f"{out}: ")) == (1, 1), done.stderr

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,16 @@ def test_a_name_says_what_is_written(
 def test_names_of_geotiffs_are_taken(make_raster, tmp_path: Path, name: str) -> None:
     assert specgan(*words(make_raster(shape_yx=(5, 6)), "-o", tmp_path / name)).code == 0
     assert (tmp_path / name).exists()
+
+
+def test_a_damaged_stdin_is_one_line_without_what_gdal_prints(make_raster) -> None:
+    whole = make_raster(shape_yx=(12, 16)).read_bytes()
+    done = piped("-", "-o", "-", stdin=whole[: len(whole) - 400])
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1), done.stderr
+
+
+def test_an_archive_on_stdin_is_refused_with_what_to_do(make_raster, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(make_raster(shape_yx=(5, 6)), "scene.tif")
+    done = piped("-", "-o", "-", stdin=(tmp_path / "a.zip").read_bytes())
+    assert b"-: is an archive; unpack it, and pipe a raster of it" in done.stderr
