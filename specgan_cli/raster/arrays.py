@@ -12,6 +12,7 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader, MemoryFile
 
 from specgan_cli.errors import MissingExtraError, RasterError
+from specgan_cli.raster.drivers.metadata import kept_tags
 from specgan_cli.types import Pixels
 
 
@@ -55,7 +56,7 @@ def to_geo_array(source: Any) -> GeoArray:
     """
     if is_dataarray(source):
         values = source.transpose(*_dims(source)).values
-        return GeoArray(values, source.rio.transform(), source.rio.crs)
+        return GeoArray(values, _transform_of(source), source.rio.crs)
     if hasattr(source, "read") and hasattr(source, "transform"):
         values = source.read(masked=source.nodata is None)
         return GeoArray(values, source.transform, source.crs)
@@ -130,7 +131,7 @@ def to_dataarray(raster: GeoArray, like: Any) -> Any:
     if band in like.coords and like.sizes[band] == len(values):
         coords[band] = like.coords[band].values
     made = xarray.DataArray(
-        values, dims=(band, y, x), coords=coords, name=like.name, attrs=like.attrs
+        values, dims=(band, y, x), coords=coords, name=like.name, attrs=kept_tags(like.attrs)
     )
     made = made.transpose(*like.dims)
     if raster.crs is not None:
@@ -138,6 +139,39 @@ def to_dataarray(raster: GeoArray, like: Any) -> Any:
     if like.rio.nodata is not None:
         made = made.rio.write_nodata(like.rio.nodata)
     return made.rio.set_spatial_dims(x, y).rio.write_transform(raster.transform)
+
+
+def _transform_of(source: Any) -> Affine:
+    """Return where a DataArray's pixels lie: its coordinates, not what it was cut out of.
+
+    rioxarray keeps the pixel size of the file through steps, flips and `coarsen`.
+
+    Raises:
+        RasterError: The coordinates are not evenly spaced.
+    """
+    stored: Affine = source.rio.transform()
+    if stored.b or stored.d:
+        return stored
+    x, left = _axis(source, source.rio.x_dim, stored.a, stored.c)
+    y, top = _axis(source, source.rio.y_dim, stored.e, stored.f)
+    return Affine(x, 0, left, 0, y, top)
+
+
+def _axis(source: Any, dim: Any, step: float, start: float) -> tuple[float, float]:
+    """Return step and outer edge of the pixels along an axis; as stored, if that is about so."""
+    if dim not in source.coords or source.sizes[dim] < 2:
+        return step, start
+    middles = np.asarray(source.coords[dim].values, np.float64)
+    steps = np.diff(middles)
+    mean = float(steps.mean())
+    if not np.abs(steps - mean).max() < abs(mean) / 2:
+        raise RasterError(
+            f"the coordinate {dim!r} of the DataArray is not evenly spaced, so it is no raster; "
+            "give a regular grid (rio.reproject makes one)"
+        )
+    if abs(mean - step) * len(steps) < abs(step) / 2:
+        return step, start
+    return mean, float(middles[0]) - mean / 2
 
 
 def _dims(source: Any) -> tuple[Any, Any, Any]:

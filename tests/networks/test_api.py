@@ -132,6 +132,31 @@ def test_a_dataarray_gives_a_dataarray(
     assert np.array_equal(values, drawn.filled(0))
 
 
+@pytest.mark.filterwarnings("ignore:Use `@`:PendingDeprecationWarning")  # rioxarray's own
+def test_a_dataarray_lies_where_its_coordinates_say(scene: Path) -> None:
+    rioxarray = pytest.importorskip("rioxarray")
+    with rioxarray.open_rasterio(scene) as opened:
+        whole = opened.load()
+    whole.attrs |= {"STATISTICS_MEAN": 3.0, "author": "me"}
+    made = specgan.upscale(whole, **options())
+    assert (made.attrs.get("author"), "STATISTICS_MEAN" in made.attrs) == ("me", False)
+    flipped = {"y": slice(None, None, -1)}
+    for part in (
+        whole.isel(flipped),
+        whole.isel(y=slice(0, None, 2), x=slice(1, None, 2)),
+        whole.coarsen(x=2, y=3, boundary="trim").mean().astype("uint8"),
+        whole.isel(y=slice(2, 7), x=slice(1, 8)),
+    ):
+        made = specgan.upscale(part, **options())
+        scale = made.sizes["x"] // part.sizes["x"]
+        for dim in "xy":
+            middles = made[dim].values.reshape(-1, scale).mean(1)
+            assert middles == pytest.approx(part[dim].values)
+        assert made.rio.transform(recalc=True).almost_equals(made.rio.transform())
+    with pytest.raises(specgan.SpecganError, match="'y' of the DataArray is not evenly spaced"):
+        specgan.upscale(whole.isel(y=[0, 1, 5]), **options())
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_enhance_draws_what_the_command_draws(
     last: bool, scene: Path, drawn: np.ma.MaskedArray

@@ -41,11 +41,12 @@ def read_metadata(dataset: Any, bands: Sequence[int]) -> Metadata:
     return Metadata(
         tuple(dataset.descriptions[band - 1] or None for band in bands),
         tuple(dataset.units[band - 1] or None for band in bands),
-        tuple(_kept(dataset.tags(band)) for band in bands),
+        tuple(kept_tags(dataset.tags(band)) for band in bands),
         tuple(dataset.tags(band, ns="IMAGERY") for band in bands),
-        _kept(dataset.tags()),
+        kept_tags(dataset.tags()),
     )
 
 
-def _kept(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if not _OWN.match(key)}
+def kept_tags(tags: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the tags that hold for every raster made of a raster."""
+    return {key: value for key, value in tags.items() if not _OWN.match(str(key))}
