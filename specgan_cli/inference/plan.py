@@ -1,5 +1,6 @@
 """What a run will make and take: size, tiles, memory."""
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,12 @@ from specgan.serde import to_plain
 from specgan_cli.inference.job import Job
 from specgan_cli.memory import free_memory
 from specgan_cli.raster.grid import Window, plan_tiles
+from specgan_cli.wording import in_bytes
 
 if TYPE_CHECKING:
     from specgan_cli.inference.predictors.networks import Networks
+
+logger = logging.getLogger(__name__)
 
 TILES = {2: 256, 4: 128, 8: 64, 16: 64, 32: 32}
 """Side in LR pixels of the usual tile at each scale: whole blocks of 512 output pixels, and a halo
@@ -167,7 +171,7 @@ def plan_job(job: Job, networks: "Networks", most: int | None = None) -> RunPlan
     """
     compute = job.request.compute
     limit = compute.max_memory or most or free_memory() // 2
-    return make_plan(
+    plan = make_plan(
         job.crop,
         scale=compute.scale,
         dtype=job.output.dtype,
@@ -178,6 +182,16 @@ def plan_job(job: Job, networks: "Networks", most: int | None = None) -> RunPlan
         count=job.count,
         threads=networks.threads if networks.shares_threads else 1,
     )
+    if compute.max_memory is not None and plan.memory_bytes > compute.max_memory:
+        given = compute.tile or compute.batch
+        logger.warning(
+            "--max-memory of %s cannot be kept: %s takes about %s%s",
+            in_bytes(compute.max_memory),
+            "the tile or batch that is given" if given else "the smallest tile",
+            in_bytes(plan.memory_bytes),
+            "; leave --tile and --batch out" if given else "",
+        )
+    return plan
 
 
 def job_costs(job: Job, networks: "Networks") -> Costs:

@@ -91,6 +91,22 @@ def test_memory_bounds_the_tiles_at_once(uint8_scene: Path) -> None:
     assert plans[0]["memory_bytes"] > plans[1]["memory_bytes"]
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--max-memory", "1M"), "of 1.05 MB cannot be kept: the smallest tile takes about 4"),
+        (("--max-memory", "1M", "--tile", 8), "leave --tile and --batch out"),
+        (("--max-memory", "8G"), ""),
+    ],
+)
+def test_a_bound_on_memory_that_cannot_be_kept_is_said(
+    uint8_scene: Path, more: tuple[object, ...], told: str
+) -> None:
+    done = specgan(*words(uint8_scene, "torch", *more, "--dry-run"))
+    assert (done.code, told in done.stderr) == (0, True), done.stderr
+    assert ("cannot be kept" in done.stderr) == bool(told)
+
+
 @pytest.mark.usefixtures("given")
 def test_published_weights_compute_one_tile_at_a_time(uint8_scene: Path) -> None:
     with rasterio.open(uint8_scene) as dataset:
