@@ -94,7 +94,10 @@ def test_memory_bounds_the_tiles_at_once(uint8_scene: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (("--max-memory", "1M"), "of 1.05 MB cannot be kept: the smallest tile takes about 4"),
+        (
+            ("--max-memory", "1M", "--tile", "auto"),
+            "of 1.05 MB cannot be kept: the smallest tile takes about 4",
+        ),
         (("--max-memory", "1M", "--tile", 8), "leave --tile and --batch out"),
         (("--max-memory", "8G"), ""),
     ],
