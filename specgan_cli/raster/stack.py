@@ -13,7 +13,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.bands import light_bands
 from specgan_cli.raster.drivers.sentinel2 import scale_of
-from specgan_cli.raster.drivers.vrt import VRT_TYPES
+from specgan_cli.raster.drivers.vrt import VRT_TYPES, dataset_element
 from specgan_cli.raster.validation import open_dataset
 from specgan_cli.redaction import redact
 
@@ -69,14 +69,7 @@ def _check_alike(first: str, expected: DatasetReader, path: str, dataset: Datase
 
 def _vrt(paths: Sequence[str], datasets: Sequence[DatasetReader]) -> ElementTree.Element:
     first = datasets[0]
-    root = ElementTree.Element(
-        "VRTDataset", rasterXSize=str(first.width), rasterYSize=str(first.height)
-    )
-    if first.crs is not None:
-        ElementTree.SubElement(root, "SRS").text = first.crs.to_wkt()
-    if not first.transform.is_identity:
-        numbers = ", ".join(repr(float(number)) for number in first.transform.to_gdal())
-        ElementTree.SubElement(root, "GeoTransform").text = numbers
+    root = dataset_element(first.shape, first.transform, first.crs)
     number = 0
     for path, dataset in zip(paths, datasets, strict=True):
         for band in light_bands(dataset):

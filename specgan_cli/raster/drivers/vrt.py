@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
+from affine import Affine
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
@@ -43,7 +45,8 @@ def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: Mapping[str, 
     """
     with rasterio.open(parts[0]) as first:
         heights = [_height(part) for part in parts]
-        root = _dataset_element(first, grid, tags)
+        root = dataset_element(grid.shape_yx, grid.transform, first.crs)
+        _add_tags(root, tags)
         for index in first.indexes:
             band = _band_element(root, first, index)
             _add_sources(band, path, parts, heights, grid.shape_yx[1], str(index))
@@ -57,22 +60,23 @@ def write_vrt(path: Path, grid: Grid, parts: Sequence[Path], tags: Mapping[str, 
         ElementTree.ElementTree(root).write(temporary, encoding="utf-8")
 
 
+def dataset_element(
+    shape_yx: tuple[int, int], transform: Affine, crs: CRS | None
+) -> ElementTree.Element:
+    """Return the root of a VRT, without bands: its size and, where there are, its place and CRS."""
+    rows, cols = shape_yx
+    root = ElementTree.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
+    if crs is not None:
+        ElementTree.SubElement(root, "SRS").text = crs.to_wkt()
+    if not transform.is_identity:
+        numbers = ", ".join(repr(float(number)) for number in transform.to_gdal())
+        ElementTree.SubElement(root, "GeoTransform").text = numbers
+    return root
+
+
 def _height(part: Path) -> int:
     with rasterio.open(part) as dataset:
         return int(dataset.height)
-
-
-def _dataset_element(
-    first: DatasetReader, grid: Grid, tags: Mapping[str, str]
-) -> ElementTree.Element:
-    rows, cols = grid.shape_yx
-    root = ElementTree.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
-    if first.crs is not None:
-        ElementTree.SubElement(root, "SRS").text = first.crs.to_wkt()
-    transform = ", ".join(repr(float(number)) for number in grid.transform.to_gdal())
-    ElementTree.SubElement(root, "GeoTransform").text = transform
-    _add_tags(root, tags)
-    return root
 
 
 def _add_tags(parent: ElementTree.Element, tags: Mapping[str, str], space: str = "") -> None:
