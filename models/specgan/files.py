@@ -56,8 +56,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def together() -> Iterator[None]:
     """Let the files that get their names in a block take their places all or not at all.
 
-    After an error new files are gone, and those that were replaced or removed are back.  A file
-    system without hard links brings none back.  Blocks may lie in each other: the outermost counts.
+    After an error new files are gone, and those that were replaced or removed are back; what cannot
+    come back stays under its second name.  A file system without hard links brings none back.  Blocks may lie in each other: the outermost counts.
     What killed runs kept of the files that were replaced goes with what they were.
     """
     if _replaced.get() is not None:
@@ -70,7 +70,11 @@ def together() -> Iterator[None]:
     except BaseException:
         for path, before in reversed(done):
             with suppress(OSError):
-                path.unlink(missing_ok=True) if before is None else before.replace(path)
+                if before is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    before.replace(path)  # leaves both names where they are one file
+                    before.unlink(missing_ok=True)
         raise
     else:
         for path, before in done:
@@ -78,10 +82,6 @@ def together() -> Iterator[None]:
                 _sweep_before(path)
     finally:
         _replaced.reset(token)
-        for _, before in done:
-            if before is not None:
-                with suppress(OSError):
-                    before.unlink(missing_ok=True)
 
 
 def _sweep_before(path: Path) -> None:

@@ -106,6 +106,17 @@ def test_what_was_replaced_together_leaves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "after"
 
 
+def test_what_cannot_come_back_stays_under_its_second_name(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(OSError), files.together():
+        files.write(tmp_path / "a", "after")
+        (tmp_path / "a").unlink()
+        (tmp_path / "a").mkdir()
+        raise OSError
+    (kept,) = tmp_path.glob(".a.*.before")
+    assert kept.read_text() == "before"
+
+
 def test_what_a_killed_run_kept_goes_when_its_file_is_replaced(tmp_path: Path) -> None:
     token = "0123456789abcdef"
     for name in ("[a]", f".[a].{token}.before", f".a.{token}.before", ".[a].mine.before"):
