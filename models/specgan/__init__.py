@@ -53,7 +53,7 @@ _HOMES = {
     "Alignment": "specgan_cli.resampling.model",
     "Cube": "specgan_cli.cubes.cube",
     "CubeOptions": "specgan_cli.cubes.options",
-    "GeoArray": "specgan_cli.raster.arrays",
+    "GeoArray": "specgan_cli.raster.drivers.arrays",
     "UpscaleReport": "specgan_cli.inference.report",
 }
 """Where the names are defined that are imported on first use (PEP 562)."""

@@ -57,7 +57,8 @@ def together() -> Iterator[None]:
     """Let the files that get their names in a block take their places all or not at all.
 
     After an error new files are gone, and those that were replaced or removed are back; what cannot
-    come back stays under its second name.  A file system without hard links brings none back.  Blocks may lie in each other: the outermost counts.
+    come back stays under its second name.  A file system without hard links brings none back.
+    Blocks may lie in each other: the outermost counts.
     What killed runs kept of the files that were replaced goes with what they were.
     """
     if _replaced.get() is not None:

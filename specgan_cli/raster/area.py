@@ -17,7 +17,7 @@ from specgan import files
 from specgan_cli.errors import DAMAGE, MismatchError, RasterError
 from specgan_cli.raster.drivers.polygons import Polygon, Ring, read_polygons
 from specgan_cli.raster.grid import Grid, Window
-from specgan_cli.raster.drivers.longitudes import shifts_onto, turn_of, unwrapped
+from specgan_cli.raster.longitudes import shifts_onto, turn_of, unwrapped
 from specgan_cli.redaction import redact
 from specgan_cli.types import Mask
 

@@ -19,7 +19,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
 from specgan_cli.errors import MismatchError
-from specgan_cli.raster.drivers.longitudes import shifts_onto, turn_of, unwrapped
+from specgan_cli.raster.longitudes import shifts_onto, turn_of, unwrapped
 
 SNAP = 1e-6
 """Pixels: edges nearer than this to a whole pixel are taken to lie on it."""

@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 
 from specgan_cli.errors import MismatchError
 from specgan_cli.raster.grid import Grid
-from specgan_cli.raster.drivers.longitudes import nearest, shifts_onto, turn_of
+from specgan_cli.raster.longitudes import nearest, shifts_onto, turn_of
 from specgan_cli.resampling.field import DisplacementField
 from specgan_cli.types import F64
 

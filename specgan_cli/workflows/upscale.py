@@ -40,7 +40,7 @@ from specgan_cli.inference.report import (
     skipped,
 )
 from specgan_cli.inference.request import ComputeOptions, UpscaleRequest
-from specgan_cli.raster.arrays import GeoArray
+from specgan_cli.raster.drivers.arrays import GeoArray
 from specgan_cli.raster.drivers.vrt import write_vrt
 from specgan_cli.types import Progress
 from specgan_cli.workflows.upscale_paths import check_batch, check_request, made_meanwhile

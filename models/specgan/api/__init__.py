@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from specgan_cli.cubes.cube import Cube as Cube
     from specgan_cli.cubes.options import CubeOptions as CubeOptions
     from specgan_cli.inference.report import UpscaleReport as UpscaleReport
-    from specgan_cli.raster.arrays import GeoArray as GeoArray
     from specgan_cli.raster.bands import BandSpec
+    from specgan_cli.raster.drivers.arrays import GeoArray as GeoArray
     from specgan_cli.resampling.model import Alignment as Alignment
 
 
@@ -79,7 +79,7 @@ def upscale(
         SpecganError: As the command fails; the output path holds what it held before.
         TypeError: An unknown option, or one that goes with an output path without one.
     """
-    from specgan_cli.raster.arrays import as_path, is_dataarray, nodata_of, to_dataarray
+    from specgan_cli.raster.drivers.arrays import as_path, is_dataarray, nodata_of, to_dataarray
     from specgan_cli.workflows import upscale as workflow
 
     given: dict[str, Any] = dict(options)
@@ -139,7 +139,7 @@ def enhance(
     from specgan.bands import Bands
     from specgan_cli.alignment.options import AlignOptions
     from specgan_cli.cubes.options import CubeOptions
-    from specgan_cli.raster.arrays import GeoArray, in_memory
+    from specgan_cli.raster.drivers.arrays import GeoArray, in_memory
     from specgan_cli.workflows import upscale as workflow
 
     given: dict[str, Any] = dict(options)
@@ -191,7 +191,7 @@ def align(
     from specgan_cli.alignment.estimate import align as measure
     from specgan_cli.alignment.options import AlignOptions
     from specgan_cli.cubes.cube import Cube
-    from specgan_cli.raster.arrays import as_path
+    from specgan_cli.raster.drivers.arrays import as_path
     from specgan_cli.raster.scene import Scene
 
     with ExitStack() as stack:

@@ -1,1 +1,1 @@
-"""What GDAL's drivers need and offer: its cache, VRTs, products as they come."""
+"""What GDAL's drivers need and offer: its cache, VRTs, products as they come, arrays."""
