@@ -1,10 +1,15 @@
 """Tasks over several worker processes, with results that do not depend on how many."""
 
+import logging
+import logging.handlers
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from specgan_cli.errors import DatasetError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,20 +44,34 @@ class Workers:
 
         Yields:
             Index and result, as they come; the first error stops the rest.
+
+        Raises:
+            DatasetError: A process was killed.
         """
         if self.jobs == 1 or len(items) < 2:
             for index, item in enumerate(items):
                 yield index, task(item)
             return
-        waiting: dict[Future[Result], int] = {}
+        waiting: dict[Future[tuple[Result, list[logging.LogRecord]]], int] = {}
+        level = logging.getLogger().level
         following = iter(enumerate(items))
         while True:
             while len(waiting) < _WAITING * self.jobs and (entry := next(following, None)):
-                waiting[self._started().submit(task, entry[1])] = entry[0]
+                waiting[self._started().submit(_with_records, task, entry[1], level)] = entry[0]
             if not waiting:
                 return
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                yield waiting.pop(future), future.result()
+                try:
+                    result, records = future.result()
+                except BrokenProcessPool:
+                    raise DatasetError(
+                        "a worker was killed, perhaps for memory; use fewer --jobs: the same "
+                        "command goes on where it stopped"
+                    ) from None
+                for record in records:
+                    if (logger := logging.getLogger(record.name)).isEnabledFor(record.levelno):
+                        logger.handle(record)
+                yield waiting.pop(future), result
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -60,6 +79,29 @@ class Workers:
             context: Any = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.jobs, context, initializer=_ignore_interrupts)
         return self._pool
+
+
+class _Collector(logging.handlers.QueueHandler):
+    """Keeps records, fit to be sent to another process."""
+
+    def __init__(self) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # there is no queue
+        self.records: list[logging.LogRecord] = []
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+
+def _with_records(
+    task: Callable[[Item], Result], item: Item, level: int
+) -> tuple[Result, list[logging.LogRecord]]:
+    """Run a task in a worker, and return what it logged too, for the parent to say."""
+    collector = _Collector()
+    root = logging.getLogger()
+    root.handlers[:] = [collector]
+    root.setLevel(level)
+    return task(item), collector.records
 
 
 def _ignore_interrupts() -> None:

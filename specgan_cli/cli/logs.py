@@ -71,6 +71,23 @@ class _Json(logging.Formatter):
         return json.dumps(content | getattr(record, "facts", {}), default=str)
 
 
+class _Once(logging.Filter):
+    """Drops a warning that was said before, such as one of a file that is opened again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is new, or no warning."""
+        if record.levelno != logging.WARNING:
+            return True
+        text = record.getMessage()
+        new = text not in self._said
+        self._said.add(text)
+        return new
+
+
 class _File(logging.FileHandler):
     """A log file; one that takes no more, as on a full disk, is said once and stops nothing."""
 
@@ -137,6 +154,7 @@ def set_up_logging(state: Mapping[str, Any]) -> None:
         file.setLevel(min(level, logging.INFO))
         handlers.append(file)
     for handler in handlers:
+        handler.addFilter(_Once())
         handler.setFormatter(_Json() if as_json else _Text(dated=handler is not stderr))
     lowest = min(handler.level for handler in handlers)
     logging.basicConfig(level=lowest, handlers=handlers, force=True)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -84,11 +83,6 @@ class DatasetFolder:
                 self._take(lock)
                 self._clear_unless(fingerprint)
                 yield self.partial
-        except BrokenProcessPool:
-            raise OutputError(
-                f"a worker of {self.path} was killed, perhaps for memory; use fewer --jobs: the "
-                "same command goes on where it stopped"
-            ) from None
         except OSError as error:
             if isinstance(error, SpecganError):
                 raise
