@@ -14,7 +14,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetWriter, MemoryFile
 
-from specgan_cli.errors import OutputError
+from specgan_cli.errors import OutputError, reason
 from specgan_cli.geotiff.creation_options import creation_options, strict_options
 from specgan_cli.geotiff.description import Description
 from specgan_cli.geotiff.directory import (
@@ -106,8 +106,8 @@ def check_encoding(encoding: Encoding, co: Mapping[str, str]) -> None:
 def _words(error: BaseException) -> str:
     """Return what GDAL says, without the name of a file in memory."""
     cause = error.__cause__ or error.__context__
-    said = str(cause if isinstance(cause, CPLE_BaseError) else error)
-    return re.sub(r"^\S*\.tif: ", "", " ".join(said.split())).rstrip(".")
+    said = reason(cause if isinstance(cause, CPLE_BaseError) else error)
+    return re.sub(r"^\S*\.tif: ", "", said).rstrip(".")
 
 
 def make_head(encoding: Encoding, description: Description, levels: int) -> TiffHeader:

@@ -107,7 +107,7 @@ def says_light(dataset: DatasetReader, band: int) -> str | None:
 
 
 def light_bands(dataset: DatasetReader) -> tuple[int, ...]:
-    """Return the bands that are not alpha; one that is described as light is none."""
+    """Return the bands that hold light: all but alpha, and alpha too where it is described so."""
     colours = zip(dataset.indexes, dataset.colorinterp, strict=True)
     return tuple(
         band
